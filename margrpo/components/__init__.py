@@ -1,0 +1,1 @@
+"""The interchangeable parts; siblings never import one another."""

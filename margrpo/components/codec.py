@@ -1,0 +1,39 @@
+"""Between images and tokens."""
+
+from margrpo.declare import at_least, component, setting
+from margrpo.lazy import Module
+
+
+@component
+class Patch:
+    """Square patches of pixels, raw or as whitened principal components; linear, so exact where it has enough of them."""
+
+    image: int = setting(32, "side of the image in pixels; a multiple of the patch", check=at_least(1))
+    patch: int = setting(8, "side of a patch in pixels", check=at_least(1))
+    components: int = setting(0, "principal components kept per patch; 0 keeps the raw pixels", check=at_least(0))
+    weights: str = setting("random", 'file with the fitted components, or "random" before they are fitted')
+
+    def problems(self) -> list[str]:
+        """What is wrong with the settings taken together."""
+        pixels = 3 * self.patch**2
+        if self.image % self.patch:
+            return [f"image = {self.image} is no multiple of patch = {self.patch}"]
+        if self.components > pixels:
+            return [f"components = {self.components} is more than the {pixels} values of a patch"]
+        return []
+
+    def geometry(self) -> tuple[int, int]:
+        """Tokens per image and channels per token."""
+        return (self.image // self.patch) ** 2, self.components or 3 * self.patch**2
+
+    def build(self) -> Module:
+        """The projection, with its components loaded unless they are still to be fitted."""
+        from margrpo.nets import weights
+        from margrpo.nets.patches import Patches
+
+        codec = Patches(side=self.image // self.patch, patch=self.patch, components=self.components)
+        if self.weights != "random":
+            weights.put(codec, weights.read(self.weights, "codec"), self.weights)
+        return codec
+
+

@@ -1,0 +1,61 @@
+"""What the prompt becomes for the backbone: a caption's words, or a class label."""
+
+from jaxtyping import Int
+
+from margrpo.declare import at_least, component, setting
+from margrpo.errors import DataError
+from margrpo.lazy import Module, Tensor, torch
+from margrpo.records import Prompts
+
+
+@component
+class Caption:
+    """One learned vector per word, in the order of the caption, padded to `prefix` positions."""
+
+    words: tuple[str, ...] = setting(meaning="the vocabulary, in the order of the embedding table")
+    prefix: int = setting(12, "positions of the prefix; a caption may have at most as many words", check=at_least(1))
+
+    def build(self, *, width: int) -> Module:
+        """An embedding with one row per word and one for padding."""
+        from margrpo.nets.prefix import Embedded
+
+        return Embedded(self.indices, rows=len(self.words) + 1, width=width)
+
+    def indices(self, prompts: Prompts) -> Int[Tensor, "b p"]:
+        """The rows of the words of each text; 0 is padding."""
+        return torch.tensor([self.row(text) for text in prompts.text], device=prompts.label.device)
+
+    def row(self, text: str) -> list[int]:
+        """The indices of one text, refused with a sentence where it has unknown words or too many."""
+        words = text.lower().split()
+        unknown = [word for word in words if word not in self.words]
+        if unknown:
+            raise DataError(f"prompt {text!r}: the policy does not know the word {unknown[0]!r}; it knows {self.known()}")
+        if len(words) > self.prefix:
+            raise DataError(f"prompt {text!r}: has {len(words)} words, the policy reads at most {self.prefix}")
+        return [self.words.index(word) + 1 for word in words] + [0] * (self.prefix - len(words))
+
+    def known(self) -> str:
+        """The vocabulary as a phrase, cut where it is long."""
+        return ", ".join(self.words[:30]) + (", …" if len(self.words) > 30 else "")
+
+
+@component
+class Label:
+    """One learned vector per class, at every position of the prefix   (mar, section 4)."""
+
+    classes: int = setting(1000, "how many classes there are", check=at_least(1))
+    prefix: int = setting(64, "positions of the prefix, all filled with the class vector", check=at_least(1))
+
+    def build(self, *, width: int) -> Module:
+        """An embedding with one row per class."""
+        from margrpo.nets.prefix import Embedded
+
+        return Embedded(self.indices, rows=self.classes, width=width)
+
+    def indices(self, prompts: Prompts) -> Int[Tensor, "b p"]:
+        """The label of each image at every position."""
+        wrong = [label for label in prompts.label.tolist() if not 0 <= label < self.classes]
+        if wrong:
+            raise DataError(f"label {wrong[0]}: the policy has classes 0 to {self.classes - 1}; give prompts a label")
+        return prompts.label[:, None].expand(-1, self.prefix)

@@ -1,0 +1,1 @@
+"""Images with prompts, for pre-training."""

@@ -1,0 +1,90 @@
+"""Which transitions stand for a token in the loss."""
+
+from jaxtyping import Bool
+
+from margrpo.contracts import Selector
+from margrpo.declare import at_least, component, positive, setting
+from margrpo.lazy import Tensor
+from margrpo.records import ARStep, Chain, Evidence, Needs, Rollout
+
+
+def drawn(chain: Chain, where: Bool[Tensor, "b n"], weight: float = 1.0) -> Evidence:
+    """Score the states that were drawn: the log-density itself."""
+    rows = chain.rows(where)
+    return Evidence(where, chain.state[:, :, rows], chain.next[:, :, rows], chain.std[:, :, rows], weight)
+
+
+def expected(chain: Chain, where: Bool[Tensor, "b n"], weight: float = 1.0) -> Evidence:
+    """Score the behaviour means: the log-density with the transition's own noise integrated out.
+
+    E[ℓ | x_t] = −Σ_d (μᵇ − μ_θ)²/2σᵇ² + const, which is, up to that constant, the log-density at μᵇ.
+    """
+    rows = chain.rows(where)
+    return Evidence(where, chain.state[:, :, rows], chain.mean[:, :, rows], chain.std[:, :, rows], weight)
+
+
+def split(
+    where: Selector | None, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]
+) -> tuple[Bool[Tensor, "b n"], Bool[Tensor, "b n"]]:
+    """The selected tokens that `where` marks, and the others."""
+    marked = selected & where.select(rollout, step) if where else selected
+    return marked, selected & ~marked
+
+
+@component
+class Single:
+    """The main chain of each token, as it was drawn: plain GRPO."""
+
+    def needs(self) -> Needs:
+        """Nothing beyond what the selector needs."""
+        return Needs()
+
+    def evidence(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Evidence]:
+        """One chain for every selected token."""
+        return [drawn(step.chain, selected)]
+
+
+@component
+class MultiTrajectory:
+    """K chains drawn afresh from the condition at which the token was committed, averaged   (mar_grpo, section 3.2)."""
+
+    trajectories: int = setting(5, "chains per token, K", check=at_least(1))
+    where: Selector | None = setting(None, "tokens that get K chains; the others keep their main chain. All unless given")
+    weight: float = setting(1.0, "weight of these tokens against the others", check=positive)
+
+    def needs(self) -> Needs:
+        """K trajectories."""
+        return Needs(trajectories=self.trajectories) | (self.where.needs() if self.where else Needs())
+
+    def evidence(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Evidence]:
+        """K chains where marked, the main chain elsewhere."""
+        assert rollout.trajectories is not None
+        marked, others = split(self.where, rollout, step, selected)
+        return [drawn(rollout.trajectories.first(self.trajectories), marked, self.weight), drawn(step.chain, others)]
+
+
+@component
+class RaoBlackwell:
+    """Multi-trajectory expectation with the noise of each transition integrated out: same mean, less variance.
+
+    For a resampled chain the reward does not depend on its noise, so E[ℓ | x_t] may stand for ℓ. The same holds for
+    main chains of tokens that were not committed, never for committed ones, whose noise made the image.
+    """
+
+    trajectories: int = setting(5, "chains per token, K", check=at_least(1))
+    where: Selector | None = setting(None, "tokens that get K chains; the others keep their main chain. All unless given")
+    weight: float = setting(1.0, "weight of these tokens against the others", check=positive)
+
+    def needs(self) -> Needs:
+        """K trajectories."""
+        return Needs(trajectories=self.trajectories) | (self.where.needs() if self.where else Needs())
+
+    def evidence(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Evidence]:
+        """Expected transitions where marked and where nothing was committed, the drawn ones elsewhere."""
+        assert rollout.trajectories is not None
+        marked, others = split(self.where, rollout, step, selected)
+        return [
+            expected(rollout.trajectories.first(self.trajectories), marked, self.weight),
+            expected(step.chain, others & ~step.committed),
+            drawn(step.chain, others & step.committed),
+        ]

@@ -1,0 +1,59 @@
+"""What holds the policy near its reference."""
+
+from jaxtyping import Float
+
+from margrpo.contracts import Reference
+from margrpo.declare import component, not_negative, setting
+from margrpo.lazy import Module, Tensor, torch
+from margrpo.maths import divergence
+
+
+@component
+class NoPenalty:
+    """Nothing; no reference is kept."""
+
+    def build(self, model: Module) -> Module:
+        """A leash without a reference."""
+        from margrpo.nets.leash import Leash
+
+        return Leash(None, lambda mean, reference, std: torch.zeros(mean.shape[:-1], device=mean.device))
+
+
+@component
+class GaussianKL:
+    """The exact KL between the transition under the policy and under the reference."""
+
+    coefficient: float = setting(0.01, "factor on the mean KL of a transition, in nats", check=not_negative)
+    reference: Reference = setting(meaning="which earlier policy")
+
+    def build(self, model: Module) -> Module:
+        """A leash with a copy of the model as its reference."""
+        from margrpo.nets.leash import Leash
+
+        return Leash(model, self.divergence, self.reference.is_due)
+
+    def divergence(
+        self, mean: Float[Tensor, "k m d"], reference: Float[Tensor, "k m d"], std: Float[Tensor, "k m d"]
+    ) -> Float[Tensor, "k m"]:
+        """coefficient · Σ_d (μ − μ_ref)²/2σ²."""
+        return self.coefficient * divergence.gaussian_kl(mean, reference, std)
+
+
+@component
+class K3OfMeans:
+    """exp(δ) − δ − 1 of the difference of means, as in the paper's release; no divergence of densities."""
+
+    coefficient: float = setting(0.01, "factor on the mean over transitions", check=not_negative)
+    reference: Reference = setting(meaning="which earlier policy")
+
+    def build(self, model: Module) -> Module:
+        """A leash with a copy of the model as its reference."""
+        from margrpo.nets.leash import Leash
+
+        return Leash(model, self.divergence, self.reference.is_due)
+
+    def divergence(
+        self, mean: Float[Tensor, "k m d"], reference: Float[Tensor, "k m d"], std: Float[Tensor, "k m d"]
+    ) -> Float[Tensor, "k m"]:
+        """coefficient · Σ_d exp(δ) − δ − 1, δ = μ_ref − μ."""
+        return self.coefficient * divergence.k3_of_means(mean, reference)

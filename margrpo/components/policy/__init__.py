@@ -1,0 +1,1 @@
+"""The generators that can be tuned."""

@@ -1,0 +1,37 @@
+"""Prompts from a text file, one a line."""
+
+from functools import cached_property
+
+from margrpo.declare import between, component, positive, setting
+from margrpo.maths.dealing import Prompt, deal, grouped
+from margrpo.prompt_file import split_files
+from margrpo.records import Prompts
+
+
+@component
+class Lines:
+    """Every line of a text file is a prompt."""
+
+    path: str = setting(meaning="UTF-8 file with one prompt a line, relative to the working directory")
+    held_out_path: str | None = setting(None, "a second such file to hold out; none: a share of the first")
+    held_out_share: float = setting(0.1, "share to hold out if there is no second file", check=between(0, 1))
+    prompts: int = setting(4, "prompts per step", check=positive)
+    group: int = setting(8, "images per prompt", check=positive)
+
+    def draw(self, step: int, seed: int) -> Prompts:
+        """The prompts of one step; none comes again before all have come."""
+        train, _ = self._split
+        return grouped([train[i] for i in deal(step, seed, count=len(train), per_step=self.prompts)], self.group)
+
+    def held_out(self) -> Prompts:
+        """The held-out prompts in the file's order, one image each."""
+        return grouped(self._split[1], 1)
+
+    @cached_property
+    def _split(self) -> tuple[tuple[Prompt, ...], tuple[Prompt, ...]]:
+        return split_files(self.path, self.held_out_path, self.held_out_share, parse=prompt_of_line)
+
+
+def prompt_of_line(line: str, where: str) -> Prompt:
+    """The line itself; no line is refused."""
+    return Prompt(line)

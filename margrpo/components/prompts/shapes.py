@@ -1,0 +1,49 @@
+"""The captions of the world of shapes."""
+
+from margrpo.declare import Check, component, positive, setting
+from margrpo.maths.dealing import Prompt, dealt, grouped
+from margrpo.records import Prompts
+
+KINDS = ("single object", "two objects", "counting", "colour", "position", "colour attribution")
+some_kinds = Check(
+    lambda kinds: len(kinds) > 0 and len(set(kinds)) == len(kinds) and set(kinds) <= set(KINDS),
+    "a list, without repeats, of at least one of " + ", ".join(map(repr, KINDS)),
+    {"type": "array", "items": {"enum": list(KINDS)}, "minItems": 1, "uniqueItems": True},
+)
+
+
+@component
+class Shapes:
+    """Captions of coloured shapes, each kind equally often however many captions it has."""
+
+    prompts: int = setting(4, "prompts per step", check=positive)
+    group: int = setting(8, "images per prompt", check=positive)
+    kinds: tuple[str, ...] = setting(KINDS, "kinds of caption to draw and to hold out", check=some_kinds)
+
+    def draw(self, step: int, seed: int) -> Prompts:
+        """The captions of one step; a kind comes again when every kind has, a caption when all of its kind have."""
+        captions = self._captions()
+        draws = range(step * self.prompts, (step + 1) * self.prompts)
+        chosen = []
+        for draw, which in zip(draws, dealt(draws, (seed, "kinds"), len(self.kinds)), strict=True):
+            kind, of_kind = self.kinds[which], captions[self.kinds[which]]
+            turn = draw // len(self.kinds)
+            (index,) = dealt(range(turn, turn + 1), (seed, "prompts", kind), len(of_kind))
+            chosen.append(Prompt(of_kind[index], metadata={"kind": kind}))
+        return grouped(chosen, self.group)
+
+    def held_out(self) -> Prompts:
+        """The held-out captions of these kinds, every prefix balanced over them, one image each."""
+        from margrpo.worlds.shapes import held_out_captions, parse
+
+        kinds = ((text, parse(text).kind) for text in held_out_captions())
+        return grouped([Prompt(text, metadata={"kind": kind}) for text, kind in kinds if kind in self.kinds], 1)
+
+    def _captions(self) -> dict[str, list[str]]:
+        """The training captions by kind."""
+        from margrpo.worlds.shapes import parse, train_captions
+
+        captions: dict[str, list[str]] = {kind: [] for kind in self.kinds}
+        for text in train_captions():
+            captions.get(parse(text).kind, []).append(text)
+        return captions

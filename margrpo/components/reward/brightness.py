@@ -1,0 +1,23 @@
+"""How bright an image is, as a reward."""
+
+from jaxtyping import Float
+
+from margrpo.declare import between, component, setting
+from margrpo.lazy import Tensor, torch
+from margrpo.records import Prompts
+
+LUMA = (0.299, 0.587, 0.114)
+"""The shares of red, green and blue in luma (ITU-R BT.601, which JPEG uses too)."""
+
+
+@component
+class Brightness:
+    """1 − |mean luma − target|: with the target 1, the mean luma itself."""
+
+    target: float = setting(1.0, "mean luma that earns 1, from 0 (black) to 1 (white)", check=between(0, 1))
+    weight: float = setting(1.0, "factor of this reward in the sum")
+
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
+        """A number in [0, 1] for each image."""
+        luma = torch.tensordot(images.float(), images.new_tensor(LUMA, dtype=torch.float32), dims=([1], [0]))
+        return 1 - (luma.mean((1, 2)) - self.target).abs()

@@ -1,0 +1,39 @@
+"""How well an image compresses, as a reward."""
+
+import io
+from typing import Any
+
+from jaxtyping import Float
+
+from margrpo.declare import between, component, setting
+from margrpo.errors import RewardError
+from margrpo.lazy import Tensor, torch
+from margrpo.records import Prompts
+
+
+@component
+class JpegCompressibility:
+    """Minus the size of the image as a JPEG, in kB of 1000 bytes   (ddpo, section 5.1)."""
+
+    quality: int = setting(95, "JPEG quality", check=between(1, 100))
+    weight: float = setting(1.0, "factor of this reward in the sum, per kB")
+
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
+        """Minus the kB of each image; a value that is not finite is a `RewardError`, because a JPEG would hide it."""
+        finite = torch.isfinite(images).flatten(1).all(1)
+        if not finite.all():
+            first = int(finite.int().argmin())
+            raise RewardError(
+                f"jpeg_compressibility cannot score image {first} ({prompts.text[first]!r}): "
+                "it has values that are not finite; look at the policy that drew it."
+            )
+        pixels = (images.detach().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+        return torch.tensor([-self._kilobytes(image) for image in pixels], dtype=torch.float32, device=images.device)
+
+    def _kilobytes(self, pixels: Any) -> float:
+        """The size of one (h, w, 3) image of bytes."""
+        from PIL import Image
+
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, format="JPEG", quality=self.quality)
+        return buffer.tell() / 1000

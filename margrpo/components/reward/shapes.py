@@ -1,0 +1,26 @@
+"""The exact scorer of the world `shapes`."""
+
+from jaxtyping import Float
+
+from margrpo.declare import between, component, setting
+from margrpo.lazy import Tensor, torch
+from margrpo.records import Prompts
+
+
+@component
+class Shapes:
+    """How well an image shows what its caption asks for, by segmentation and connected components."""
+
+    weight: float = setting(1.0, "factor in the sum of rewards")
+    strictness: float = setting(
+        0.0, "share of the strict score, 0 or 1, in the reward; the rest is the soft score", check=between(0, 1)
+    )
+
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
+        """A number from 0 to 1 for each image."""
+        from margrpo.worlds import shapes
+
+        wanted = [shapes.parse(text) for text in prompts.text]
+        found = shapes.scores(images.detach().cpu().numpy(), wanted)
+        mixed = [self.strictness * one.strict + (1 - self.strictness) * one.soft for one in found]
+        return torch.tensor(mixed, dtype=torch.float32, device=images.device)

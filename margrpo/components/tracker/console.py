@@ -1,0 +1,119 @@
+"""The progress of a run on the terminal."""
+
+from collections.abc import Mapping
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from margrpo.declare import component, positive, setting
+
+if TYPE_CHECKING:
+    from rich.console import Console as Terminal
+
+MAIN = ("reward", "held_out", "kl", "gradient_norm")
+
+
+@component
+class Console:
+    """A bar with the time left and the main figures; where there is no terminal, a plain line now and then."""
+
+    every: int = setting(10, "steps between plain lines where there is no terminal", check=positive)
+    figures: tuple[str, ...] = setting(MAIN, "figures to show, besides the seconds of each part")
+
+    def open(self, folder: Any, title: str, steps: int, start: int) -> "Bar | Plain":
+        """Show the run on standard error."""
+        from rich.console import Console as Terminal
+
+        return self.open_on(Terminal(stderr=True), title, steps=steps, start=start)
+
+    def open_on(self, terminal: "Terminal", title: str, *, steps: int, start: int) -> "Bar | Plain":
+        """Show the run on this terminal, or plainly if it is none."""
+        view = View(self.figures)
+        if terminal.is_terminal:
+            return Bar(terminal, view, title=title, steps=steps, start=start)
+        return Plain(terminal, view, steps=steps, start=start, every=self.every)
+
+
+class View:
+    """The latest value of every figure, as one line."""
+
+    def __init__(self, names: tuple[str, ...]):
+        self._names = names
+        self._latest: dict[str, float] = {}
+
+    def line(self, figures: Mapping[str, float]) -> str:
+        """The figures to show; one that is measured now and then keeps its last value."""
+        self._latest.update(figures)
+        shown = [f"{name} {self._latest[name]:.4g}" for name in self._names if name in self._latest]
+        parts = [f"{name.partition('/')[2]} {value:.2g} s" for name, value in figures.items() if is_seconds(name)]
+        return "  ".join(shown) + (f"  ({', '.join(parts)})" if parts else "")
+
+
+def is_seconds(name: str) -> bool:
+    """Whether a figure is the seconds that a part of the step took."""
+    return name.startswith("seconds/")
+
+
+class Bar:
+    """A live bar with a line of figures under it."""
+
+    def __init__(self, terminal: "Terminal", view: View, *, title: str, steps: int, start: int):
+        from rich.console import Group
+        from rich.live import Live
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.text import Text
+
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        # A step may take a minute, and the usual 30 seconds of memory would hold no speed to tell the time left from.
+        self._bar = Progress(*columns, console=terminal, speed_estimate_period=1800)
+        self._task = self._bar.add_task(title, total=steps, completed=start)
+        self._view, self._line = view, Text()
+        self._live = Live(Group(self._bar, self._line), console=terminal, refresh_per_second=4)
+        self._live.start()
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """Move the bar and renew the line."""
+        self._line.plain = self._view.line(figures)
+        self._bar.update(self._task, completed=step + 1)
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence above the bar."""
+        self._live.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        self._live.stop()
+
+
+class Plain:
+    """A line every few steps, and after the last."""
+
+    def __init__(self, terminal: "Terminal", view: View, *, steps: int, start: int, every: int):
+        self._terminal, self._view = terminal, view
+        self._steps, self._start, self._every = steps, start, every
+        self._began = monotonic()
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """Take the figures, and print them if a line is due."""
+        line, done = self._view.line(figures), step + 1
+        if done % self._every == 0 or done == self._steps:
+            left = (monotonic() - self._began) / (done - self._start) * (self._steps - done)
+            self.say(f"step {done}/{self._steps}  {line}  {duration(left)} left")
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence."""
+        self._terminal.print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+    def close(self) -> None:
+        """Nothing is left to do: every line is out."""
+
+
+def duration(seconds: float) -> str:
+    """Hours, minutes and seconds, as 1:02:03 or 2:03."""
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,15 @@
+"""How many tokens are known after each AR step."""
+
+from margrpo.declare import at_least, component, setting
+from margrpo.maths import tokens as token_maths
+
+
+@component
+class Cosine:
+    """Few tokens first, many last, along a cosine   (mar, section 3.3)."""
+
+    steps: int = setting(64, "AR steps of an image", check=at_least(1))
+
+    def counts(self, tokens: int) -> tuple[int, ...]:
+        """Unknown tokens before each step and after the last."""
+        return token_maths.cosine_counts(tokens, self.steps)

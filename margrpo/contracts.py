@@ -1,0 +1,396 @@
+"""The architecture on one page: one Protocol per kind of component.
+
+A kind's name is its Protocol in lower case: the recipe table `[selector]`, the folder `margrpo/components/selector`
+and the entry id `selector.NAME` all mean `Selector` below. A component holds settings only. Where a part has weights
+or state, its component *builds* a second object that holds them; those objects have their contracts here too.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
+
+from jaxtyping import Bool, Float, Int
+
+from margrpo.lazy import Generator, Module, Tensor
+from margrpo.records import ARStep, Evidence, Gaussian, Needs, Prediction, Prompts, Rollout
+
+# ------------------------------------------------------------------------------------------------ the model
+
+
+@runtime_checkable
+class Kernel(Protocol):
+    """How attention is computed."""
+
+    def attention(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Softmax attention of q, k, v of shape (batch, heads, length, channels), no mask, no dropout."""
+        ...
+
+
+@runtime_checkable
+class Conditioner(Protocol):
+    """What the prompt becomes: the kind of prefix that a backbone reads."""
+
+    prefix: int
+
+    def build(self, *, width: int) -> "Prefix":
+        """Make the embedding module for a backbone of this width."""
+        ...
+
+
+class Prefix(Protocol):
+    """The built conditioner, an nn.Module."""
+
+    def __call__(self, prompts: Prompts) -> Float[Tensor, "b p c"]:
+        """One prefix per image; a prompt it cannot express raises `DataError`."""
+        ...
+
+
+@runtime_checkable
+class Parameterization(Protocol):
+    """What the head's raw output means."""
+
+    def epsilon(
+        self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, ""]
+    ) -> Float[Tensor, "*m d"]:
+        """The noise in x, from the output."""
+        ...
+
+    def target(
+        self, clean: Float[Tensor, "*m d"], noise: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, "*m 1"]
+    ) -> Float[Tensor, "*m d"]:
+        """What the output should have been, for pre-training."""
+        ...
+
+
+@runtime_checkable
+class Codec(Protocol):
+    """Between images and tokens."""
+
+    def build(self) -> "Autoencoder":
+        """Make the module, with its weights loaded."""
+        ...
+
+    def geometry(self) -> tuple[int, int]:
+        """Tokens per image and channels per token."""
+        ...
+
+
+class Autoencoder(Protocol):
+    """The built codec, an nn.Module."""
+
+    def fit(self, images: Float[Tensor, "b 3 h w"]) -> None:
+        """Learn from images what can be learned without gradients; a codec with nothing to learn does nothing."""
+        ...
+
+    def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
+        """Tokens of images whose values are in [0, 1]."""
+        ...
+
+    def decode(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b 3 h w"]:
+        """Images with values clamped to [0, 1]."""
+        ...
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """The generator that is tuned."""
+
+    weights: str
+
+    def geometry(self) -> tuple[int, int]:
+        """Tokens per image and channels per token."""
+        ...
+
+    def build(self, *, kernel: Kernel) -> "Generator_":
+        """Make the model on the CPU, with its weights loaded unless they are "random"."""
+        ...
+
+
+class Generator_(Protocol):
+    """The built policy, an nn.Module: backbone and head."""
+
+    head: "Head"
+    backbone: Module
+    tokens: int
+    channels: int
+
+    def prefix(self, prompts: Prompts) -> Float[Tensor, "b p c"]:
+        """What the backbone reads of the prompts."""
+        ...
+
+    def null_prefix(self, images: int) -> Float[Tensor, "b p c"]:
+        """What it reads where there is no prompt, for classifier-free guidance."""
+        ...
+
+    def condition(
+        self, tokens: Float[Tensor, "b n d"], unknown: Bool[Tensor, "b n"], prefix: Float[Tensor, "b p c"]
+    ) -> Float[Tensor, "b n c"]:
+        """One condition per token; every image has equally many unknown ones, whose values in `tokens` are not read."""
+        ...
+
+
+class Head(Protocol):
+    """The per-token denoiser, an nn.Module in two phases: what depends on (z, t) only, and what depends on x."""
+
+    def prepare(self, z: Float[Tensor, "m c"], time: Float[Tensor, ""]) -> Any:
+        """The modulation of every block for these conditions at this model time."""
+        ...
+
+    def __call__(self, x: Float[Tensor, "*k m d"], modulation: Any, alpha_bar: Float[Tensor, ""]) -> Prediction:
+        """The prediction for x, whose leading axes share one modulation."""
+        ...
+
+
+# --------------------------------------------------------------------------------------------- the rollout
+
+
+@runtime_checkable
+class PromptSource(Protocol):
+    """Where prompts come from (recipe table `prompts`)."""
+
+    group: int
+
+    def draw(self, step: int, seed: int) -> Prompts:
+        """The prompts of one training step, each repeated `group` times; a pure function of (step, seed)."""
+        ...
+
+    def held_out(self) -> Prompts:
+        """Prompts that are never drawn for training, one image each."""
+        ...
+
+
+@runtime_checkable
+class Unmasking(Protocol):
+    """How many tokens are known after each AR step."""
+
+    steps: int
+
+    def counts(self, tokens: int) -> tuple[int, ...]:
+        """Unknown tokens before each of the s steps and after the last: n = m_0 > m_1 > … > m_s = 0."""
+        ...
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """The reverse diffusion of the head."""
+
+    steps: int
+
+    def has_density(self, t: int) -> bool:
+        """Whether transition t draws noise."""
+        ...
+
+    def time(self, t: int) -> float:
+        """The time that the head is told at transition t."""
+        ...
+
+    def alpha_bar(self, t: int) -> float:
+        """The signal's share of the variance of x_t."""
+        ...
+
+    def nominal_std(self, t: int) -> float:
+        """The std of transition t as far as it is known before any token is drawn."""
+        ...
+
+    def transition(self, x: Float[Tensor, "*m d"], prediction: Prediction, t: int) -> Gaussian:
+        """Mean and std of x_{t-1} given x_t; where there is no density, std is 0."""
+        ...
+
+
+@runtime_checkable
+class Guidance(Protocol):
+    """The scale w of classifier-free guidance, ε = ε_∅ + w (ε_z − ε_∅), in the rollout."""
+
+    def scale(self, tokens: int, remaining: int) -> float:
+        """The scale of an AR step after which `remaining` of `tokens` are unknown; 1 needs no second pass."""
+        ...
+
+
+@runtime_checkable
+class Timesteps(Protocol):
+    """Which AR steps and transitions of a rollout are trained on."""
+
+    def draw(
+        self, ar_steps: int, transitions: Sequence[int], generator: Generator
+    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Kept AR steps, ascending, and kept transitions, descending as they are taken."""
+        ...
+
+
+# ---------------------------------------------------------------------------------------------- the verdict
+
+
+@runtime_checkable
+class Reward(Protocol):
+    """A score of finished images."""
+
+    weight: float
+
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
+        """One finite number an image, larger is better."""
+        ...
+
+
+@runtime_checkable
+class Advantage(Protocol):
+    """How rewards become advantages."""
+
+    smallest_group: int
+
+    def advantages(self, reward: Float[Tensor, "b"], group: Int[Tensor, "b"]) -> Float[Tensor, "b"]:
+        """The advantage of each image among those of its group; 0 where a group's rewards are all equal."""
+        ...
+
+
+# ----------------------------------------------------------------------------------------------- the update
+
+
+@runtime_checkable
+class Selector(Protocol):
+    """Which unknown tokens of an AR step."""
+
+    def needs(self) -> Needs:
+        """What the rollout must record for this."""
+        ...
+
+    def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
+        """A subset of the tokens unknown at this step."""
+        ...
+
+
+@runtime_checkable
+class Estimator(Protocol):
+    """Which transitions stand for a token in the loss."""
+
+    def needs(self) -> Needs:
+        """What the rollout must record for this."""
+        ...
+
+    def evidence(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> Sequence[Evidence]:
+        """The transitions to score for the selected tokens, each token in at most one piece of evidence."""
+        ...
+
+
+@runtime_checkable
+class Weighting(Protocol):
+    """How much each trained transition counts."""
+
+    def weights(self, std: Float[Tensor, "t"]) -> Float[Tensor, "t"]:
+        """Positive weights of mean 1 from the nominal stds of the trained transitions."""
+        ...
+
+
+@runtime_checkable
+class Objective(Protocol):
+    """The surrogate whose gradient is the update's direction."""
+
+    updates: int
+
+    def surrogate(
+        self, logp: Float[Tensor, "k m"], old: Float[Tensor, "k m"], advantage: Float[Tensor, "m"]
+    ) -> Float[Tensor, "k m"]:
+        """The quantity to raise, per transition."""
+        ...
+
+
+@runtime_checkable
+class Replay(Protocol):
+    """The guidance under which recorded transitions are scored."""
+
+    def scale(self, rollout_scale: float) -> float:
+        """The scale for replay, given the rollout's."""
+        ...
+
+
+@runtime_checkable
+class Penalty(Protocol):
+    """What holds the policy near its reference."""
+
+    def build(self, model: Generator_) -> "Leash":
+        """Make the penalty's state for this model, as it is before training."""
+        ...
+
+
+class Leash(Protocol):
+    """The built penalty."""
+
+    reference: Generator_ | None
+
+    def divergence(
+        self, mean: Float[Tensor, "k m d"], reference: Float[Tensor, "k m d"], std: Float[Tensor, "k m d"]
+    ) -> Float[Tensor, "k m"]:
+        """The divergence of each transition, times its coefficient."""
+        ...
+
+    def after_step(self, step: int, model: Generator_) -> None:
+        """Let the reference follow, where it does."""
+        ...
+
+
+@runtime_checkable
+class Reference(Protocol):
+    """Which earlier policy a penalty compares with."""
+
+    def is_due(self, step: int) -> bool:
+        """Whether the reference becomes the current policy after this many steps."""
+        ...
+
+
+@runtime_checkable
+class Trainable(Protocol):
+    """Which parameters the update changes."""
+
+    def parameters(self, model: Generator_) -> Iterator[tuple[str, Tensor]]:
+        """Names and parameters; everything else is frozen."""
+        ...
+
+
+@runtime_checkable
+class Optimizer(Protocol):
+    """How a gradient becomes a step."""
+
+    max_norm: float
+
+    def build(self, parameters: Sequence[Tensor]) -> Any:
+        """A torch.optim.Optimizer."""
+        ...
+
+    def rate(self, step: int, steps: int) -> float:
+        """The learning rate of this step."""
+        ...
+
+
+# ------------------------------------------------------------------------------------------- around the run
+
+
+@runtime_checkable
+class Tracker(Protocol):
+    """Where figures go."""
+
+    def open(self, folder: Any, title: str, steps: int, start: int) -> "Track":
+        """Begin to track a run that goes from step `start` to `steps`, in its folder."""
+        ...
+
+
+class Track(Protocol):
+    """The opened tracker."""
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """Take the figures of one step."""
+        ...
+
+    def say(self, sentence: str) -> None:
+        """Take a sentence for the person who watches."""
+        ...
+
+    def close(self) -> None:
+        """Flush and end."""
+        ...
+
+
+@runtime_checkable
+class Dataset(Protocol):
+    """Images with prompts, for pre-training."""
+
+    def images(self, index: int, count: int, seed: int) -> tuple[Float[Tensor, "b 3 h w"], Prompts]:
+        """Batch number `index` of `count` images, a pure function of its arguments."""
+        ...

@@ -1,0 +1,72 @@
+"""How a component, its settings and a record are declared; imports no torch."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, dataclass_transform
+
+import attrs
+
+from margrpo.errors import MargrpoError
+
+T = TypeVar("T")
+REQUIRED: Any = attrs.NOTHING
+
+
+@attrs.frozen
+class Check:
+    """A condition on one setting: a predicate, the words for it, and its JSON schema."""
+
+    holds: Callable[[Any], bool]
+    says: str
+    schema: Mapping[str, Any] = attrs.field(factory=dict)
+
+    def __call__(self, _owner: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
+        """Raise `SettingError` unless the value is allowed; None, where a setting may be absent, always is."""
+        if value is not None and not self.holds(value):
+            raise SettingError(attribute.name, value, self.says)
+
+
+class SettingError(MargrpoError):
+    """A setting outside its range: the name, the value and what is allowed."""
+
+    def __init__(self, name: str, value: Any, says: str):
+        self.name, self.value, self.says = name, value, says
+        super().__init__(f"{name} = {value!r} must be {says}")
+
+
+positive = Check(lambda value: value > 0, "greater than 0", {"exclusiveMinimum": 0})
+not_negative = Check(lambda value: value >= 0, "0 or more", {"minimum": 0})
+
+
+def at_least(low: float) -> Check:
+    """Allow numbers from `low` upwards."""
+    return Check(lambda value: value >= low, f"{low} or more", {"minimum": low})
+
+
+def between(low: float, high: float, *, open_low: bool = False) -> Check:
+    """Allow numbers from `low` to `high`, both included unless `open_low`."""
+    schema = {"exclusiveMinimum" if open_low else "minimum": low, "maximum": high}
+    says = f"greater than {low} and at most {high}" if open_low else f"between {low} and {high}"
+    return Check(lambda value: (low < value if open_low else low <= value) and value <= high, says, schema)
+
+
+def one_of(*allowed: Any) -> Check:
+    """Allow exactly these values."""
+    return Check(lambda value: value in allowed, "one of " + ", ".join(map(repr, allowed)), {"enum": list(allowed)})
+
+
+def setting(default: Any = REQUIRED, meaning: str = "", *, check: Check | None = None) -> Any:
+    """Declare one TOML key of a component: its default (or REQUIRED), its meaning with unit, its allowed values."""
+    return attrs.field(default=default, validator=check, metadata={"meaning": meaning, "check": check})
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(setting,))
+def component(cls: type[T]) -> type[T]:
+    """Make a class a component: frozen, keyword-only, its annotated fields are the keys of its TOML table."""
+    return attrs.frozen(kw_only=True, slots=False)(cls)
+
+
+@dataclass_transform(frozen_default=True)
+def record(cls: type[T]) -> type[T]:
+    """Make a class a record: frozen tensors that flow together, shapes checked in tests."""
+    return dataclasses.dataclass(frozen=True, eq=False)(cls)

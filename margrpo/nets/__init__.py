@@ -1,0 +1,1 @@
+"""nn.Modules that know nothing of reinforcement learning; importing them loads torch."""

@@ -1,0 +1,25 @@
+"""The state of a penalty: the reference and when it follows."""
+
+import copy
+from collections.abc import Callable
+
+from torch import Tensor, nn
+
+
+class Leash(nn.Module):
+    """A frozen copy of the model, or none, and the divergence from it."""
+
+    def __init__(
+        self,
+        model: nn.Module | None,
+        divergence: Callable[[Tensor, Tensor, Tensor], Tensor],
+        is_due: Callable[[int], bool] = lambda step: False,
+    ):
+        super().__init__()
+        self.reference = model and copy.deepcopy(model).eval().requires_grad_(False)
+        self.divergence, self.is_due = divergence, is_due
+
+    def after_step(self, step: int, model: nn.Module) -> None:
+        """Let the reference become the model where that is due."""
+        if self.reference is not None and self.is_due(step):
+            self.reference.load_state_dict(model.state_dict())

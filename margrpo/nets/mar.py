@@ -1,0 +1,70 @@
+"""A masked autoregressive generator: prefix, backbone, head."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from margrpo.nets.denoiser import Denoiser, Modulation
+from margrpo.nets.mae import Mae
+from margrpo.records import Prediction, Prompts
+
+
+class Head(nn.Module):
+    """The denoiser with the meaning of its output."""
+
+    def __init__(self, net: Denoiser, epsilon: Callable[[Tensor, Tensor, float], Tensor]):
+        super().__init__()
+        self.net, self.epsilon = net, epsilon
+
+    def prepare(self, z: Float[Tensor, "m c"], time: float) -> Modulation:
+        """The modulation of every block for these conditions at one model time."""
+        return self.net.prepare(z, torch.tensor(time, device=z.device))
+
+    def forward(self, x: Float[Tensor, "*k m d"], modulation: Modulation, alpha_bar: float) -> Prediction:
+        output, variance = self.net(x, modulation).chunk(2, dim=-1)
+        return Prediction(self.epsilon(output, x, alpha_bar), variance)
+
+
+class Backbone(nn.Module):
+    """The part in front of the head: the prompt's prefix and the masked autoencoder."""
+
+    def __init__(self, mae: Mae, embedding: nn.Module):
+        super().__init__()
+        self.mae, self.embedding = mae, embedding
+        self.fake_latent = nn.Parameter(torch.zeros(1, mae.shape.width))
+        for parameter in (self.fake_latent, *embedding.parameters()):
+            nn.init.normal_(parameter, std=mae.shape.embedding_std)
+
+
+class Mar(nn.Module):
+    """MAR of arXiv 2406.11838: backbone and head, under the names of the contract."""
+
+    def __init__(self, backbone: Backbone, head: Head):
+        super().__init__()
+        self.backbone, self.head = backbone, head
+        self.tokens, self.channels = backbone.mae.shape.tokens, backbone.mae.shape.channels
+
+    def prefix(self, prompts: Prompts) -> Float[Tensor, "b p c"]:
+        """What the backbone reads of the prompts."""
+        return self.backbone.embedding(prompts)
+
+    def null_prefix(self, images: int) -> Float[Tensor, "b p c"]:
+        """The learned prefix that stands for no prompt."""
+        return self.backbone.fake_latent[:, None].expand(images, self.backbone.mae.shape.prefix, -1)
+
+    def condition(
+        self, tokens: Float[Tensor, "b n d"], unknown: Bool[Tensor, "b n"], prefix: Float[Tensor, "b p c"]
+    ) -> Float[Tensor, "b n c"]:
+        """One condition per token."""
+        return self.backbone.mae(tokens, unknown, prefix)
+
+
+def initialise(module: nn.Module) -> None:
+    """Xavier-uniform linear layers with zero bias   (mar, as in mae); call before the head sets its zeros."""
+    for part in module.modules():
+        if isinstance(part, nn.Linear):
+            nn.init.xavier_uniform_(part.weight)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)

@@ -1,0 +1,53 @@
+"""The transformer block of MAE and MAR, with attention left to a kernel."""
+
+from collections.abc import Callable
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention over all positions, no mask."""
+
+    def __init__(self, width: int, heads: int, attend: Attend, dropout: float):
+        super().__init__()
+        self.heads, self.attend = heads, attend
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        self.proj_drop = nn.Dropout(dropout)
+
+    def forward(self, x: Float[Tensor, "b l c"]) -> Float[Tensor, "b l c"]:
+        q, k, v = rearrange(self.qkv(x), "b l (three h e) -> three b h l e", three=3, h=self.heads)
+        return self.proj_drop(self.proj(rearrange(self.attend(q, k, v), "b h l e -> b l (h e)")))
+
+
+class Mlp(nn.Module):
+    """Two linear layers with a GELU between, four times as wide inside."""
+
+    def __init__(self, width: int, dropout: float):
+        super().__init__()
+        self.fc1 = nn.Linear(width, 4 * width)
+        self.fc2 = nn.Linear(4 * width, width)
+        self.drop = nn.Dropout(dropout)
+
+    def forward(self, x: Float[Tensor, "b l c"]) -> Float[Tensor, "b l c"]:
+        return self.drop(self.fc2(torch.nn.functional.gelu(self.fc1(x))))
+
+
+class Block(nn.Module):
+    """Pre-norm attention and MLP, each with a residual."""
+
+    def __init__(self, width: int, heads: int, attend: Attend, dropout: float):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(width, eps=1e-6)
+        self.attn = Attention(width, heads, attend, dropout)
+        self.norm2 = nn.LayerNorm(width, eps=1e-6)
+        self.mlp = Mlp(width, dropout)
+
+    def forward(self, x: Float[Tensor, "b l c"]) -> Float[Tensor, "b l c"]:
+        x = x + self.attn(self.norm1(x))
+        return x + self.mlp(self.norm2(x))

@@ -1,0 +1,81 @@
+"""margrpo's own components, which come in by the hook that every plugin uses."""
+
+from margrpo.plugin.hookspecs import Entry, hookimpl
+
+
+def _entry(entry_id: str, target: str, summary: str) -> Entry:
+    return Entry(entry_id, f"margrpo.components.{target}", summary)
+
+
+_MODEL = [
+    _entry("policy.mar", "policy.mar:Mar", "masked autoregressive transformer with a diffusion head"),
+    _entry("conditioner.caption", "conditioner:Caption", "the words of a caption, embedded"),
+    _entry("conditioner.label", "conditioner:Label", "one of a fixed number of classes"),
+    _entry("parameterization.epsilon", "parameterization:Epsilon", "the head predicts the noise"),
+    _entry("parameterization.velocity", "parameterization:Velocity", "the head predicts the velocity"),
+    _entry("codec.patch", "codec:Patch", "a linear map between image patches and tokens"),
+    _entry("kernel.sdpa", "kernel:Sdpa", "torch's scaled dot-product attention"),
+    _entry("kernel.xformers", "kernel:Xformers", "memory-efficient attention of xformers, on CUDA"),
+]
+
+_ROLLOUT = [
+    _entry("prompts.shapes", "prompts.shapes:Shapes", "captions of the shapes world"),
+    _entry("prompts.lines", "prompts.lines:Lines", "a text file with one prompt a line"),
+    _entry("prompts.jsonl", "prompts.jsonl:Jsonl", "a JSON Lines file of prompts with metadata"),
+    _entry("unmasking.cosine", "unmasking:Cosine", "few tokens at first, many at the end"),
+    _entry("sampler.ddpm", "sampler:Ddpm", "ancestral sampling with learned-range variance"),
+    _entry("sampler.ddim", "sampler:Ddim", "DDIM with noise eta above 0"),
+    _entry("guidance.constant", "guidance:Constant", "the same scale at every AR step"),
+    _entry("guidance.linear", "guidance:Linear", "a scale that grows with the known tokens"),
+    _entry("timesteps.random", "timesteps:Random", "AR steps and transitions drawn once a rollout"),
+    _entry("timesteps.every", "timesteps:Every", "every AR step and every transition"),
+]
+
+_VERDICT = [
+    _entry("reward.shapes", "reward.shapes:Shapes", "exact score of a picture of shapes against its caption"),
+    _entry("reward.jpeg_compressibility", "reward.jpeg_compressibility:JpegCompressibility", "how small a JPEG gets"),
+    _entry("reward.brightness", "reward.brightness:Brightness", "the mean brightness of an image"),
+    _entry("advantage.group", "advantage:Group", "reward against its group, in standard deviations"),
+    _entry("advantage.leave_one_out", "advantage:LeaveOneOut", "reward against the mean of the others"),
+    _entry("advantage.unscaled", "advantage:Unscaled", "reward against the mean of its group"),
+]
+
+_UPDATE = [
+    _entry("selector.every", "selector:Every", "every unknown token"),
+    _entry("selector.committed", "selector:Committed", "the tokens committed at the step"),
+    _entry("selector.uncommitted", "selector:Uncommitted", "the tokens committed later"),
+    _entry("selector.uncertain", "selector:Uncertain", "the tokens whose trajectories differ most"),
+    _entry("selector.consistent", "selector:Consistent", "the tokens that move towards the finished image"),
+    _entry("selector.random", "selector:Random", "tokens drawn at random"),
+    _entry("estimator.single", "estimator:Single", "the chain that was sampled"),
+    _entry("estimator.multi_trajectory", "estimator:MultiTrajectory", "the mean over several chains (MTE)"),
+    _entry("estimator.rao_blackwell", "estimator:RaoBlackwell", "MTE with the last noise integrated out"),
+    _entry("weighting.density", "weighting:Density", "the plain log-density"),
+    _entry("weighting.std", "weighting:Std", "in proportion to the noise's standard deviation"),
+    _entry("weighting.variance", "weighting:Variance", "in proportion to the noise's variance"),
+    _entry("objective.on_policy", "objective:OnPolicy", "the plain policy gradient, one update a rollout"),
+    _entry("objective.clipped", "objective:Clipped", "the clipped ratio, several updates a rollout"),
+    _entry("replay.guided", "replay:Guided", "the guidance of the rollout: the exact density"),
+    _entry("replay.conditional", "replay:Conditional", "no guidance, as in the paper's release"),
+    _entry("penalty.none", "penalty:NoPenalty", "nothing holds the policy"),
+    _entry("penalty.gaussian", "penalty:GaussianKL", "exact KL of each transition to the reference"),
+    _entry("penalty.k3_of_means", "penalty:K3OfMeans", "the release's k3 of means"),
+    _entry("reference.frozen", "reference:Frozen", "the policy before training"),
+    _entry("reference.periodic", "reference:Periodic", "the policy of some steps ago"),
+    _entry("trainable.backbone", "trainable:Backbone", "the backbone; the head is frozen"),
+    _entry("trainable.head", "trainable:Head", "the diffusion head only"),
+    _entry("trainable.everything", "trainable:Everything", "backbone and head"),
+    _entry("optimizer.adamw", "optimizer:AdamW", "AdamW with warm-up"),
+]
+
+_AROUND = [
+    _entry("tracker.console", "tracker.console:Console", "a line a step on the terminal"),
+    _entry("tracker.jsonl", "tracker.jsonl:Jsonl", "a JSON line a step in the run folder"),
+    _entry("dataset.shapes", "dataset.shapes:Shapes", "pictures of the shapes world with captions"),
+]
+
+
+@hookimpl
+def margrpo_components() -> list[Entry]:
+    """Everything that is built in."""
+    return [*_MODEL, *_ROLLOUT, *_VERDICT, *_UPDATE, *_AROUND]

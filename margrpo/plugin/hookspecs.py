@@ -1,0 +1,46 @@
+"""Every hook of margrpo on one page."""
+
+from typing import Any
+
+import attrs
+import pluggy
+
+hookspec = pluggy.HookspecMarker("margrpo")
+hookimpl = pluggy.HookimplMarker("margrpo")
+
+
+@attrs.frozen
+class Entry:
+    """One component, named without importing it.
+
+    `id` is KIND.NAME, as in `selector.uncertain`: the recipe table and the `use` that picks it. `target` is
+    "package.module:Class". `summary` is one clause for `margrpo components list`.
+    """
+
+    id: str
+    target: str
+    summary: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The part of the id before the dot."""
+        return self.id.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """The part of the id after the dot."""
+        return self.id.partition(".")[2]
+
+
+@hookspec
+def margrpo_components() -> list[Entry]:  # type: ignore[empty-body]
+    """The components of a plugin. Called when the registry is made, so it must not import them."""
+
+
+@hookspec
+def margrpo_fit(recipe: Any) -> list[str]:  # type: ignore[empty-body]
+    """What keeps the components of a sound recipe from working together, one sentence each, or an empty list.
+
+    `recipe` is a `Recipe` or `Pretraining`; a sentence begins with the path it speaks of, as in "sampler.eta = 0 …".
+    Called by `margrpo recipes check` and before every run, so it must not load weights.
+    """

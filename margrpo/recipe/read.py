@@ -1,0 +1,91 @@
+"""From a TOML file, the files it extends and the values set on top, to one merged table."""
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from margrpo.errors import RecipeError
+from margrpo.plugin.kinds import KINDS
+from margrpo.recipe.override import OverrideError, apply_overrides, parse_override
+from margrpo.recipe.problem import shown
+
+Table = dict[str, Any]
+
+
+def read(path: Path | str, sets: Iterable[str] = ()) -> Table:
+    """The table of a recipe file, merged over the files it extends, with every `a.b=VALUE` applied."""
+    data = _named(_chain(Path(path), ()))
+    problems = []
+    overrides = []
+    for text in sets:
+        try:
+            overrides.append(parse_override(text))
+        except OverrideError as error:
+            problems.append(str(error))
+    try:
+        apply_overrides(data, overrides)
+    except OverrideError as error:
+        problems.append(str(error))
+    if problems:
+        raise RecipeError(str(path), problems)
+    return data
+
+
+def merge(parent: Table, child: Table) -> Table:
+    """The parent with the child's values on top; a table that uses another component replaces the parent's whole."""
+    merged = dict(parent)
+    for key, value in child.items():
+        under: Any = parent.get(key)
+        both_tables = isinstance(value, dict) and isinstance(under, dict)
+        merged[key] = merge(under, value) if both_tables and _same_component(under, value) else value
+    return merged
+
+
+def _same_component(parent: Any, child: Any) -> bool:
+    return "use" not in child or child["use"] == parent.get("use")
+
+
+def _chain(path: Path, children: tuple[Path, ...]) -> Table:
+    resolved = path.resolve()
+    if resolved in children:
+        cycle = " extends ".join(each.name for each in (*children[children.index(resolved) :], resolved))
+        raise RecipeError(str(path), [f"extends itself: {cycle}; remove one `extends`"])
+    data = _parse(path)
+    parent = data.pop("extends", None)
+    if parent is None:
+        return data
+    if not isinstance(parent, str):
+        raise RecipeError(str(path), [f"extends = {shown(parent)} must be the name of one recipe file, in quotes"])
+    if not (path.parent / parent).is_file():
+        raise RecipeError(str(path), [f"extends = {shown(parent)} names no file; it is looked for in {path.parent}"])
+    return merge(_named(_chain(path.parent / parent, (*children, resolved))), data)
+
+
+def _parse(path: Path) -> Table:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RecipeError(str(path), [f"cannot be read: {error.strerror}; give the path of a recipe"]) from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(str(path), [f"is no text in UTF-8 (byte {error.start}); save it as UTF-8"]) from error
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(str(path), [f"is no TOML: {_with_place(str(error), text)}; correct it there"]) from error
+
+
+def _with_place(said: str, text: str) -> str:
+    """tomllib's words with a line and a column, which it leaves out where the file ends too soon."""
+    lines = text.split("\n")
+    end = f"line {len(lines)}, column {len(lines[-1]) + 1}"
+    return said[:1].lower() + said[1:].replace("(at end of document)", f"(at {end}, the end)")
+
+
+def _named(data: Table) -> Table:
+    """The same table with the default `use` written out, so that a table on top is compared with what it means."""
+    named = dict(data)
+    for name, kind in KINDS.items():
+        if kind.default_use and isinstance(named.get(name), dict):
+            named[name] = {"use": kind.default_use, **named[name]}
+    return named

@@ -1,0 +1,99 @@
+"""What a recipe says, key by key: a training recipe, and a pre-training recipe, which has a [dataset]."""
+
+import re
+
+import attrs
+
+from margrpo import contracts
+from margrpo.declare import REQUIRED, Check, at_least, between, component, not_negative, positive, setting
+from margrpo.plugin.kinds import KINDS
+
+_DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
+_device = Check(lambda name: bool(_DEVICE.fullmatch(name)), '"auto", "cpu", "mps", "cuda" or "cuda:N"')
+_some = Check(lambda items: len(items) > 0, "an array of at least one table", {"minItems": 1})
+
+
+def _meaning(kind: str) -> str:
+    return KINDS[kind].meaning
+
+
+@component
+class Run:
+    """How long to train, how often to save and to look."""
+
+    steps: int = setting(100, "optimizer steps, or rollouts where the objective takes several", check=at_least(1))
+    seed: int = setting(0, "the seed of every draw", check=not_negative)
+    save_every: int = setting(25, "steps between checkpoints", check=at_least(1))
+    watch_every: int = setting(10, "steps between looks at held-out prompts: a score and a grid", check=at_least(1))
+    watch: int = setting(64, "held-out prompts in such a look", check=at_least(1))
+    held_out: int = setting(400, "held-out prompts of the score before and after training", check=at_least(1))
+    rows: int = setting(8192, "evaluations of the head that are back-propagated at once", check=at_least(1))
+    device: str = setting("auto", '"auto", "cpu", "mps", "cuda" or "cuda:N"', check=_device)
+
+
+@component
+class PretrainRun:
+    """How long to pre-train, how often to save and to look, and how tokens are masked."""
+
+    steps: int = setting(2000, "optimizer steps", check=at_least(1))
+    batch: int = setting(64, "images in a step", check=at_least(1))
+    seed: int = setting(0, "the seed of every draw", check=not_negative)
+    save_every: int = setting(500, "steps between checkpoints", check=at_least(1))
+    watch_every: int = setting(250, "steps between looks at held-out prompts: a score and a grid", check=at_least(1))
+    watch: int = setting(64, "held-out prompts in such a look", check=at_least(1))
+    held_out: int = setting(400, "held-out prompts of the score at the end", check=at_least(1))
+    average: float = setting(0.999, "decay per step of the moving average of the weights", check=between(0, 1))
+    unconditional: float = setting(0.1, "share of images whose prompt is dropped", check=between(0, 1))
+    masked_mean: float = setting(1.0, "mean of the masked share, before it is cut", check=between(0, 1))
+    masked_std: float = setting(0.25, "std of the masked share, before it is cut", check=positive)
+    masked_least: float = setting(0.7, "least masked share, where it is cut", check=between(0, 1))
+    device: str = setting("auto", '"auto", "cpu", "mps", "cuda" or "cuda:N"', check=_device)
+
+
+@component
+class Recipe:
+    """A training run: one table per kind of component."""
+
+    title: str = setting("", "what this recipe is, in a few words")
+    notes: str = setting("", "anything a reader should know")
+    run: Run = setting(attrs.Factory(Run), "how long to train, how often to save and to look")  # type: ignore[arg-type]  # mypy sees no default
+    policy: contracts.Policy = setting(REQUIRED, _meaning("policy"))
+    codec: contracts.Codec = setting(REQUIRED, _meaning("codec"))
+    kernel: contracts.Kernel = setting(REQUIRED, _meaning("kernel"))
+    prompts: contracts.PromptSource = setting(REQUIRED, _meaning("prompts"))
+    unmasking: contracts.Unmasking = setting(REQUIRED, _meaning("unmasking"))
+    sampler: contracts.Sampler = setting(REQUIRED, _meaning("sampler"))
+    guidance: contracts.Guidance = setting(REQUIRED, _meaning("guidance"))
+    timesteps: contracts.Timesteps = setting(REQUIRED, _meaning("timesteps"))
+    reward: tuple[contracts.Reward, ...] = setting(REQUIRED, _meaning("reward"), check=_some)
+    measure: contracts.Reward | None = setting(None, "what held-out images are measured by; the rewards unless given")
+    advantage: contracts.Advantage = setting(REQUIRED, _meaning("advantage"))
+    selector: contracts.Selector = setting(REQUIRED, _meaning("selector"))
+    estimator: contracts.Estimator = setting(REQUIRED, _meaning("estimator"))
+    weighting: contracts.Weighting = setting(REQUIRED, _meaning("weighting"))
+    objective: contracts.Objective = setting(REQUIRED, _meaning("objective"))
+    replay: contracts.Replay = setting(REQUIRED, _meaning("replay"))
+    penalty: contracts.Penalty = setting(REQUIRED, _meaning("penalty"))
+    trainable: contracts.Trainable = setting(REQUIRED, _meaning("trainable"))
+    optimizer: contracts.Optimizer = setting(REQUIRED, _meaning("optimizer"))
+    tracker: tuple[contracts.Tracker, ...] = setting(REQUIRED, _meaning("tracker"))
+
+
+@component
+class Pretraining:
+    """A pre-training run: the model, its images, and what is needed to look at samples."""
+
+    title: str = setting("", "what this recipe is, in a few words")
+    notes: str = setting("", "anything a reader should know")
+    run: PretrainRun = setting(attrs.Factory(PretrainRun), "how long to pre-train, how often to save and to look")  # type: ignore[arg-type]  # mypy sees no default
+    policy: contracts.Policy = setting(REQUIRED, _meaning("policy"))
+    codec: contracts.Codec = setting(REQUIRED, _meaning("codec"))
+    kernel: contracts.Kernel = setting(REQUIRED, _meaning("kernel"))
+    dataset: contracts.Dataset = setting(REQUIRED, _meaning("dataset"))
+    optimizer: contracts.Optimizer = setting(REQUIRED, _meaning("optimizer"))
+    prompts: contracts.PromptSource = setting(REQUIRED, _meaning("prompts"))
+    unmasking: contracts.Unmasking = setting(REQUIRED, _meaning("unmasking"))
+    sampler: contracts.Sampler = setting(REQUIRED, _meaning("sampler"))
+    guidance: contracts.Guidance = setting(REQUIRED, _meaning("guidance"))
+    measure: contracts.Reward = setting(REQUIRED, "what held-out images are measured by")
+    tracker: tuple[contracts.Tracker, ...] = setting(REQUIRED, _meaning("tracker"))

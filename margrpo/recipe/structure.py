@@ -1,0 +1,177 @@
+"""From a merged table to a Recipe or Pretraining and back; every mistake is found at once, each with its path."""
+
+from collections.abc import Mapping
+from typing import Any, get_args, get_origin
+
+import attrs
+
+from margrpo.errors import PluginError, RecipeError
+from margrpo.plugin.kinds import KINDS, Kind, kind_of
+from margrpo.plugin.registry import Registry, registry
+from margrpo.recipe.leaf import inner_types, strict_converter
+from margrpo.recipe.problem import REFUSALS, Problem, Unfit, nearest, problems_of, shown, sort_of, unfit
+from margrpo.recipe.schema import Pretraining, Recipe
+
+_WHOLE = {Recipe: "a training recipe", Pretraining: "a pre-training recipe, one with a [dataset]"}
+
+
+def structure(
+    data: Mapping[str, Any], *, source: str = "recipe", among: Registry | None = None
+) -> Recipe | Pretraining:
+    """The recipe that a table means, or a `RecipeError` with everything that is wrong with it."""
+    cls: type[Recipe | Pretraining] = Pretraining if "dataset" in data else Recipe
+    try:
+        made: Recipe | Pretraining = _Structurer(among or registry()).converter.structure(with_defaults(data, cls), cls)
+        return made
+    except Unfit as error:
+        raise RecipeError(source, [str(problem) for problem in error.problems]) from error
+
+
+def unstructure(recipe: Recipe | Pretraining, *, among: Registry | None = None) -> dict[str, Any]:
+    """The table of a recipe with every default written out, `use` first in each component's table."""
+    table: dict[str, Any] = _Structurer(among or registry()).converter.unstructure(recipe)
+    return table
+
+
+def with_defaults(data: Mapping[str, Any], cls: type) -> dict[str, Any]:
+    """The table with the default of every kind that it leaves out, and the default `use` where a table names none.
+
+    A nested table always names its component: there the default of the kind would be a surprise.
+    """
+    filled = dict(data)
+    for kind in (KINDS[field.name] for field in attrs.fields(cls) if field.name in KINDS):
+        given = filled.get(kind.name)
+        if given is None and kind.default is not None:
+            filled[kind.name] = kind.default
+        elif isinstance(given, Mapping) and kind.default_use:
+            filled[kind.name] = {"use": kind.default_use, **given}
+    return filled
+
+
+class _Structurer:
+    """cattrs, taught that a setting annotated with a contract is a table whose `use` picks the class."""
+
+    def __init__(self, among: Registry):
+        self.registry = among
+        self.converter = converter = strict_converter()
+        converter.register_structure_hook_func(attrs.has, lambda table, cls: self._settings(table, cls, _label(cls)))
+        converter.register_structure_hook_func(_is_kind, lambda table, cls: self._component(table, _kind(cls)))
+        converter.register_unstructure_hook_factory(attrs.has, lambda _: self._table)
+        converter.register_unstructure_hook_factory(_is_kind, self._component_table)
+
+    def _component(self, table: Any, kind: Kind) -> Any:
+        if not isinstance(table, Mapping):
+            raise unfit(f"= {shown(table)} must be a table with a `use`, not {sort_of(table)}")
+        use = table.get("use")
+        if use is None:
+            names = [shown(entry.name) for entry in self.registry.entries(kind.name)]
+            raise unfit(f"lacks its `use`, which picks the {kind.name}: one of {', '.join(names)}")
+        if not isinstance(use, str):
+            raise Unfit([Problem(("use",), f"= {shown(use)} must be a string, not {sort_of(use)}")])
+        try:
+            cls = self.registry.load(self.registry.find(kind.name, use))
+        except PluginError as error:
+            raise Unfit([Problem(("use",), f"= {shown(use)}: {error}")]) from error
+        settings = {key: value for key, value in table.items() if key != "use"}
+        return self._settings(settings, cls, f"{kind.name}.{use}")
+
+    def _settings(self, table: Any, cls: type, label: str) -> Any:
+        if not isinstance(table, Mapping):
+            raise unfit(f"= {shown(table)} must be a table, not {sort_of(table)}")
+        fields = settings_of(cls)
+        problems = [_unknown(key, cls, label) for key in table if key not in fields]
+        values = {}
+        for key, field in fields.items():
+            try:
+                if key in table:
+                    values[key] = self._setting(table[key], field)
+                elif field.default is attrs.NOTHING:
+                    raise unfit(_required(field, cls, label))
+            except REFUSALS as error:
+                problems += [problem.under(key) for problem in problems_of(error, table.get(key))]
+        if problems:
+            raise Unfit(problems)
+        return _made(cls, values)
+
+    def _setting(self, value: Any, field: "attrs.Attribute[Any]") -> Any:
+        if isinstance(value, Mapping) and _is_many(field.type):
+            raise unfit(f"must be an array of tables: write [[{field.name}]], not [{field.name}]")
+        cls: Any = field.type
+        structured = self.converter.structure(value, cls)
+        check = field.metadata.get("check")
+        if check is not None:
+            check(None, field, structured)
+        return structured
+
+    def _table(self, settings: Any) -> dict[str, Any]:
+        """Every setting; None has no TOML value, and leaving the key out means it."""
+        fields = settings_of(type(settings))
+        values = {key: (getattr(settings, field.name), field.type) for key, field in fields.items()}
+        return {key: self._plain(value, cls) for key, (value, cls) in values.items() if value is not None}
+
+    def _plain(self, value: Any, cls: Any) -> Any:
+        return self.converter.unstructure(value, unstructure_as=cls)
+
+    def _component_table(self, cls: Any) -> Any:
+        kind = _kind(cls)
+        return lambda made: {"use": self.registry.name_of(kind.name, made), **self._table(made)}
+
+
+def settings_of(cls: type) -> dict[str, "attrs.Attribute[Any]"]:
+    """The TOML keys of an attrs class, in order, with types resolved."""
+    return {field.alias or field.name: field for field in attrs.fields(attrs.resolve_types(cls)) if field.init}
+
+
+def _is_kind(cls: Any) -> bool:
+    return kind_of(cls) is not None
+
+
+def _kind(cls: Any) -> Kind:
+    kind = kind_of(cls)
+    assert kind is not None
+    return kind
+
+
+def _is_many(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple and any(_is_kind(each) for each in get_args(annotation))
+
+
+def _label(cls: type) -> str:
+    return _WHOLE.get(cls, "this table")
+
+
+def _unknown(key: str, cls: type, label: str) -> Problem:
+    fields = settings_of(cls)
+    if cls not in _WHOLE:
+        return Problem((key,), f"is no setting of {label}; {nearest(key, fields)}")
+    if cls is Pretraining and key in KINDS:
+        return Problem((key,), f"is no table of {label}; remove it, or [dataset]")
+    if key in KINDS:
+        return Problem((key,), f"is no table of {label}; put it into the table of the component that takes a {key}")
+    return Problem((key,), f"is no table of {label}; {nearest(key, [*fields, 'dataset', 'extends'])}")
+
+
+def _required(field: "attrs.Attribute[Any]", cls: type, label: str) -> str:
+    meaning = field.metadata.get("meaning")
+    table = f"[[{field.name}]]" if _is_many(field.type) else f"[{field.name}]"
+    hint = f"; write {table} with a `use`" if cls in _WHOLE else "; give it a table with a `use`"
+    takes_component = any(map(_is_kind, inner_types(field.type))) or _is_many(field.type)
+    return f"is required by {label} and missing" + (f": {meaning}" if meaning else "") + hint * takes_component
+
+
+def _made(cls: type, values: Mapping[str, Any]) -> Any:
+    """The instance, once each setting is sound: what is left are rules between settings."""
+    try:
+        made = cls(**values)
+        rules = getattr(made, "problems", None)
+        sentences = list(rules()) if callable(rules) else []
+    except REFUSALS as error:
+        raise Unfit(problems_of(error, dict(values))) from error
+    if sentences:
+        raise Unfit([_about(sentence, cls) for sentence in sentences])
+    return made
+
+
+def _about(sentence: str, cls: type) -> Problem:
+    key, _, rest = sentence.partition(" ")
+    return Problem((key,), rest) if key in settings_of(cls) else Problem((), f"is refused: {sentence}")

@@ -1,0 +1,151 @@
+"""What flows from prompts to the optimizer step.
+
+The axis letters, used in every shape of this library:
+
+    b  images (= prompts x group)      k  trajectories
+    n  tokens per image                s  autoregressive (AR) steps
+    d  channels of a token             t  diffusion steps (transitions)
+    c  width of a condition vector     r  rewards
+    m  packed tokens: the (image, token) pairs that are drawn or scored, image-major
+    p  positions of the prompt prefix  h, w  pixels
+
+Diffusion steps are numbered as the sampler takes them backwards: t = T - 1 comes first, t = 0 makes the token.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxtyping import Bool, Float, Int
+
+from margrpo.declare import record
+from margrpo.lazy import Tensor
+
+Key = tuple[int | str, ...]
+
+
+@record
+class Prompts:
+    """What to draw, one entry per image; images of one group share a prompt."""
+
+    text: tuple[str, ...]
+    label: Int[Tensor, "b"]
+    metadata: tuple[Mapping[str, Any], ...]
+    group: Int[Tensor, "b"]
+    keys: tuple[Key, ...]
+
+    def __len__(self) -> int:
+        return len(self.text)
+
+    def part(self, which: slice) -> "Prompts":
+        """A slice of the images."""
+        fields = (self.text, self.label, self.metadata, self.group, self.keys)
+        return Prompts(*(field[which] for field in fields))
+
+    def to(self, device: str) -> "Prompts":
+        """The same with its tensors on a device."""
+        return Prompts(self.text, self.label.to(device), self.metadata, self.group.to(device), self.keys)
+
+
+@record
+class Prediction:
+    """What the head says about x_t: the noise in it, and where the log-variance lies in its learned range."""
+
+    epsilon: Float[Tensor, "*m d"]
+    variance: Float[Tensor, "*m d"]
+
+
+@record
+class Gaussian:
+    """One reverse transition x_{t-1} | x_t ~ N(mean, std²)."""
+
+    mean: Float[Tensor, "*m d"]
+    std: Float[Tensor, "*m d"]
+
+
+@record
+class Chain:
+    """The recorded transitions of one or k reverse diffusions of the packed tokens, and the tokens they made."""
+
+    state: Float[Tensor, "t k m d"]
+    next: Float[Tensor, "t k m d"]
+    mean: Float[Tensor, "t k m d"]
+    std: Float[Tensor, "t k m d"]
+    sample: Float[Tensor, "k m d"]
+    drawn: Bool[Tensor, "b n"]
+
+    def rows(self, where: Bool[Tensor, "b n"]) -> Int[Tensor, "q"]:
+        """Indices along m of the tokens marked in `where`, which must all have been drawn."""
+        position = self.drawn.flatten().cumsum(0) - 1
+        return position[where.flatten()]
+
+    def first(self, trajectories: int) -> "Chain":
+        """The first few of the k trajectories."""
+        k = slice(trajectories)
+        return Chain(
+            self.state[:, k], self.next[:, k], self.mean[:, k], self.std[:, k], self.sample[k], self.drawn
+        )
+
+
+@record
+class ARStep:
+    """One kept AR step: what the backbone saw, what was committed, and the main chain of every token drawn."""
+
+    index: int
+    tokens: Float[Tensor, "b n d"]
+    unknown: Bool[Tensor, "b n"]
+    committed: Bool[Tensor, "b n"]
+    guidance: float
+    chain: Chain
+    earlier: Float[Tensor, "b n d"] | None
+
+
+@record
+class Rollout:
+    """One batch of images and everything the update needs to replay how they came about."""
+
+    prompts: Prompts
+    steps: tuple[ARStep, ...]
+    diffusion_steps: tuple[int, ...]
+    trajectories: Chain | None
+    tokens: Float[Tensor, "b n d"]
+    images: Float[Tensor, "b 3 h w"]
+    key: Key
+
+
+@record
+class Verdict:
+    """What the rewards say of a rollout: each score, their weighted sum, and the advantage of each image."""
+
+    rewards: Float[Tensor, "b r"]
+    total: Float[Tensor, "b"]
+    advantages: Float[Tensor, "b"]
+    names: tuple[str, ...]
+
+
+@record
+class Evidence:
+    """Transitions to score under the current weights: k alternatives for each of m tokens of one AR step.
+
+    `target` is the point whose log-density is taken: the drawn x_{t-1}, or the behaviour mean where the noise of the
+    transition has been integrated out. `weight` scales a token's share of the loss.
+    """
+
+    where: Bool[Tensor, "b n"]
+    state: Float[Tensor, "t k m d"]
+    target: Float[Tensor, "t k m d"]
+    std: Float[Tensor, "t k m d"]
+    weight: float = 1.0
+
+
+@record
+class Needs:
+    """What a rollout must record for a component to work."""
+
+    trajectories: int = 0
+    virtual: bool = False
+    earlier: bool = False
+
+    def __or__(self, other: "Needs") -> "Needs":
+        return Needs(
+            max(self.trajectories, other.trajectories), self.virtual or other.virtual, self.earlier or other.earlier
+        )

@@ -1,0 +1,1 @@
+"""The loops: roll out, judge, learn."""

@@ -1,0 +1,93 @@
+"""The run folder: what is in it, and that it is complete or absent."""
+
+import json
+import shutil
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from margrpo.errors import RunError
+from margrpo.nets import weights
+from margrpo.train.assemble import Session
+
+CHECKPOINTS = "checkpoints"
+
+
+def start(folder: Path, *, resume: bool) -> None:
+    """Make the folder; refuse one that holds a run already, unless it is to go on."""
+    if (folder / "recipe.toml").exists() and not resume:
+        raise RunError(f"{folder}: holds a run already; add --resume to go on with it, or choose another --out")
+    if resume and not (folder / "recipe.toml").exists():
+        raise RunError(f"{folder}: holds no run to resume; leave --resume out to begin one there")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "images").mkdir(exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from None
+
+
+def next_free(stem: str) -> Path:
+    """runs/STEM-1, or the first number that is not taken."""
+    number = 1
+    while (Path("runs") / f"{stem}-{number}").exists():
+        number += 1
+    return Path("runs") / f"{stem}-{number}"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    beside = path.with_name(path.name + ".partial")
+    beside.write_text(text, encoding="utf-8")
+    beside.replace(path)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON object whole or not at all."""
+    write_text(path, json.dumps(value, indent=2) + "\n")
+
+
+def versions() -> dict[str, str]:
+    """The versions of the libraries that decide the numbers."""
+    names = ("margrpo", "torch", "numpy", "scipy", "einops", "attrs", "cattrs", "pluggy", "safetensors")
+    return {name: installed(name) for name in names}
+
+
+def installed(name: str) -> str:
+    """The version of a distribution, or that it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def save(folder: Path, session: Session, step: int, memory: Mapping[str, Any]) -> None:
+    """A checkpoint after `step` steps: written beside, then renamed; the one before it is removed."""
+    place = folder / CHECKPOINTS / f"step-{step:06d}"
+    beside = place.with_suffix(".partial")
+    shutil.rmtree(beside, ignore_errors=True)
+    weights.write(beside / "policy.safetensors", {"policy": session.model, "codec": session.pipeline.codec})
+    if session.method.leash.reference is not None:
+        weights.write(beside / "reference.safetensors", {"policy": session.method.leash.reference})
+    torch.save(session.optimizer.state_dict(), beside / "optimizer.pt")
+    write_json(beside / "state.json", {"step": step, **memory})
+    if not place.exists():
+        beside.replace(place)
+    for older in sorted((folder / CHECKPOINTS).glob("step-??????"))[:-2]:
+        shutil.rmtree(older)
+
+
+def restore(folder: Path, session: Session) -> dict[str, Any]:
+    """Load the newest checkpoint into the session; what was in its state.json."""
+    found = sorted((folder / CHECKPOINTS).glob("step-??????"))
+    if not found:
+        return {"step": 0}
+    place = found[-1]
+    weights.put(session.model, weights.read(str(place / "policy.safetensors"), "policy"), str(place))
+    if session.method.leash.reference is not None:
+        reference = weights.read(str(place / "reference.safetensors"), "policy")
+        weights.put(session.method.leash.reference, reference, str(place))
+    session.optimizer.load_state_dict(torch.load(place / "optimizer.pt", weights_only=True))
+    return json.loads((place / "state.json").read_text(encoding="utf-8"))

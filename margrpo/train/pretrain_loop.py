@@ -1,0 +1,119 @@
+"""`margrpo pretrain`: the loop around the pre-training loss."""
+
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import tomlkit
+import torch
+
+from margrpo.recipe import Pretraining, unstructure
+from margrpo.report.grid import save_grid
+from margrpo.train import folder as run_folder
+from margrpo.train import pretrain
+from margrpo.train.assemble import measure_of, pipeline_of
+from margrpo.train.held_out import Look, look
+from margrpo.train.roll_out import Pipeline
+
+FITTED_ON = 2048
+"""Images that a codec with something to learn is fitted on."""
+
+
+def run(
+    recipe: Pretraining, folder: Path, *, stopped: Callable[[], bool] = lambda: False
+) -> dict[str, Any] | None:
+    """Pre-train into the folder and return the summary, or None where `stopped` ended it; the weights are the average.
+
+    Pre-training begins anew when it is started again: an interrupted run leaves its last average in `final/`.
+    """
+    run_folder.start(folder, resume=False)
+    run_folder.write_text(folder / "recipe.toml", tomlkit.dumps(unstructure(recipe)))
+    run_folder.write_json(folder / "versions.json", run_folder.versions())
+    tracks = [tracker.open(folder, recipe.title or folder.name, recipe.run.steps, 0) for tracker in recipe.tracker]
+    try:
+        return _Loop(recipe, folder, tracks).run(stopped)
+    finally:
+        for track in tracks:
+            track.close()
+
+
+class _Loop:
+    """A pre-training run on its way."""
+
+    def __init__(self, recipe: Pretraining, folder: Path, tracks: list[Any]):
+        self.recipe, self.folder, self.tracks = recipe, folder, tracks
+        self.pipeline = pipeline_of(recipe)
+        self.model = self.pipeline.model.train()
+        self.average = pretrain.Average(self.model, recipe.run.average)
+        self.parameters = list(self.model.parameters())
+        self.optimizer = recipe.optimizer.build(self.parameters)
+        settings = recipe.run
+        self.masking = pretrain.Masking(settings.masked_mean, settings.masked_std, settings.masked_least)
+        self.began = perf_counter()
+
+    def run(self, stopped: Callable[[], bool]) -> dict[str, Any] | None:
+        """Fit the codec, then step."""
+        if self.recipe.codec.weights == "random":
+            images, _ = self.recipe.dataset.images(-1 % 2**32, FITTED_ON, self.recipe.run.seed)
+            self.pipeline.codec.fit(images.to(self.pipeline.device))
+        for step in range(self.recipe.run.steps):
+            figures, done = self.step(step), step + 1
+            if done % self.recipe.run.watch_every == 0:
+                figures |= self.watch(done)
+            for track in self.tracks:
+                track.write(step, figures)
+            early = stopped()
+            if early or done % self.recipe.run.save_every == 0:
+                self.save()
+            if early and done < self.recipe.run.steps:
+                return None
+        return self.finish()
+
+    def step(self, step: int) -> dict[str, float]:
+        """One batch."""
+        recipe, key, device = self.recipe, (self.recipe.run.seed, "pretrain", step), self.pipeline.device
+        images, prompts = recipe.dataset.images(step, recipe.run.batch, recipe.run.seed)
+        prompts = prompts.to(device)
+        tokens = self.pipeline.codec.encode(images.to(device))
+        unknown = pretrain.hidden(self.masking, len(prompts), self.model.tokens, key).to(device)
+        prefix = pretrain.without_prompt(self.model, prompts, recipe.run.unconditional, key)
+        error, bound = pretrain.loss(self.model, recipe.policy.parameterization, tokens, prefix, unknown, key=key)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.optimizer.rate(step, recipe.run.steps)
+        self.optimizer.zero_grad(set_to_none=True)
+        (error + bound).backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, recipe.optimizer.max_norm)
+        self.optimizer.step()
+        self.average.update(self.model, step)
+        return {"loss": float(error.detach()), "variance_bound": float(bound.detach()), "gradient_norm": float(norm)}
+
+    def look(self, count: int) -> Look:
+        """Held-out prompts drawn by the averaged weights."""
+        pipeline = Pipeline(**{**vars(self.pipeline), "model": self.average.model})
+        prompts = self.recipe.prompts.held_out().part(slice(count)).to(pipeline.device)
+        return look(pipeline, prompts, measure_of(self.recipe), self.recipe.run.seed)
+
+    def watch(self, done: int) -> dict[str, float]:
+        """A score and a grid."""
+        seen = self.look(self.recipe.run.watch)
+        save_grid(self.folder / "images" / f"step-{done:06d}.png", seen.images, seen.prompts.text)
+        return {"held_out": float(seen.scores.mean())}
+
+    def save(self) -> None:
+        """The averaged weights and the codec."""
+        run_folder.weights.write(
+            self.folder / "final" / "policy.safetensors", {"policy": self.average.model, "codec": self.pipeline.codec}
+        )
+
+    def finish(self) -> dict[str, Any]:
+        """Final weights, score and summary."""
+        self.save()
+        seen = self.look(self.recipe.run.held_out)
+        summary = {
+            "held_out": {"after": float(seen.scores.mean()), "prompts": len(seen.prompts)},
+            "steps": self.recipe.run.steps,
+            "seconds": perf_counter() - self.began,
+        }
+        run_folder.write_json(self.folder / "summary.json", summary)
+        return summary

@@ -1,0 +1,63 @@
+"""One training step: collect, judge, learn."""
+
+from time import perf_counter
+
+import torch
+
+from margrpo.maths import noise
+from margrpo.records import Rollout, Verdict
+from margrpo.train.assemble import Session, recording_of
+from margrpo.train.judge import judge
+from margrpo.train.learn import Tally, backward
+from margrpo.train.roll_out import roll_out
+
+
+def collect(session: Session, step: int) -> Rollout:
+    """The rollout of one step: a pure function of (weights, recipe, seed, step)."""
+    recipe, key = session.recipe, (session.recipe.run.seed, "rollout", step)
+    prompts = recipe.prompts.draw(step, recipe.run.seed).to(session.pipeline.device)
+    recording = recording_of(recipe, noise.generator((*key, "timesteps")))
+    return roll_out(session.pipeline, prompts, key, recording)
+
+
+def learn(session: Session, rollout: Rollout, verdict: Verdict, rate: float) -> dict[str, float]:
+    """The optimizer steps of one rollout; a rollout without any advantage takes none."""
+    tally, norm = Tally(), 0.0
+    parameters = [value for _, value in session.parameters]
+    for group in session.optimizer.param_groups:
+        group["lr"] = rate
+    for _ in range(session.recipe.objective.updates):
+        session.optimizer.zero_grad(set_to_none=True)
+        tally.surrogate = tally.divergence = 0.0
+        backward(session.pipeline, session.method, rollout, verdict.advantages, tally)
+        if tally.evaluations:
+            norm = float(torch.nn.utils.clip_grad_norm_(parameters, session.recipe.optimizer.max_norm))
+            session.optimizer.step()
+    return {
+        "gradient_norm": norm,
+        "penalty": tally.divergence,
+        "tokens": tally.tokens,
+        "head_evaluations": tally.evaluations,
+        "learning_rate": rate,
+    }
+
+
+def train_step(session: Session, step: int) -> dict[str, float]:
+    """Collect, judge, learn; the figures of the step."""
+    recipe, clock = session.recipe, [perf_counter()]
+    rollout = collect(session, step)
+    clock.append(perf_counter())
+    verdict = judge(recipe.reward, recipe.advantage, rollout)
+    clock.append(perf_counter())
+    rate = recipe.optimizer.rate(step, recipe.run.steps)
+    figures = learn(session, rollout, verdict, rate)
+    session.method.leash.after_step(step + 1, session.model)
+    clock.append(perf_counter())
+    parts = zip(("collect", "judge", "learn"), zip(clock, clock[1:], strict=False), strict=True)
+    return {
+        "reward": float(verdict.total.mean()),
+        **{f"reward/{name}": float(x) for name, x in zip(verdict.names, verdict.rewards.mean(0), strict=True)},
+        "live_groups": float((verdict.advantages != 0).float().mean()),
+        **figures,
+        **{f"seconds/{name}": end - start for name, (start, end) in parts},
+    }

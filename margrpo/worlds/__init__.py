@@ -1,0 +1,1 @@
+"""Worlds: small sources of images, captions and exact scores."""

@@ -1,0 +1,39 @@
+"""What a caption asks for, and when two captions ask for the same."""
+
+from dataclasses import dataclass, replace
+
+KINDS = ("single object", "two objects", "counting", "colour", "position", "colour attribution")
+RELATIONS = {"left of": (-1, 0), "right of": (1, 0), "above": (0, -1), "below": (0, 1)}
+"""Each relation's direction (x, y) from the second object to the first; y grows downwards."""
+_MIRRORED = {"right of": "left of", "below": "above"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One object that an image must hold; colour None leaves the colour free."""
+
+    shape: str
+    colour: str | None = None
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """Everything that an image must hold, and that it must hold nothing else; made by `parse`.
+
+    A relation holds between the first object and the second.
+    """
+
+    kind: str
+    objects: tuple[Asked, ...]
+    relation: str | None = None
+
+
+def meaning(requirement: Requirement) -> Requirement:
+    """The one requirement that stands for all that the same images satisfy: swapping a caption's objects keeps it."""
+    if requirement.relation in _MIRRORED:
+        swapped = requirement.objects[::-1]
+        return replace(requirement, objects=swapped, relation=_MIRRORED[requirement.relation])
+    if requirement.relation is None:
+        ordered = sorted(requirement.objects, key=lambda asked: (asked.shape, asked.colour or ""))
+        return replace(requirement, objects=tuple(ordered))
+    return requirement

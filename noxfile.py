@@ -1,0 +1,62 @@
+"""The checks of this project. They share one environment, because installing torch takes longer than most of them."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["tests", "lint", "types", "docs"]
+nox.options.default_venv_backend = "venv"
+
+BIN = Path(".nox/env/bin")
+MADE_FROM = ("pyproject.toml", "constraints.txt")
+
+
+def in_env(session: nox.Session, program: str, *args: str) -> None:
+    """Run a program of the shared environment, with one thread for each process."""
+    session.run(str(BIN / program), *args, env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session(reuse_venv=True, default=False)
+def env(session: nox.Session) -> None:
+    """Make the environment that all other sessions use, anew only if what it is made from has changed."""
+    made_from = hashlib.sha256(b"".join(Path(name).read_bytes() for name in MADE_FROM)).hexdigest()
+    stamp = Path(session.virtualenv.location) / "made_from"
+    if stamp.exists() and stamp.read_text() == made_from:
+        return
+    session.install("-c", "constraints.txt", "-e", ".[dev,docs]")
+    stamp.write_text(made_from)
+
+
+@nox.session(venv_backend="none", requires=["env"])
+def tests(session: nox.Session) -> None:
+    """Run the tests; arguments after -- go to pytest."""
+    in_env(session, "python", "-m", "pytest", "-n", str(min(2, os.cpu_count() or 1)), *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"])
+def lint(session: nox.Session) -> None:
+    """Check style, format and the direction of imports."""
+    in_env(session, "ruff", "check", ".")
+    in_env(session, "ruff", "format", "--check", ".")
+    in_env(session, "lint-imports")
+
+
+@nox.session(venv_backend="none", requires=["env"])
+def types(session: nox.Session) -> None:
+    """Check the types."""
+    in_env(session, "mypy")
+
+
+@nox.session(venv_backend="none", requires=["env"])
+def docs(session: nox.Session) -> None:
+    """Build the documentation into site/; a broken link fails."""
+    in_env(session, "mkdocs", "build", "--strict")
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def quickstart(session: nox.Session) -> None:
+    """Train the quickstart recipe into a temporary folder."""
+    in_env(session, "margrpo", "train", "recipes/quickstart.toml", "--out", session.create_tmp())
