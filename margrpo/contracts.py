@@ -36,6 +36,7 @@ class Conditioner(Protocol):
         ...
 
 
+@runtime_checkable
 class Prefix(Protocol):
     """The built conditioner, an nn.Module."""
 
@@ -74,6 +75,7 @@ class Codec(Protocol):
         ...
 
 
+@runtime_checkable
 class Autoencoder(Protocol):
     """The built codec, an nn.Module."""
 
@@ -105,6 +107,7 @@ class Policy(Protocol):
         ...
 
 
+@runtime_checkable
 class Generator_(Protocol):
     """The built policy, an nn.Module: backbone and head."""
 
@@ -128,6 +131,7 @@ class Generator_(Protocol):
         ...
 
 
+@runtime_checkable
 class Head(Protocol):
     """The per-token denoiser, an nn.Module in two phases: what depends on (z, t) only, and what depends on x."""
 
@@ -310,6 +314,7 @@ class Penalty(Protocol):
         ...
 
 
+@runtime_checkable
 class Leash(Protocol):
     """The built penalty."""
 
@@ -371,6 +376,7 @@ class Tracker(Protocol):
         ...
 
 
+@runtime_checkable
 class Track(Protocol):
     """The opened tracker."""
 

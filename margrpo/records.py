@@ -78,12 +78,11 @@ class Chain:
         position = self.drawn.flatten().cumsum(0) - 1
         return position[where.flatten()]
 
-    def first(self, trajectories: int) -> "Chain":
-        """The first few of the k trajectories."""
-        k = slice(trajectories)
-        return Chain(
-            self.state[:, k], self.next[:, k], self.mean[:, k], self.std[:, k], self.sample[k], self.drawn
-        )
+    def some(self, start: int, count: int) -> "Chain":
+        """`count` of the k trajectories, from number `start`."""
+        k = slice(start, start + count)
+        tensors = (self.state[:, k], self.next[:, k], self.mean[:, k], self.std[:, k])
+        return Chain(*tensors, sample=self.sample[k], drawn=self.drawn)
 
 
 @record

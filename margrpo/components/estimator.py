@@ -60,7 +60,7 @@ class MultiTrajectory:
         """K chains where marked, the main chain elsewhere."""
         assert rollout.trajectories is not None
         marked, others = split(self.where, rollout, step, selected)
-        return [drawn(rollout.trajectories.first(self.trajectories), marked, self.weight), drawn(step.chain, others)]
+        return [drawn(rollout.trajectories.some(0, self.trajectories), marked, self.weight), drawn(step.chain, others)]
 
 
 @component
@@ -84,7 +84,7 @@ class RaoBlackwell:
         assert rollout.trajectories is not None
         marked, others = split(self.where, rollout, step, selected)
         return [
-            expected(rollout.trajectories.first(self.trajectories), marked, self.weight),
+            expected(rollout.trajectories.some(0, self.trajectories), marked, self.weight),
             expected(step.chain, others & ~step.committed),
             drawn(step.chain, others & step.committed),
         ]

@@ -9,7 +9,7 @@ from margrpo.declare import component, positive, setting
 if TYPE_CHECKING:
     from rich.console import Console as Terminal
 
-MAIN = ("reward", "held_out", "kl", "gradient_norm")
+MAIN = ("reward", "loss", "held_out", "kl", "gradient_norm")
 
 
 @component

@@ -16,7 +16,7 @@ LEAST_FIT = 0.7
 """Least intersection over union at which a piece is a shape at all."""
 COLOUR_TOLERANCE = 0.4
 """Greatest distance in RGB, each in [0, 1], from a piece's mean to the palette; a blurred cross reaches 0.3."""
-_SCALES = tuple(width / 14 for width in (10, 11, 12, 13, 14, 15, 16))
+_SCALES = tuple(width / 14 for width in range(10, 18))
 _OFFSETS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 

@@ -13,7 +13,7 @@ from .renderer import SIDE
 MINIMUM_AREA = 16
 """Least size in pixels of a piece; smaller ones are noise. The smallest shape has 98."""
 WINDOW = 20
-"""Side in pixels of the crop around a piece; the shapes fit in it up to 16 wide and off centre."""
+"""Side in pixels of the crop around a piece; the shapes fit in it up to 17 wide and off centre."""
 _ROWS = SIDE + 1
 
 

@@ -22,7 +22,7 @@ def test_the_score_of_a_plain_colour_is_its_luma(colour: tuple[int, int, int], l
 
 
 def test_half_a_white_image_scores_a_half():
-    image = plain(1, 1, 1)
+    image = plain(1.0, 1.0, 1.0)
     image[:, :, :, 3:] = 0
     assert Brightness().score(image, ONE).item() == pytest.approx(0.5)
 

@@ -1,0 +1,1 @@
+"""Measurements on a policy that leave it as it is."""

@@ -1,0 +1,123 @@
+"""`margrpo variance`: how noisy the gradient of each estimator and each weighting is, on rollouts of the policy itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from margrpo.components.estimator import MultiTrajectory, RaoBlackwell, Single
+from margrpo.components.selector import Committed, Uncommitted
+from margrpo.components.weighting import Density, Std, Variance
+from margrpo.declare import record
+from margrpo.maths import noise
+from margrpo.recipe import Recipe
+from margrpo.records import Rollout
+from margrpo.train.assemble import Session, assemble, recording_of
+from margrpo.train.judge import judge
+from margrpo.train.learn import Tally, backward
+from margrpo.train.roll_out import Recording, roll_out
+
+TRAJECTORIES = (1, 2, 4, 8)
+
+
+@record
+class Spread:
+    """What R independent gradients say: |mean|², the trace of their covariance, and R."""
+
+    mean: Float[Tensor, "p"]
+    variance: float
+    replicates: int
+
+    @property
+    def signal_to_noise(self) -> float:
+        """√(|E g|² / tr Cov g), with |E g|² corrected for the noise in the mean; 0 where the noise explains it all."""
+        signal = float(self.mean.square().sum()) - self.variance / self.replicates
+        return (max(signal, 0.0) / self.variance) ** 0.5
+
+
+@record
+class Comparison:
+    """One K: the spread of multi-trajectory expectation and of its Rao–Blackwellised form on the same chains."""
+
+    trajectories: int
+    plain: Spread
+    expected: Spread
+
+    @property
+    def ratio(self) -> float:
+        """Variance of Rao–Blackwell over that of plain MTE."""
+        return self.expected.variance / self.plain.variance
+
+    @property
+    def disagreement(self) -> float:
+        """|difference of means| over its standard error if both were independent; about 1 or less where they agree."""
+        error = (self.plain.variance + self.expected.variance) / self.plain.replicates
+        return float((self.plain.mean - self.expected.mean).square().sum() / error) ** 0.5
+
+
+def spread(gradients: Sequence[Float[Tensor, "p"]]) -> Spread:
+    """Mean and total variance, unbiased, of gradients that were drawn independently."""
+    stacked = torch.stack(list(gradients)).double()
+    return Spread(stacked.mean(0), float(stacked.var(0).sum()), len(stacked))
+
+
+def gradient(session: Session, rollout: Rollout, advantages: Float[Tensor, "b"], **method: object) -> Float[Tensor, "p"]:
+    """The gradient by all trainable parameters, with parts of the method replaced."""
+    for _, value in session.parameters:
+        value.grad = None
+    backward(session.pipeline, replace(session.method, **method), rollout, advantages, Tally())
+    return torch.cat([torch.zeros_like(v).flatten() if v.grad is None else v.grad.flatten() for _, v in session.parameters])
+
+
+def rollout_of(
+    session: Session, step: int, recording: Recording, *, images: int | None = None
+) -> tuple[Rollout, Float[Tensor, "b"]]:
+    """A rollout of the first few images of a step (all: None), and their advantages."""
+    recipe = session.recipe
+    prompts = recipe.prompts.draw(step, recipe.run.seed).part(slice(images)).to(session.pipeline.device)
+    rollout = roll_out(session.pipeline, prompts, (recipe.run.seed, "variance", step), recording)
+    return rollout, judge(recipe.reward, recipe.advantage, rollout).advantages
+
+
+def compare_estimators(
+    recipe: Recipe, *, images: int = 8, replicates: int = 12, progress: Callable[[str], None] = print
+) -> list[Comparison]:
+    """MTE against Rao–Blackwell on the tokens that later steps commit, on one fixed rollout, chains drawn afresh.
+
+    The recipe's weighting, timesteps and replay are kept; so are tokens, masks and advantages.
+    """
+    session, most = assemble(recipe), max(TRAJECTORIES)
+    steps = recording_of(recipe, noise.generator((recipe.run.seed, "variance", "timesteps")))
+    recording = Recording(steps.steps, steps.transitions, frozenset(steps.steps), most * replicates)
+    rollout, advantages = rollout_of(session, 0, recording, images=images)
+    comparisons = []
+    for count in TRAJECTORIES:
+        samples: dict[str, list[Tensor]] = {"plain": [], "expected": []}
+        for replicate in range(replicates):
+            fresh = replace(rollout, trajectories=rollout.trajectories.some(replicate * most, count))
+            for name, kind in (("plain", MultiTrajectory), ("expected", RaoBlackwell)):
+                method = {"selector": Uncommitted(), "estimator": kind(trajectories=count)}
+                samples[name].append(gradient(session, fresh, advantages, **method))
+        comparisons.append(Comparison(count, spread(samples["plain"]), spread(samples["expected"])))
+        progress(f"K = {count}: {replicates} replicates done")
+    return comparisons
+
+
+def compare_weightings(
+    recipe: Recipe, *, batches: int = 24, progress: Callable[[str], None] = print
+) -> dict[str, Spread]:
+    """The gradient of committed tokens over independent batches, under each weighting."""
+    session = assemble(recipe)
+    weightings = {"density": Density(), "std": Std(), "variance": Variance()}
+    samples: dict[str, list[Tensor]] = {name: [] for name in weightings}
+    steps = recording_of(recipe, noise.generator((recipe.run.seed, "variance", "timesteps")))
+    recording = Recording(steps.steps, steps.transitions)
+    for batch in range(batches):
+        rollout, advantages = rollout_of(session, batch, recording)
+        for name, weighting in weightings.items():
+            method = {"selector": Committed(), "estimator": Single(), "weighting": weighting}
+            samples[name].append(gradient(session, rollout, advantages, **method))
+    progress(f"weightings: {batches} batches done")
+    return {name: spread(gradients) for name, gradients in samples.items()}

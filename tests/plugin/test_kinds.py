@@ -1,0 +1,40 @@
+import inspect
+import re
+
+from margrpo import contracts
+from margrpo.contracts import Selector
+from margrpo.plugin.kinds import KINDS, kind_of
+from margrpo.plugin.registry import Registry
+
+
+def test_a_kind_is_its_contract_in_lower_case() -> None:
+    for name, kind in KINDS.items():
+        assert name == kind.name
+        assert kind.protocol.__name__.lower() == {"prompts": "promptsource"}.get(name, name)
+        assert getattr(contracts, kind.protocol.__name__) is kind.protocol
+
+
+def test_every_contract_of_settings_is_a_kind() -> None:
+    built = {"Prefix", "Autoencoder", "Generator_", "Head", "Leash", "Track"}
+    declared = set(re.findall(r"^class (\w+)\(Protocol\)", inspect.getsource(contracts), re.MULTILINE))
+    assert declared - built == {kind.protocol.__name__ for kind in KINDS.values()}
+
+
+def test_a_contract_finds_its_kind_and_nothing_else_does() -> None:
+    assert kind_of(Selector) is KINDS["selector"]
+    assert kind_of(int) is None
+    assert kind_of(["no", "annotation"]) is None
+
+
+def test_every_default_is_registered() -> None:
+    among = Registry()
+    for kind in KINDS.values():
+        tables = kind.default if kind.many else (kind.default,)
+        for table in tables or ():
+            assert table is None or among.find(kind.name, table["use"])
+
+
+def test_only_a_single_default_stands_for_a_use_left_out() -> None:
+    assert KINDS["sampler"].default_use == "ddpm"
+    assert KINDS["tracker"].default_use is None
+    assert KINDS["policy"].default_use is None
