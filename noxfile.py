@@ -3,6 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nox
 
@@ -59,4 +60,11 @@ def docs(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def quickstart(session: nox.Session) -> None:
     """Train the quickstart recipe into a temporary folder."""
-    in_env(session, "margrpo", "train", "recipes/quickstart.toml", "--out", session.create_tmp())
+    with TemporaryDirectory() as folder:
+        in_env(session, "margrpo", "train", "recipes/quickstart.toml", "--out", folder)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def experiments(session: nox.Session) -> None:
+    """Run the recipes of recipes/shapes for several seeds and write their table; arguments after -- go to it."""
+    in_env(session, "python", "docs/experiments/shapes.py", "--out", "runs/experiments", *session.posargs)

@@ -6,11 +6,11 @@ or state, its component *builds* a second object that holds them; those objects 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 from jaxtyping import Bool, Float, Int
 
-from margrpo.lazy import Generator, Module, Tensor
+from margrpo.lazy import Generator, Module, Parameter, Tensor
 from margrpo.records import ARStep, Evidence, Gaussian, Needs, Prediction, Prompts, Rollout
 
 # ------------------------------------------------------------------------------------------------ the model
@@ -37,7 +37,47 @@ class Conditioner(Protocol):
 
 
 @runtime_checkable
-class Prefix(Protocol):
+class Weights(Protocol):
+    """What every built part with weights shares with nn.Module."""
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All parameters."""
+        ...
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All parameters with their names."""
+        ...
+
+    def modules(self) -> Iterator[Module]:
+        """Every part."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Names and tensors."""
+        ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
+        """Take the tensors of another."""
+        ...
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Let every parameter be trained, or none."""
+        ...
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode."""
+        ...
+
+    def eval(self) -> Self:
+        """Evaluation mode: dropout off."""
+        ...
+
+    def to(self, device: str) -> Self:
+        """Move to a device."""
+        ...
+
+
+class Prefix(Weights, Protocol):
     """The built conditioner, an nn.Module."""
 
     def __call__(self, prompts: Prompts) -> Float[Tensor, "b p c"]:
@@ -50,7 +90,7 @@ class Parameterization(Protocol):
     """What the head's raw output means."""
 
     def epsilon(
-        self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, ""]
+        self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: float | Tensor
     ) -> Float[Tensor, "*m d"]:
         """The noise in x, from the output."""
         ...
@@ -66,6 +106,8 @@ class Parameterization(Protocol):
 class Codec(Protocol):
     """Between images and tokens."""
 
+    weights: str
+
     def build(self) -> "Autoencoder":
         """Make the module, with its weights loaded."""
         ...
@@ -76,7 +118,7 @@ class Codec(Protocol):
 
 
 @runtime_checkable
-class Autoencoder(Protocol):
+class Autoencoder(Weights, Protocol):
     """The built codec, an nn.Module."""
 
     def fit(self, images: Float[Tensor, "b 3 h w"]) -> None:
@@ -97,24 +139,28 @@ class Policy(Protocol):
     """The generator that is tuned."""
 
     weights: str
+    parameterization: Parameterization
 
     def geometry(self) -> tuple[int, int]:
         """Tokens per image and channels per token."""
         ...
 
-    def build(self, *, kernel: Kernel) -> "Generator_":
+    def build(self, *, kernel: Kernel) -> "Model":
         """Make the model on the CPU, with its weights loaded unless they are "random"."""
         ...
 
 
 @runtime_checkable
-class Generator_(Protocol):
+class Model(Weights, Protocol):
     """The built policy, an nn.Module: backbone and head."""
 
-    head: "Head"
-    backbone: Module
     tokens: int
     channels: int
+
+    @property
+    def head(self) -> "Head":
+        """The per-token denoiser."""
+        ...
 
     def prefix(self, prompts: Prompts) -> Float[Tensor, "b p c"]:
         """What the backbone reads of the prompts."""
@@ -135,11 +181,17 @@ class Generator_(Protocol):
 class Head(Protocol):
     """The per-token denoiser, an nn.Module in two phases: what depends on (z, t) only, and what depends on x."""
 
-    def prepare(self, z: Float[Tensor, "m c"], time: Float[Tensor, ""]) -> Any:
+    def prepare(self, z: Float[Tensor, "m c"], time: float) -> Any:
         """The modulation of every block for these conditions at this model time."""
         ...
 
-    def __call__(self, x: Float[Tensor, "*k m d"], modulation: Any, alpha_bar: Float[Tensor, ""]) -> Prediction:
+    def raw(
+        self, x: Float[Tensor, "m d"], z: Float[Tensor, "m c"], time: Int[Tensor, "m"]
+    ) -> tuple[Float[Tensor, "m d"], Float[Tensor, "m d"]]:
+        """What the parameterization interprets, and the variance; each token at a time of its own, for pre-training."""
+        ...
+
+    def __call__(self, x: Float[Tensor, "*k m d"], modulation: Any, alpha_bar: float) -> Prediction:
         """The prediction for x, whose leading axes share one modulation."""
         ...
 
@@ -309,7 +361,7 @@ class Replay(Protocol):
 class Penalty(Protocol):
     """What holds the policy near its reference."""
 
-    def build(self, model: Generator_) -> "Leash":
+    def build(self, model: Model) -> "Leash":
         """Make the penalty's state for this model, as it is before training."""
         ...
 
@@ -318,7 +370,7 @@ class Penalty(Protocol):
 class Leash(Protocol):
     """The built penalty."""
 
-    reference: Generator_ | None
+    reference: Model | None
 
     def divergence(
         self, mean: Float[Tensor, "k m d"], reference: Float[Tensor, "k m d"], std: Float[Tensor, "k m d"]
@@ -326,7 +378,7 @@ class Leash(Protocol):
         """The divergence of each transition, times its coefficient."""
         ...
 
-    def after_step(self, step: int, model: Generator_) -> None:
+    def after_step(self, step: int, model: Model) -> None:
         """Let the reference follow, where it does."""
         ...
 
@@ -344,7 +396,7 @@ class Reference(Protocol):
 class Trainable(Protocol):
     """Which parameters the update changes."""
 
-    def parameters(self, model: Generator_) -> Iterator[tuple[str, Tensor]]:
+    def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:
         """Names and parameters; everything else is frozen."""
         ...
 
@@ -355,7 +407,7 @@ class Optimizer(Protocol):
 
     max_norm: float
 
-    def build(self, parameters: Sequence[Tensor]) -> Any:
+    def build(self, parameters: Sequence[Parameter]) -> Any:
         """A torch.optim.Optimizer."""
         ...
 

@@ -60,7 +60,7 @@ def setting(default: Any = REQUIRED, meaning: str = "", *, check: Check | None =
     return attrs.field(default=default, validator=check, metadata={"meaning": meaning, "check": check})
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(setting,))
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 def component(cls: type[T]) -> type[T]:
     """Make a class a component: frozen, keyword-only, its annotated fields are the keys of its TOML table."""
     return attrs.frozen(kw_only=True, slots=False)(cls)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING or "torch" in sys.modules:
     import torch
     from torch import Generator, Tensor
-    from torch.nn import Module
+    from torch.nn import Module, Parameter
 else:
 
     class _Later(ModuleType):
@@ -31,8 +31,11 @@ else:
     class Module:
         """Stands for torch.nn.Module in annotations."""
 
+    class Parameter:
+        """Stands for torch.nn.Parameter in annotations."""
+
     class Tensor:
         """Stands for torch.Tensor in annotations."""
 
 
-__all__ = ["Generator", "Module", "Tensor", "torch"]
+__all__ = ["Generator", "Module", "Parameter", "Tensor", "torch"]

@@ -38,8 +38,7 @@ class Prompts:
 
     def part(self, which: slice) -> "Prompts":
         """A slice of the images."""
-        fields = (self.text, self.label, self.metadata, self.group, self.keys)
-        return Prompts(*(field[which] for field in fields))
+        return Prompts(self.text[which], self.label[which], self.metadata[which], self.group[which], self.keys[which])
 
     def to(self, device: str) -> "Prompts":
         """The same with its tensors on a device."""

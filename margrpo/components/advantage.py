@@ -32,7 +32,7 @@ class LeaveOneOut:
 
 @component
 class Unscaled:
-    """r − mean of the group, not divided by its std, so that easy prompts do not weigh more   (dr_grpo, section 3.2)."""
+    """r − mean of the group, not divided by its std, so easy prompts do not weigh more   (dr_grpo, section 3.2)."""
 
     smallest_group = 2
 

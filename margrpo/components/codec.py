@@ -1,12 +1,12 @@
 """Between images and tokens."""
 
+from margrpo.contracts import Autoencoder
 from margrpo.declare import at_least, component, setting
-from margrpo.lazy import Module
 
 
 @component
 class Patch:
-    """Square patches of pixels, raw or as whitened principal components; linear, so exact where it has enough of them."""
+    """Square patches of pixels, raw or as whitened principal components; linear, exact where enough are kept."""
 
     image: int = setting(32, "side of the image in pixels; a multiple of the patch", check=at_least(1))
     patch: int = setting(8, "side of a patch in pixels", check=at_least(1))
@@ -26,7 +26,7 @@ class Patch:
         """Tokens per image and channels per token."""
         return (self.image // self.patch) ** 2, self.components or 3 * self.patch**2
 
-    def build(self) -> Module:
+    def build(self) -> Autoencoder:
         """The projection, with its components loaded unless they are still to be fitted."""
         from margrpo.nets import weights
         from margrpo.nets.patches import Patches
@@ -35,5 +35,3 @@ class Patch:
         if self.weights != "random":
             weights.put(codec, weights.read(self.weights, "codec"), self.weights)
         return codec
-
-

@@ -2,9 +2,10 @@
 
 from jaxtyping import Int
 
+from margrpo.contracts import Prefix
 from margrpo.declare import at_least, component, setting
 from margrpo.errors import DataError
-from margrpo.lazy import Module, Tensor, torch
+from margrpo.lazy import Tensor, torch
 from margrpo.records import Prompts
 
 
@@ -15,7 +16,7 @@ class Caption:
     words: tuple[str, ...] = setting(meaning="the vocabulary, in the order of the embedding table")
     prefix: int = setting(12, "positions of the prefix; a caption may have at most as many words", check=at_least(1))
 
-    def build(self, *, width: int) -> Module:
+    def build(self, *, width: int) -> Prefix:
         """An embedding with one row per word and one for padding."""
         from margrpo.nets.prefix import Embedded
 
@@ -30,7 +31,7 @@ class Caption:
         words = text.lower().split()
         unknown = [word for word in words if word not in self.words]
         if unknown:
-            raise DataError(f"prompt {text!r}: the policy does not know the word {unknown[0]!r}; it knows {self.known()}")
+            raise DataError(f"prompt {text!r}: the policy does not know {unknown[0]!r}; it knows {self.known()}")
         if len(words) > self.prefix:
             raise DataError(f"prompt {text!r}: has {len(words)} words, the policy reads at most {self.prefix}")
         return [self.words.index(word) + 1 for word in words] + [0] * (self.prefix - len(words))
@@ -47,7 +48,7 @@ class Label:
     classes: int = setting(1000, "how many classes there are", check=at_least(1))
     prefix: int = setting(64, "positions of the prefix, all filled with the class vector", check=at_least(1))
 
-    def build(self, *, width: int) -> Module:
+    def build(self, *, width: int) -> Prefix:
         """An embedding with one row per class."""
         from margrpo.nets.prefix import Embedded
 

@@ -49,7 +49,7 @@ class MultiTrajectory:
     """K chains drawn afresh from the condition at which the token was committed, averaged   (mar_grpo, section 3.2)."""
 
     trajectories: int = setting(5, "chains per token, K", check=at_least(1))
-    where: Selector | None = setting(None, "tokens that get K chains; the others keep their main chain. All unless given")
+    where: Selector | None = setting(None, "tokens that get K chains, the others their main chain; all unless given")
     weight: float = setting(1.0, "weight of these tokens against the others", check=positive)
 
     def needs(self) -> Needs:
@@ -72,7 +72,7 @@ class RaoBlackwell:
     """
 
     trajectories: int = setting(5, "chains per token, K", check=at_least(1))
-    where: Selector | None = setting(None, "tokens that get K chains; the others keep their main chain. All unless given")
+    where: Selector | None = setting(None, "tokens that get K chains, the others their main chain; all unless given")
     weight: float = setting(1.0, "weight of these tokens against the others", check=positive)
 
     def needs(self) -> Needs:

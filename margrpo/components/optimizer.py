@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from margrpo.declare import at_least, between, component, not_negative, positive, setting
-from margrpo.lazy import Tensor, torch
+from margrpo.lazy import Parameter, torch
 
 
 @component
@@ -18,7 +18,7 @@ class AdamW:
     warmup: int = setting(0, "steps over which the rate rises from 0", check=at_least(0))
     last: float = setting(1.0, "rate at the last step as a share of lr; 1 keeps it constant", check=between(0, 1))
 
-    def build(self, parameters: Sequence[Tensor]) -> "torch.optim.Optimizer":
+    def build(self, parameters: Sequence[Parameter]) -> "torch.optim.Optimizer":
         """torch.optim.AdamW over the parameters."""
         betas = (self.beta1, self.beta2)
         return torch.optim.AdamW(parameters, lr=self.lr, betas=betas, weight_decay=self.weight_decay, foreach=False)

@@ -2,9 +2,9 @@
 
 from jaxtyping import Float
 
-from margrpo.contracts import Reference
+from margrpo.contracts import Leash, Model, Reference
 from margrpo.declare import component, not_negative, setting
-from margrpo.lazy import Module, Tensor, torch
+from margrpo.lazy import Tensor, torch
 from margrpo.maths import divergence
 
 
@@ -12,11 +12,11 @@ from margrpo.maths import divergence
 class NoPenalty:
     """Nothing; no reference is kept."""
 
-    def build(self, model: Module) -> Module:
+    def build(self, model: Model) -> Leash:
         """A leash without a reference."""
-        from margrpo.nets.leash import Leash
+        from margrpo.nets import leash
 
-        return Leash(None, lambda mean, reference, std: torch.zeros(mean.shape[:-1], device=mean.device))
+        return leash.Leash(None, lambda mean, reference, std: torch.zeros(mean.shape[:-1], device=mean.device))
 
 
 @component
@@ -26,11 +26,11 @@ class GaussianKL:
     coefficient: float = setting(0.01, "factor on the mean KL of a transition, in nats", check=not_negative)
     reference: Reference = setting(meaning="which earlier policy")
 
-    def build(self, model: Module) -> Module:
+    def build(self, model: Model) -> Leash:
         """A leash with a copy of the model as its reference."""
-        from margrpo.nets.leash import Leash
+        from margrpo.nets import leash
 
-        return Leash(model, self.divergence, self.reference.is_due)
+        return leash.Leash(model, self.divergence, self.reference.is_due)
 
     def divergence(
         self, mean: Float[Tensor, "k m d"], reference: Float[Tensor, "k m d"], std: Float[Tensor, "k m d"]
@@ -46,11 +46,11 @@ class K3OfMeans:
     coefficient: float = setting(0.01, "factor on the mean over transitions", check=not_negative)
     reference: Reference = setting(meaning="which earlier policy")
 
-    def build(self, model: Module) -> Module:
+    def build(self, model: Model) -> Leash:
         """A leash with a copy of the model as its reference."""
-        from margrpo.nets.leash import Leash
+        from margrpo.nets import leash
 
-        return Leash(model, self.divergence, self.reference.is_due)
+        return leash.Leash(model, self.divergence, self.reference.is_due)
 
     def divergence(
         self, mean: Float[Tensor, "k m d"], reference: Float[Tensor, "k m d"], std: Float[Tensor, "k m d"]

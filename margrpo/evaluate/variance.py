@@ -1,4 +1,4 @@
-"""`margrpo variance`: how noisy the gradient of each estimator and each weighting is, on rollouts of the policy itself."""
+"""`margrpo variance`: how noisy the gradient of each estimator and weighting is, on rollouts of the policy."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,6 +10,7 @@ from torch import Tensor
 from margrpo.components.estimator import MultiTrajectory, RaoBlackwell, Single
 from margrpo.components.selector import Committed, Uncommitted
 from margrpo.components.weighting import Density, Std, Variance
+from margrpo.contracts import Weighting
 from margrpo.declare import record
 from margrpo.maths import noise
 from margrpo.recipe import Recipe
@@ -17,6 +18,7 @@ from margrpo.records import Rollout
 from margrpo.train.assemble import Session, assemble, recording_of
 from margrpo.train.judge import judge
 from margrpo.train.learn import Tally, backward
+from margrpo.train.parts import Method
 from margrpo.train.roll_out import Recording, roll_out
 
 TRAJECTORIES = (1, 2, 4, 8)
@@ -63,12 +65,13 @@ def spread(gradients: Sequence[Float[Tensor, "p"]]) -> Spread:
     return Spread(stacked.mean(0), float(stacked.var(0).sum()), len(stacked))
 
 
-def gradient(session: Session, rollout: Rollout, advantages: Float[Tensor, "b"], **method: object) -> Float[Tensor, "p"]:
-    """The gradient by all trainable parameters, with parts of the method replaced."""
+def gradient(session: Session, method: Method, rollout: Rollout, advantages: Float[Tensor, "b"]) -> Float[Tensor, "p"]:
+    """The gradient by all trainable parameters under a method."""
     for _, value in session.parameters:
         value.grad = None
-    backward(session.pipeline, replace(session.method, **method), rollout, advantages, Tally())
-    return torch.cat([torch.zeros_like(v).flatten() if v.grad is None else v.grad.flatten() for _, v in session.parameters])
+    backward(session.pipeline, method, rollout, advantages, Tally())
+    gradients = [torch.zeros_like(value) if value.grad is None else value.grad for _, value in session.parameters]
+    return torch.cat([one.flatten() for one in gradients])
 
 
 def rollout_of(
@@ -92,14 +95,15 @@ def compare_estimators(
     steps = recording_of(recipe, noise.generator((recipe.run.seed, "variance", "timesteps")))
     recording = Recording(steps.steps, steps.transitions, frozenset(steps.steps), most * replicates)
     rollout, advantages = rollout_of(session, 0, recording, images=images)
-    comparisons = []
+    chains, comparisons = rollout.trajectories, []
+    assert chains is not None
     for count in TRAJECTORIES:
         samples: dict[str, list[Tensor]] = {"plain": [], "expected": []}
         for replicate in range(replicates):
-            fresh = replace(rollout, trajectories=rollout.trajectories.some(replicate * most, count))
+            fresh = replace(rollout, trajectories=chains.some(replicate * most, count))
             for name, kind in (("plain", MultiTrajectory), ("expected", RaoBlackwell)):
-                method = {"selector": Uncommitted(), "estimator": kind(trajectories=count)}
-                samples[name].append(gradient(session, fresh, advantages, **method))
+                method = replace(session.method, selector=Uncommitted(), estimator=kind(trajectories=count))
+                samples[name].append(gradient(session, method, fresh, advantages))
         comparisons.append(Comparison(count, spread(samples["plain"]), spread(samples["expected"])))
         progress(f"K = {count}: {replicates} replicates done")
     return comparisons
@@ -110,14 +114,14 @@ def compare_weightings(
 ) -> dict[str, Spread]:
     """The gradient of committed tokens over independent batches, under each weighting."""
     session = assemble(recipe)
-    weightings = {"density": Density(), "std": Std(), "variance": Variance()}
+    weightings: dict[str, Weighting] = {"density": Density(), "std": Std(), "variance": Variance()}
     samples: dict[str, list[Tensor]] = {name: [] for name in weightings}
     steps = recording_of(recipe, noise.generator((recipe.run.seed, "variance", "timesteps")))
     recording = Recording(steps.steps, steps.transitions)
     for batch in range(batches):
         rollout, advantages = rollout_of(session, batch, recording)
         for name, weighting in weightings.items():
-            method = {"selector": Committed(), "estimator": Single(), "weighting": weighting}
-            samples[name].append(gradient(session, rollout, advantages, **method))
+            method = replace(session.method, selector=Committed(), estimator=Single(), weighting=weighting)
+            samples[name].append(gradient(session, method, rollout, advantages))
     progress(f"weightings: {batches} batches done")
     return {name: spread(gradients) for name, gradients in samples.items()}

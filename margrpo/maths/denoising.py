@@ -24,8 +24,8 @@ def variance_bound(
 ) -> Float[Tensor, "m"]:
     """The bound L_t that trains the learned range of σ, with the mean held fixed, in nats per channel.
 
-    KL( q(x_{t−1} | x_t, x_0) ‖ p ) for t > 0 and −log p(x_0 | x_1) at t = 0, where p is taken as the continuous Gaussian
-    rather than the discretised one, since tokens are not pixels   (improved_ddpm, eq. 3 and section 3.1).
+    KL( q(x_{t−1} | x_t, x_0) ‖ p ) for t > 0 and −log p(x_0 | x_1) at t = 0, where p is the continuous Gaussian rather
+    than the discretised one, since tokens are not pixels   (improved_ddpm, eq. 3 and section 3.1).
     """
     alpha_bar, after, beta = (column(v, t) for v in (table.alpha_bar, table.alpha_bar_next, table.beta))
     predicted = (x - (1 - alpha_bar).sqrt() * epsilon.detach()) / alpha_bar.sqrt()

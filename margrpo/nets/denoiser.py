@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Num
 from torch import Tensor, nn
 
 
@@ -15,7 +15,7 @@ class Modulation(NamedTuple):
     final: tuple[Tensor, Tensor]
 
 
-def sinusoid(time: Float[Tensor, "..."], size: int = 256) -> Float[Tensor, "... {size}"]:
+def sinusoid(time: Num[Tensor, "..."], size: int = 256) -> Float[Tensor, "... {size}"]:
     """cat(cos, sin) of time · 10000^(−i / (size/2)), i < size/2   (transformer, section 3.5; as in dit)."""
     half = size // 2
     frequency = torch.exp(-math.log(10000) * torch.arange(half, dtype=torch.float32, device=time.device) / half)
@@ -30,8 +30,8 @@ class TimeEmbedding(nn.Module):
         super().__init__()
         self.mlp = nn.Sequential(nn.Linear(256, width), nn.SiLU(), nn.Linear(width, width))
 
-    def forward(self, time: Float[Tensor, "..."]) -> Float[Tensor, "... w"]:
-        return self.mlp(sinusoid(time).to(self.mlp[0].weight.dtype))
+    def forward(self, time: Num[Tensor, "..."]) -> Float[Tensor, "... w"]:
+        return self.mlp(sinusoid(time).to(next(self.parameters()).dtype))
 
 
 def modulated(x: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -47,6 +47,11 @@ class ResBlock(nn.Module):
         self.in_ln = nn.LayerNorm(width, eps=1e-6)
         self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 3 * width))
+
+    def modulation(self, y: Float[Tensor, "m w"]) -> tuple[Tensor, Tensor, Tensor]:
+        """Shift, scale and gate for y, which has been through the SiLU that all blocks share."""
+        shift, scale, gate = self.adaLN_modulation[1](y).chunk(3, dim=-1)
+        return shift, scale, gate
 
     def forward(self, x: Tensor, shift: Tensor, scale: Tensor, gate: Tensor) -> Tensor:
         return x + gate * self.mlp(modulated(self.in_ln(x), shift, scale))
@@ -79,16 +84,15 @@ class Denoiser(nn.Module):
 
     def start_at_identity(self) -> None:
         """Zero every gate and the output, so that training starts from the identity   (dit, section 3.2)."""
-        for layer in [*(block.adaLN_modulation[-1] for block in self.res_blocks), self.final_layer.linear]:
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-        nn.init.zeros_(self.final_layer.adaLN_modulation[-1].weight)
-        nn.init.zeros_(self.final_layer.adaLN_modulation[-1].bias)
+        modulations = [part for name, part in self.named_modules() if name.endswith("adaLN_modulation.1")]
+        for layer in (*modulations, self.final_layer.linear):
+            for parameter in layer.parameters():
+                nn.init.zeros_(parameter)
 
-    def prepare(self, z: Float[Tensor, "m c"], time: Float[Tensor, "*m"]) -> Modulation:
+    def prepare(self, z: Float[Tensor, "m c"], time: Num[Tensor, "*m"]) -> Modulation:
         """Everything that does not depend on x; one time for all tokens, or one each."""
         y = torch.nn.functional.silu(self.time_embed(time) + self.cond_embed(z))
-        blocks = tuple(tuple(block.adaLN_modulation[1](y).chunk(3, dim=-1)) for block in self.res_blocks)
+        blocks = tuple(block.modulation(y) for block in self.res_blocks)  # type: ignore[operator]
         shift, scale = self.final_layer.adaLN_modulation[1](y).chunk(2, dim=-1)
         return Modulation(blocks, (shift, scale))
 

@@ -3,23 +3,24 @@
 import copy
 from collections.abc import Callable
 
-from torch import Tensor, nn
+from torch import Tensor
+
+from margrpo.contracts import Model
 
 
-class Leash(nn.Module):
+class Leash:
     """A frozen copy of the model, or none, and the divergence from it."""
 
     def __init__(
         self,
-        model: nn.Module | None,
+        model: Model | None,
         divergence: Callable[[Tensor, Tensor, Tensor], Tensor],
         is_due: Callable[[int], bool] = lambda step: False,
     ):
-        super().__init__()
-        self.reference = model and copy.deepcopy(model).eval().requires_grad_(False)
+        self.reference = None if model is None else copy.deepcopy(model).eval().requires_grad_(False)
         self.divergence, self.is_due = divergence, is_due
 
-    def after_step(self, step: int, model: nn.Module) -> None:
+    def after_step(self, step: int, model: Model) -> None:
         """Let the reference become the model where that is due."""
         if self.reference is not None and self.is_due(step):
             self.reference.load_state_dict(model.state_dict())

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from margrpo.contracts import Prefix
 from margrpo.nets.denoiser import Denoiser, Modulation
 from margrpo.nets.mae import Mae
 from margrpo.records import Prediction, Prompts
@@ -14,13 +15,20 @@ from margrpo.records import Prediction, Prompts
 class Head(nn.Module):
     """The denoiser with the meaning of its output."""
 
-    def __init__(self, net: Denoiser, epsilon: Callable[[Tensor, Tensor, float], Tensor]):
+    def __init__(self, net: Denoiser, epsilon: Callable[[Tensor, Tensor, Tensor | float], Tensor]):
         super().__init__()
         self.net, self.epsilon = net, epsilon
 
     def prepare(self, z: Float[Tensor, "m c"], time: float) -> Modulation:
         """The modulation of every block for these conditions at one model time."""
         return self.net.prepare(z, torch.tensor(time, device=z.device))
+
+    def raw(
+        self, x: Float[Tensor, "m d"], z: Float[Tensor, "m c"], time: Int[Tensor, "m"]
+    ) -> tuple[Float[Tensor, "m d"], Float[Tensor, "m d"]]:
+        """The raw output and the variance, each token at a time of its own, as pre-training needs them."""
+        output, variance = self.net(x, self.net.prepare(z, time)).chunk(2, dim=-1)
+        return output, variance
 
     def forward(self, x: Float[Tensor, "*k m d"], modulation: Modulation, alpha_bar: float) -> Prediction:
         output, variance = self.net(x, modulation).chunk(2, dim=-1)
@@ -30,7 +38,7 @@ class Head(nn.Module):
 class Backbone(nn.Module):
     """The part in front of the head: the prompt's prefix and the masked autoencoder."""
 
-    def __init__(self, mae: Mae, embedding: nn.Module):
+    def __init__(self, mae: Mae, embedding: Prefix):
         super().__init__()
         self.mae, self.embedding = mae, embedding
         self.fake_latent = nn.Parameter(torch.zeros(1, mae.shape.width))

@@ -9,6 +9,10 @@ from torch import Tensor, nn
 class Patches(nn.Module):
     """tokens = (patch − mean) · basis / scale, and back; with 0 components the pixels themselves, in [−1, 1]."""
 
+    mean: Tensor
+    basis: Tensor
+    scale: Tensor
+
     def __init__(self, *, side: int, patch: int, components: int):
         super().__init__()
         pixels = 3 * patch**2

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save_file
-from torch import Tensor, nn
+from torch import Tensor
 
+from margrpo.contracts import Weights
 from margrpo.errors import WeightsError
 
 PACKAGED = "package://"
@@ -42,7 +43,7 @@ def packaged(source: str) -> "resources.abc.Traversable":
         raise WeightsError(f"{source}: there is no package {package!r}; install it or give a path") from None
 
 
-def put(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
+def put(module: Weights, tensors: Mapping[str, Tensor], source: str) -> None:
     """Load tensors into a module, naming every one that is missing, left over or of another shape."""
     own = module.state_dict()
     problems = [f"{name} is missing" for name in own if name not in tensors]
@@ -58,7 +59,7 @@ def put(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
     module.load_state_dict(dict(tensors))
 
 
-def write(path: Path, modules: Mapping[str, nn.Module], metadata: Mapping[str, str] | None = None) -> None:
+def write(path: Path, modules: Mapping[str, Weights], metadata: Mapping[str, str] | None = None) -> None:
     """Write the weights of modules as `NAME.parameter` into one safetensors file, in float32, whole or not at all."""
     tensors = {
         f"{name}.{key}": value.detach().to("cpu", torch.float32).contiguous()

@@ -27,16 +27,19 @@ def explain(recipe: Recipe | Pretraining, *, among: Registry | None = None) -> s
 
 
 def schema(*, among: Registry | None = None) -> JSON:
-    """The JSON schema of a recipe file, with every component that is installed."""
+    """The JSON schema of a recipe file, with every component that is installed.
+
+    It is lenient where a file may leave to the one it extends what it does not say itself.
+    """
     found = among or registry()
-    whole = [_object(cls, found) for cls in (Recipe, Pretraining)]
-    training, pretraining = ({**each, "properties": {**each["properties"], "extends": _EXTENDS}} for each in whole)
+    training, pretraining = _whole(Recipe, found), _whole(Pretraining, found)
+    extending = {"if": {"required": ["extends"]}, "then": {"anyOf": [training, pretraining]}, "else": training}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "margrpo recipe",
         "if": {"required": ["dataset"]},
         "then": pretraining,
-        "else": training,
+        "else": extending,
         "$defs": {name: _choice(kind, found) for name, kind in KINDS.items()},
     }
 
@@ -80,22 +83,26 @@ def _table(value: Mapping[str, Any], made: Any) -> Table:
     return table
 
 
+def _whole(cls: type, among: Registry) -> JSON:
+    """The schema of a whole file, which must have the tables without a default unless it extends another."""
+    made = _object(cls, among)
+    fields = settings_of(cls).items()
+    needed = [key for key, field in fields if field.default is attrs.NOTHING and not _has_default(key)]
+    absent: JSON = {"if": {"not": {"required": ["extends"]}}, "then": {"required": needed}}
+    return {**made, **absent, "properties": {**made["properties"], "extends": _EXTENDS}}
+
+
+def _has_default(key: str) -> bool:
+    return key in KINDS and KINDS[key].default is not None
+
+
 def _object(cls: type, among: Registry) -> JSON:
-    """The schema of an attrs class; what a recipe may leave out at its top is not required."""
-    properties, required = {}, []
-    for key, field in settings_of(cls).items():
-        properties[key] = _property(field, among, at_top=cls in (Recipe, Pretraining))
-        optional_kind = cls in (Recipe, Pretraining) and key in KINDS and KINDS[key].default is not None
-        if field.default is attrs.NOTHING and not optional_kind:
-            required.append(key)
-    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+    properties = {key: _property(field, among) for key, field in settings_of(cls).items()}
+    return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-def _property(field: "attrs.Attribute[Any]", among: Registry, *, at_top: bool) -> JSON:
-    described: JSON = _type(field.type, among)
-    kind = kind_of(field.type)
-    if at_top and kind and kind.default_use:
-        described = {"anyOf": [described, _unnamed(kind, among)]}
+def _property(field: "attrs.Attribute[Any]", among: Registry) -> JSON:
+    described = _type(field.type, among)
     if check := field.metadata.get("check"):
         described = {**described, **check.schema}
     if meaning := field.metadata.get("meaning"):
@@ -130,26 +137,22 @@ def _array(items: list[JSON], any_length: bool) -> JSON:
 
 
 def _choice(kind: Kind, among: Registry) -> JSON:
-    """One alternative per component of the kind; one that cannot be imported is named without its settings."""
+    """One alternative per component; a table without a `use` may go on with the component of a file it extends."""
     names = [entry.name for entry in among.entries(kind.name)]
-    return {"description": kind.meaning, "oneOf": [_named(name, kind, among) for name in names]}
+    return {
+        "type": "object",
+        "description": kind.meaning,
+        "if": {"required": ["use"]},
+        "then": {"oneOf": [_named(name, kind, among) for name in names]},
+    }
 
 
 def _named(name: str, kind: Kind, among: Registry) -> JSON:
+    """A component's table; one that cannot be imported is named without its settings."""
     entry = among.find(kind.name, name)
     use = {"const": name, "description": entry.summary}
     try:
         settings = _object(among.load(entry), among)
     except PluginError as error:
         return {"type": "object", "properties": {"use": use}, "required": ["use"], "description": str(error)}
-    properties = {"use": use, **settings["properties"]}
-    return {**settings, "properties": properties, "required": ["use", *settings["required"]]}
-
-
-def _unnamed(kind: Kind, among: Registry) -> JSON:
-    """The default component of a kind in a table that does not name it."""
-    assert kind.default_use
-    try:
-        return _object(among.load(among.find(kind.name, kind.default_use)), among)
-    except PluginError as error:
-        return {"type": "object", "description": str(error), "not": {"required": ["use"]}}
+    return {**settings, "properties": {"use": use, **settings["properties"]}, "required": ["use"]}

@@ -33,6 +33,8 @@ def parse_override(text: str) -> Override:
     path = tuple(part.strip() for part in dotted.split("."))
     if not equals or not all(path):
         raise OverrideError(f"--set {text!r} must look like run.steps=50")
+    if path == ("extends",):
+        raise OverrideError(f"--set {text!r} comes too late: a recipe extends another in its own file only")
     return Override(text, path, _value(raw.strip(), text))
 
 

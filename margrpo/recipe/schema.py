@@ -56,7 +56,7 @@ class Recipe:
 
     title: str = setting("", "what this recipe is, in a few words")
     notes: str = setting("", "anything a reader should know")
-    run: Run = setting(attrs.Factory(Run), "how long to train, how often to save and to look")  # type: ignore[arg-type]  # mypy sees no default
+    run: Run = setting(attrs.Factory(Run), "how long to train, how often to save and to look")
     policy: contracts.Policy = setting(REQUIRED, _meaning("policy"))
     codec: contracts.Codec = setting(REQUIRED, _meaning("codec"))
     kernel: contracts.Kernel = setting(REQUIRED, _meaning("kernel"))
@@ -85,7 +85,7 @@ class Pretraining:
 
     title: str = setting("", "what this recipe is, in a few words")
     notes: str = setting("", "anything a reader should know")
-    run: PretrainRun = setting(attrs.Factory(PretrainRun), "how long to pre-train, how often to save and to look")  # type: ignore[arg-type]  # mypy sees no default
+    run: PretrainRun = setting(attrs.Factory(PretrainRun), "how long to pre-train, how often to save and to look")
     policy: contracts.Policy = setting(REQUIRED, _meaning("policy"))
     codec: contracts.Codec = setting(REQUIRED, _meaning("codec"))
     kernel: contracts.Kernel = setting(REQUIRED, _meaning("kernel"))

@@ -3,9 +3,9 @@
 import copy
 
 import torch
-from torch import Tensor
+from torch.nn import Parameter
 
-from margrpo.contracts import Reward
+from margrpo.contracts import Model, Reward
 from margrpo.declare import record
 from margrpo.recipe.schema import Pretraining, Recipe
 from margrpo.records import Needs
@@ -20,12 +20,12 @@ class Session:
     recipe: Recipe
     pipeline: Pipeline
     method: Method
-    parameters: tuple[tuple[str, Tensor], ...]
+    parameters: tuple[tuple[str, Parameter], ...]
     optimizer: torch.optim.Optimizer
-    origin: torch.nn.Module
+    origin: Model
 
     @property
-    def model(self) -> torch.nn.Module:
+    def model(self) -> Model:
         """The policy being tuned."""
         return self.pipeline.model
 
@@ -65,7 +65,9 @@ def assemble(recipe: Recipe) -> Session:
         rows=recipe.run.rows,
     )
     model.requires_grad_(False)
-    parameters = tuple((name, value.requires_grad_(True)) for name, value in recipe.trainable.parameters(model))
+    parameters = tuple(recipe.trainable.parameters(model))
+    for _, value in parameters:
+        value.requires_grad_(True)
     optimizer = recipe.optimizer.build([value for _, value in parameters])
     return Session(recipe, pipeline, method, parameters, optimizer, origin)
 

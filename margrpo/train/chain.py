@@ -61,8 +61,8 @@ def draw(
         if t in keep:
             kept.append((x, after, gaussian.mean, gaussian.std))
         x = after
-    stacked = [torch.stack(column) for column in zip(*kept, strict=True)] or [noise[:0]] * 4
-    return Chain(*stacked, sample=x, drawn=drawn)
+    state, following, mean, std = [torch.stack(column) for column in zip(*kept, strict=True)] or [noise[:0]] * 4
+    return Chain(state, following, mean, std, sample=x, drawn=drawn)
 
 
 def packed(noise: Float[Tensor, "b k u n d"], drawn: Bool[Tensor, "b n"]) -> Float[Tensor, "u k m d"]:

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from margrpo.contracts import Reward
+from margrpo.contracts import Model, Reward
 from margrpo.declare import record
 from margrpo.maths import divergence
 from margrpo.records import Prompts
@@ -28,18 +28,18 @@ def look(pipeline: Pipeline, prompts: Prompts, measure: tuple[Reward, ...], seed
     """Draw each prompt once and score it by the weighted sum of the measures."""
     batches = [prompts.part(slice(start, start + BATCH)) for start in range(0, len(prompts), BATCH)]
     images = torch.cat([roll_out(pipeline, batch, (seed, "held out"), NOTHING).images for batch in batches])
-    scores = sum(reward.weight * score(reward, images, prompts) for reward in measure)
-    return Look(prompts, images, scores)
+    scores = torch.stack([reward.weight * score(reward, images, prompts) for reward in measure])
+    return Look(prompts, images, scores.sum(0))
 
 
 @torch.no_grad()
-def drift(pipeline: Pipeline, origin: torch.nn.Module, prompts: Prompts, seed: int) -> float:
+def drift(pipeline: Pipeline, origin: Model, prompts: Prompts, seed: int) -> float:
     """KL of a committed token's chain under the policy from the same under `origin`, in nats, averaged over tokens."""
     sampler = pipeline.sampler
     stochastic = tuple(t for t in reversed(range(sampler.steps)) if sampler.has_density(t))
     recording = Recording(tuple(range(pipeline.unmasking.steps)), stochastic)
     rollout = roll_out(pipeline, prompts, (seed, "drift"), recording)
-    total = tokens = 0
+    total, tokens = 0.0, 0
     for step in rollout.steps:
         known = conditions(origin, step.tokens, step.unknown, prompts, scale=step.guidance).of(step.chain.drawn)
         for j, t in enumerate(stochastic):

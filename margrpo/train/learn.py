@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from margrpo.contracts import Head
 from margrpo.declare import record
 from margrpo.maths import gaussian
 from margrpo.records import ARStep, Evidence, Rollout
@@ -66,7 +67,7 @@ def step_backward(
     loss: Loss, rollout: Rollout, step: ARStep, live: Bool[Tensor, "b n"], advantages: Float[Tensor, "b"]
 ) -> None:
     """The loss of one AR step: its pieces first, then the backbone once."""
-    scale, leash = loss.method.replay.scale(step.guidance), loss.method.leash
+    scale = loss.method.replay.scale(step.guidance)
     gradient = Gradient(conditions(loss.pipeline.model, step.tokens, step.unknown, rollout.prompts, scale=scale))
     anchor = reference_conditions(loss, rollout, step, scale)
     for place, evidence in enumerate(loss.method.estimator.evidence(rollout, step, live)):
@@ -74,19 +75,27 @@ def step_backward(
         for rows in chunks(len(index), evidence.state.shape[1], loss.method.rows):
             leaf = gradient.leaf(index[rows])
             tokens = Piece(evidence, rows, advantages[index[rows] // live.shape[1]], (step.index, place, rows.start))
-            near = None if anchor is None else (leash.reference.head, anchor.of(evidence.where).at(rows))
+            near = anchor and Near(anchor[0], anchor[1].of(evidence.where).at(rows))
             piece_backward(loss, tokens, leaf, near)
             gradient.add(index[rows], leaf)
     gradient.flow()
 
 
-def reference_conditions(loss: Loss, rollout: Rollout, step: ARStep, scale: float) -> Conditions | None:
-    """The reference's conditions of this AR step, where a penalty has a reference."""
+def reference_conditions(loss: Loss, rollout: Rollout, step: ARStep, scale: float) -> tuple[Head, Conditions] | None:
+    """The reference's head and its conditions of this AR step, where a penalty has a reference."""
     reference = loss.method.leash.reference
     if reference is None:
         return None
     with torch.no_grad():
-        return conditions(reference, step.tokens, step.unknown, rollout.prompts, scale=scale)
+        return reference.head, conditions(reference, step.tokens, step.unknown, rollout.prompts, scale=scale)
+
+
+@record
+class Near:
+    """The reference's head and its condition of the tokens of a piece."""
+
+    head: Head
+    condition: Condition
 
 
 @record
@@ -99,7 +108,7 @@ class Piece:
     name: tuple[int, int, int]
 
 
-def piece_backward(loss: Loss, piece: Piece, leaf: Condition, near: tuple[object, Condition] | None) -> None:
+def piece_backward(loss: Loss, piece: Piece, leaf: Condition, near: "Near | None") -> None:
     """Score each trained transition of some tokens and back-propagate it down to their conditions."""
     evidence, sampler, method = piece.evidence, loss.pipeline.sampler, loss.method
     for j, t in enumerate(loss.transitions):
@@ -111,7 +120,7 @@ def piece_backward(loss: Loss, piece: Piece, leaf: Condition, near: tuple[object
         divergence = torch.zeros((), device=mean.device)
         if near is not None:
             with torch.no_grad():
-                reference = transition(near[0], sampler, near[1], state, t).mean
+                reference = transition(near.head, sampler, near.condition, state, t).mean
             divergence = method.leash.divergence(mean, reference, std).mean(0).sum() / loss.terms
         (divergence - value).backward()
         loss.tally.surrogate += float(value.detach())
@@ -135,9 +144,7 @@ class Gradient:
 
     def leaf(self, index: Int[Tensor, "m"]) -> Condition:
         """The conditions of some tokens as leaves of a graph of their own."""
-        leaves = [
-            part.detach().flatten(0, 1)[index].requires_grad_(part.requires_grad) for part in self.parts
-        ]
+        leaves = [part.detach().flatten(0, 1)[index].requires_grad_(part.requires_grad) for part in self.parts]
         return Condition(leaves[0], leaves[1] if len(leaves) > 1 else None, self.known.scale)
 
     def add(self, index: Int[Tensor, "m"], leaf: Condition) -> None:

@@ -9,8 +9,9 @@ import tomlkit
 import torch
 
 from margrpo.contracts import Track
+from margrpo.nets import weights
+from margrpo.pictures import save_grid, save_pairs
 from margrpo.recipe import Recipe, unstructure
-from margrpo.report.grid import save_grid, save_pairs
 from margrpo.train import folder as run_folder
 from margrpo.train import parity
 from margrpo.train.assemble import Session, assemble, measure_of
@@ -103,11 +104,9 @@ class _Loop:
 
     def finish(self) -> dict[str, Any]:
         """The score after, the final weights, the summary, and images before and after."""
-        from margrpo.nets import weights
-
         seen = self.look(self.prompts)
-        modules = {"policy": self.session.model, "codec": self.session.pipeline.codec}
-        weights.write(self.folder / "final" / "policy.safetensors", modules)
+        pipeline = self.session.pipeline
+        weights.write(self.folder / "final" / "policy.safetensors", {"policy": pipeline.model, "codec": pipeline.codec})
         summary = {
             "held_out": paired_difference(torch.tensor(self.memory["before"]), seen.scores.cpu()),
             "kl": drift(self.session.pipeline, self.session.origin, self.watched, self.settings.seed),

@@ -56,14 +56,14 @@ def cause(pipeline: Pipeline, rollout: Rollout) -> str:
         advice = explanation(pipeline, rollout)
         if advice:
             return advice
-    return "the cause is none of mask, dropout, precision and guidance: were weights changed, or a cache kept, in between?"
+    return "it is not mask, dropout, precision or guidance: were weights changed, or a cache kept, in between?"
 
 
 def mask_after_step(pipeline: Pipeline, rollout: Rollout) -> str | None:
     """Committed tokens that are marked known betray a mask recorded too late."""
     late = [step.index for step in rollout.steps if (step.committed & ~step.unknown).any()]
     if late:
-        return f"the mask of AR step {late[0]} is the one after the step: record the unknown tokens before committing any"
+        return f"the mask of AR step {late[0]} is the one after the step: record what is unknown before committing"
     return None
 
 
@@ -77,7 +77,9 @@ def dropout_on(pipeline: Pipeline, rollout: Rollout) -> str | None:
     mended = within(pipeline, rollout)
     for part, training in modes.items():
         part.training = training
-    return "dropout is on in the replay: put the policy in evaluation mode or set policy.dropout = 0" if mended else None
+    return (
+        "dropout is on in the replay: put the policy in evaluation mode or set policy.dropout = 0" if mended else None
+    )
 
 
 def low_precision(pipeline: Pipeline, rollout: Rollout) -> str | None:

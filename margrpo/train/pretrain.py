@@ -6,9 +6,9 @@ import math
 import torch
 from einops import repeat
 from jaxtyping import Bool, Float
-from torch import Tensor, nn
+from torch import Tensor
 
-from margrpo.contracts import Generator_, Parameterization
+from margrpo.contracts import Model, Parameterization
 from margrpo.declare import record
 from margrpo.maths import denoising, diffusion, noise
 from margrpo.records import Key, Prompts
@@ -37,7 +37,7 @@ def hidden(masking: Masking, images: int, tokens: int, key: Key) -> Bool[Tensor,
 
 
 def loss(
-    model: Generator_,
+    model: Model,
     parameterization: Parameterization,
     tokens: Float[Tensor, "b n d"],
     prefix: Float[Tensor, "b p c"],
@@ -53,16 +53,13 @@ def loss(
     epsilon = torch.randn(clean.shape, generator=draw).to(clean.device)
     alpha_bar = denoising.column(table.alpha_bar, t)
     x = diffusion.noised(clean, epsilon, alpha_bar)
-    net = model.head.net
-    output, variance = net(x, net.prepare(z, t)).chunk(2, dim=-1)
+    output, variance = model.head.raw(x, z, t)
     error = (output - parameterization.target(clean, epsilon, alpha_bar)).pow(2).mean()
-    predicted = model.head.epsilon(output, x, alpha_bar)
+    predicted = parameterization.epsilon(output, x, alpha_bar)
     return error, denoising.variance_bound(clean, x, predicted, variance, table=table, t=t).mean()
 
 
-def without_prompt(
-    model: Generator_, prompts: Prompts, share: float, key: Key
-) -> Float[Tensor, "b p c"]:
+def without_prompt(model: Model, prompts: Prompts, share: float, key: Key) -> Float[Tensor, "b p c"]:
     """The prefix, replaced by the null prefix for a keyed share of the images, so that guidance has both."""
     drop = torch.rand(len(prompts), generator=noise.generator((*key, "drop"))) < share
     prefix = model.prefix(prompts)
@@ -72,11 +69,11 @@ def without_prompt(
 class Average:
     """An exponential moving average of a model's weights, warmed up so that early steps do not linger."""
 
-    def __init__(self, model: nn.Module, decay: float):
+    def __init__(self, model: Model, decay: float):
         self.model, self.decay = copy.deepcopy(model).eval().requires_grad_(False), decay
 
     @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
+    def update(self, model: Model, step: int) -> None:
         """Move towards the model."""
         decay = min(self.decay, (1 + step) / (10 + step))
         for ours, theirs in zip(self.model.parameters(), model.parameters(), strict=True):

@@ -8,8 +8,9 @@ from typing import Any
 import tomlkit
 import torch
 
+from margrpo.nets import weights
+from margrpo.pictures import save_grid
 from margrpo.recipe import Pretraining, unstructure
-from margrpo.report.grid import save_grid
 from margrpo.train import folder as run_folder
 from margrpo.train import pretrain
 from margrpo.train.assemble import measure_of, pipeline_of
@@ -20,9 +21,7 @@ FITTED_ON = 2048
 """Images that a codec with something to learn is fitted on."""
 
 
-def run(
-    recipe: Pretraining, folder: Path, *, stopped: Callable[[], bool] = lambda: False
-) -> dict[str, Any] | None:
+def run(recipe: Pretraining, folder: Path, *, stopped: Callable[[], bool] = lambda: False) -> dict[str, Any] | None:
     """Pre-train into the folder and return the summary, or None where `stopped` ended it; the weights are the average.
 
     Pre-training begins anew when it is started again: an interrupted run leaves its last average in `final/`.
@@ -102,7 +101,7 @@ class _Loop:
 
     def save(self) -> None:
         """The averaged weights and the codec."""
-        run_folder.weights.write(
+        weights.write(
             self.folder / "final" / "policy.safetensors", {"policy": self.average.model, "codec": self.pipeline.codec}
         )
 

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from margrpo.contracts import Autoencoder, Generator_, Guidance, Sampler, Unmasking
+from margrpo.contracts import Autoencoder, Guidance, Model, Sampler, Unmasking
 from margrpo.declare import record
 from margrpo.maths import noise
 from margrpo.records import ARStep, Chain, Key, Prompts, Rollout
@@ -17,7 +17,7 @@ from margrpo.train.chain import Condition, draw, packed
 class Pipeline:
     """Everything that turns prompts into images."""
 
-    model: Generator_
+    model: Model
     codec: Autoencoder
     sampler: Sampler
     unmasking: Unmasking
@@ -53,7 +53,7 @@ class Conditions:
 
 
 def conditions(
-    model: Generator_, tokens: Float[Tensor, "b n d"], unknown: Bool[Tensor, "b n"], prompts: Prompts, *, scale: float
+    model: Model, tokens: Float[Tensor, "b n d"], unknown: Bool[Tensor, "b n"], prompts: Prompts, *, scale: float
 ) -> Conditions:
     """One backbone pass; with guidance, both halves in one batch."""
     prefix, images = model.prefix(prompts), len(prompts)
@@ -90,12 +90,12 @@ def settle(settled: Conditions | None, known: Conditions, committed: Bool[Tensor
     where = committed[..., None]
     null = known.z if known.null is None else known.null
     scale = torch.as_tensor(known.scale, dtype=known.z.dtype, device=known.z.device).expand(where.shape)
-    if settled is None:
+    if settled is None or settled.null is None:
         return Conditions(known.z, null, scale.clone())
     return Conditions(
         torch.where(where, known.z, settled.z),
         torch.where(where, null, settled.null),
-        torch.where(where, scale, settled.scale),
+        torch.where(where, scale, torch.as_tensor(settled.scale)),
     )
 
 

@@ -1,5 +1,6 @@
 """One training step: collect, judge, learn."""
 
+from itertools import pairwise
 from time import perf_counter
 
 import torch
@@ -53,7 +54,7 @@ def train_step(session: Session, step: int) -> dict[str, float]:
     figures = learn(session, rollout, verdict, rate)
     session.method.leash.after_step(step + 1, session.model)
     clock.append(perf_counter())
-    parts = zip(("collect", "judge", "learn"), zip(clock, clock[1:], strict=False), strict=True)
+    parts = zip(("collect", "judge", "learn"), pairwise(clock), strict=True)
     return {
         "reward": float(verdict.total.mean()),
         **{f"reward/{name}": float(x) for name, x in zip(verdict.names, verdict.rewards.mean(0), strict=True)},

@@ -1,10 +1,12 @@
 import tomllib
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from margrpo import Entry, hookimpl
 from margrpo.components.selector import Committed
 from margrpo.errors import RecipeError
 from margrpo.plugin.registry import Registry
@@ -71,7 +73,8 @@ def test_everything_left_out_is_told_with_what_to_write() -> None:
         "policy is required by a training recipe and missing: the generator that is tuned; write [policy] with a `use`",
         "codec is required by a training recipe and missing: between images and tokens; write [codec] with a `use`",
         "prompts is required by a training recipe and missing: where prompts come from; write [prompts] with a `use`",
-        "reward is required by a training recipe and missing: a score of finished images; write [[reward]] with a `use`",
+        "reward is required by a training recipe and missing: a score of finished images; "
+        "write [[reward]] with a `use`",
     )
 
 
@@ -101,24 +104,25 @@ def test_what_a_component_refuses_itself_is_told_with_its_path() -> None:
 
 
 def test_a_broken_plugin_is_named_where_its_component_is_missing() -> None:
+    def margrpo_components() -> list[Entry]:
+        raise RuntimeError("boom")
+
     among = Registry()
-    among.register(object(), "broken", distribution="their-package")
-    among.failures.append(type(with_plugin()).__mro__ and components_failure())
+    among.register(
+        SimpleNamespace(margrpo_components=hookimpl(margrpo_components)), "theirs", distribution="their-package"
+    )
     with pytest.raises(RecipeError) as caught:
-        structure(good(selector={"use": "theirs"}), among=among)
-    assert "plugin theirs of their-package failed to load: boom" in caught.value.problems[0]
-
-
-def components_failure() -> Any:
-    from margrpo.plugin.registry import Failure
-
-    return Failure("theirs", "their-package", "boom")
+        structure(good(replay={"use": "theirs"}), among=among)
+    assert caught.value.problems == (
+        "replay.use = \"theirs\": there is no replay named 'theirs'; there are conditional, guided; "
+        "plugin theirs of their-package failed to load: RuntimeError: boom",
+    )
 
 
 def test_the_resolved_recipe_names_the_component_first() -> None:
     resolved = unstructure(structure(good()))
-    assert list(resolved["estimator"])[0] == "use"
-    assert list(resolved["estimator"]["where"])[0] == "use"
+    assert next(iter(resolved["estimator"])) == "use"
+    assert next(iter(resolved["estimator"]["where"])) == "use"
 
 
 SHARES = st.floats(0, 1, exclude_min=True)

@@ -1,8 +1,8 @@
 """MAR: masked autoregressive generation with a diffusion head   (mar)."""
 
-from margrpo.contracts import Conditioner, Kernel, Parameterization
+from margrpo.contracts import Conditioner, Kernel, Model, Parameterization
 from margrpo.declare import at_least, between, component, not_negative, positive, setting
-from margrpo.lazy import Module, torch
+from margrpo.lazy import torch
 
 
 @component
@@ -36,7 +36,7 @@ class Mar:
         """Tokens per image and channels per token."""
         return self.tokens, self.channels
 
-    def build(self, *, kernel: Kernel) -> Module:
+    def build(self, *, kernel: Kernel) -> Model:
         """The model on the CPU, in evaluation mode, with its weights loaded unless they are "random"."""
         from margrpo.nets import weights
 
@@ -47,7 +47,7 @@ class Mar:
             weights.put(model, weights.read(self.weights, "policy"), self.weights)
         return model.eval()
 
-    def assemble(self, kernel: Kernel) -> Module:
+    def assemble(self, kernel: Kernel) -> Model:
         """The model with random weights."""
         from margrpo.nets import mae, mar
         from margrpo.nets.denoiser import Denoiser

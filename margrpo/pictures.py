@@ -45,7 +45,7 @@ def tile(image: Float[Tensor, "3 h w"], caption: str, scale: int) -> Image.Image
     return whole
 
 
-def wrapped(caption: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+def wrapped(caption: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> list[str]:
     """The caption in lines no wider than `width` pixels, where its words allow."""
     lines: list[str] = []
     for word in caption.split():

@@ -1,0 +1,171 @@
+"""Rewrite what the code knows best: `python docs/components.py` renews every generated block of these pages.
+
+A block stands between `<!-- generated: WHAT -->` and `<!-- end -->`, where WHAT is one of
+
+    kinds                   a table of all kinds of components
+    contract KIND           the Protocol of a kind, with those of what its components build
+    components KIND         every built-in component of a kind with its settings
+    settings MODULE:CLASS   the settings of a class
+    source MODULE:NAME      the source of a function or class
+"""
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import attrs
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from margrpo import contracts
+from margrpo.plugin.kinds import KINDS, kind_of
+from margrpo.plugin.registry import Registry
+from margrpo.recipe.leaf import inner_types
+from margrpo.recipe.problem import shown
+from margrpo.recipe.structure import settings_of
+
+DOCS = Path(__file__).parent
+BLOCK = re.compile(r"(<!-- generated: (\w+) ?(\S*) -->\n).*?(<!-- end -->)", re.DOTALL)
+KEY = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
+WORDS: Mapping[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "string"}
+
+
+def kinds(_: str, page: Path) -> Iterator[str]:
+    """One row per kind."""
+    yield "| kind | what it is | components | default |"
+    yield "|---|---|---|---|"
+    for kind in KINDS.values():
+        names = ", ".join(f"`{entry.name}`" for entry in Registry().entries(kind.name))
+        yield f"| {linked(kind.name, page)} | {kind.meaning} | {names} | {default_of(kind.default)} |"
+
+
+def default_of(default: Any) -> str:
+    """The `use` of each default table, or a dash where a recipe must name its own."""
+    tables = [default] if isinstance(default, Mapping) else default or []
+    return ", ".join(f"`{table['use']}`" for table in tables) or "–"
+
+
+def contract(kind: str, page: Path) -> Iterator[str]:
+    """The Protocol of a kind, and those that it says its components build."""
+    protocols = [KINDS[kind].protocol]
+    for protocol in protocols:
+        named = re.findall(r'"(\w+)"', inspect.getsource(protocol))
+        built = [getattr(contracts, name) for name in named if inspect.isclass(getattr(contracts, name, None))]
+        protocols += [each for each in built if each not in protocols]
+    yield "```python"
+    yield "\n\n".join(inspect.getsource(each).removeprefix("@runtime_checkable\n") for each in protocols).rstrip()
+    yield "```"
+
+
+def components(kind: str, page: Path) -> Iterator[str]:
+    """A section per component: its docstring and its settings."""
+    among = Registry()
+    for entry in among.entries(kind):
+        cls = among.load(entry)
+        yield f"### {entry.name}\n"
+        yield f'`use = "{entry.name}"`: {entry.summary}.'
+        yield " This is the default.\n" if f"`{entry.name}`" in default_of(KINDS[kind].default) else ""
+        yield cited(inspect.getdoc(cls) or "", page) + "\n"
+        yield from table(cls, page)
+        yield ""
+
+
+def settings(target: str, page: Path) -> Iterator[str]:
+    """The table of one class."""
+    return table(found(target), page)
+
+
+def source(target: str, page: Path) -> Iterator[str]:
+    """Code as it is."""
+    yield "```python"
+    yield inspect.getsource(found(target)).rstrip()
+    yield "```"
+
+
+def table(cls: type, page: Path) -> Iterator[str]:
+    """One row per setting, or a sentence where there is none."""
+    fields = settings_of(cls)
+    if not fields:
+        yield "It has no settings."
+        return
+    yield "| setting | type | default | allowed | meaning |"
+    yield "|---|---|---|---|---|"
+    for key, field in fields.items():
+        check = field.metadata.get("check")
+        allowed = check.says if check else ""
+        cells = [f"`{key}`", typed(field.type, page), written(field.default), allowed, field.metadata.get("meaning", "")]
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def typed(annotation: Any, page: Path) -> str:
+    """A type as a person would write a value of it in TOML."""
+    return " or ".join(one_type(each, page) for each in inner_types(annotation))
+
+
+def one_type(cls: Any, page: Path) -> str:
+    """The words for one type."""
+    if kind := kind_of(cls):
+        return linked(kind.name, page)
+    if get_origin(cls) is tuple:
+        inside = get_args(cls)
+        return f"array of {typed(inside[0], page)}" + ("" if Ellipsis in inside else f", {len(inside)} items")
+    return WORDS.get(cls, "table" if attrs.has(cls) else str(cls))
+
+
+def written(default: Any) -> str:
+    """A default as TOML, or what its absence means."""
+    if default is attrs.NOTHING:
+        return "required"
+    if default is None or isinstance(default, attrs.Factory):
+        return "–"
+    return f"`{shown(default, 60)}`"
+
+
+def linked(kind: str, page: Path) -> str:
+    """A kind's name as a link to its page."""
+    return f"[{kind}]({'' if page.parent.name == 'components' else 'components/'}{kind}.md)"
+
+
+def cited(text: str, page: Path) -> str:
+    """Docstring prose with each source key linked to its reference."""
+    keys = "|".join(KEY.findall((DOCS / "references.md").read_text(encoding="utf-8")))
+    place = "../references.md" if page.parent.name == "components" else "references.md"
+    joined = re.sub(r" +\(", " (", text)
+    return re.sub(rf"(?<=[( ])({keys})(?=[,;)])", rf"[\1]({place}#\1)", joined)
+
+
+def found(target: str) -> Any:
+    """What `module:Name` names."""
+    module, _, name = target.partition(":")
+    return getattr(importlib.import_module(module), name)
+
+
+WRITERS = {each.__name__: each for each in (kinds, contract, components, settings, source)}
+
+
+def renewed(page: Path) -> str:
+    """The text of a page with every generated block as it should be."""
+
+    def block(match: "re.Match[str]") -> str:
+        opening, what, argument, closing = match.groups()
+        lines: Sequence[str] = list(WRITERS[what](argument, page))
+        return opening + "\n" + "\n".join(lines).strip() + "\n\n" + closing
+
+    return BLOCK.sub(block, page.read_text(encoding="utf-8"))
+
+
+def pages() -> list[Path]:
+    """Every page of the documentation."""
+    return sorted(DOCS.rglob("*.md"))
+
+
+if __name__ == "__main__":
+    for path in pages():
+        text = renewed(path)
+        if text != path.read_text(encoding="utf-8"):
+            path.write_text(text, encoding="utf-8")
+            print(f"renewed {path.relative_to(DOCS)}")

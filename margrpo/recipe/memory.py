@@ -1,0 +1,129 @@
+"""The memory that a run takes at its peak, part by part, in float32."""
+
+from collections.abc import Sequence
+
+import attrs
+
+from margrpo.recipe.extent import Stage
+from margrpo.recipe.plan import Plan, kept_of, needs_of, plan
+from margrpo.recipe.schema import Recipe
+from margrpo.recipe.sizes import BYTES, Sizes, sizes, trained
+
+MOMENTS = 2
+"""Moving averages that AdamW keeps of every trained parameter."""
+
+
+@attrs.frozen
+class Part:
+    """Some bytes and where they come from."""
+
+    name: str
+    formula: str
+    bytes: int
+
+
+@attrs.frozen
+class Memory:
+    """What is held throughout, and the phases of a step, of which only one is held at a time."""
+
+    held: tuple[Part, ...]
+    phases: tuple[Part, ...]
+
+    @property
+    def peak(self) -> int:
+        """What is held and the largest phase."""
+        return sum(part.bytes for part in self.held) + max(part.bytes for part in self.phases)
+
+
+def memory(recipe: Recipe) -> Memory | None:
+    """The estimate, or None for a policy whose sizes are not known; codec, rewards and torch itself come on top."""
+    of = sizes(recipe.policy)
+    if of is None:
+        return None
+    counted = plan(recipe)
+    return Memory(held(recipe, of, counted), phases(recipe, of, counted))
+
+
+def held(recipe: Recipe, of: Sizes, counted: Plan) -> tuple[Part, ...]:
+    """Weights, gradients, the optimizer's state and what is recorded for replay."""
+    whole, tuned = of.backbone + of.head, trained(recipe.trainable, of)
+    copies = 2 + (counted.reference.most > 0)
+    who = "policy, as it was, reference" if copies == 3 else "policy, as it was"
+    stored = replay_bytes(recipe, counted.stages, counted.images)
+    return (
+        Part("weights", f"{copies} × {whole:,} parameters × {BYTES} B ({who})", copies * whole * BYTES),
+        Part("gradients", f"{tuned:,} trained × {BYTES} B", tuned * BYTES),
+        Part("optimizer", f"{MOMENTS} moments × {tuned:,} × {BYTES} B", MOMENTS * tuned * BYTES),
+        Part("replay", "states, means and stds of the kept transitions", stored),
+    )
+
+
+def phases(recipe: Recipe, of: Sizes, counted: Plan) -> tuple[Part, ...]:
+    """What rollout, update and look at held-out prompts hold on top."""
+    return (rollout_phase(recipe, of, counted), update_phase(recipe, of, counted), look_phase(recipe, of, counted))
+
+
+def rollout_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
+    """The head's pass over the tokens drawn at once, and their noise, which is made for all tokens and then packed."""
+    needs, tokens = needs_of(recipe), counted.stages[0].tokens
+    drawn = tokens if needs.virtual else max(stage.committed for stage in counted.stages)
+    halves = 2 if counted.guided_rollout else 1
+    chains = needs.trajectories
+    main = head_pass(of, counted.images * drawn, 1, halves) + noise_bytes(recipe, counted.images * tokens, 1)
+    again = head_pass(of, counted.images * tokens, chains, 2) + noise_bytes(recipe, counted.images * tokens, chains)
+    if again > main and chains:
+        return Part("rollout", f"head over {counted.images * tokens:,} tokens × {chains} chains, and noise", again)
+    return Part("rollout", f"head over {counted.images * drawn:,} tokens, and noise", main)
+
+
+def update_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
+    """The graph of one backbone pass, and of one piece of the head's work."""
+    halves = 2 if counted.guided_update else 1
+    chains = max(1, needs_of(recipe).trajectories)
+    tokens = min(max(1, recipe.run.rows // chains), counted.images * counted.stages[0].tokens)
+    graph = counted.images * halves * of.block
+    piece = halves * tokens * (of.token + chains * of.chain)
+    formula = f"graphs of the backbone ({graph * BYTES:,} B) and of a piece of the head ({piece * BYTES:,} B)"
+    return Part("update", formula, (graph + piece) * BYTES)
+
+
+def look_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
+    """The chains of the watched prompts at every AR step, from which the drift is told."""
+    images, steps = recipe.run.watch, range(recipe.sampler.steps)
+    noisy = sum(map(recipe.sampler.has_density, steps))
+    chains = chain_bytes(recipe, [stage.committed for stage in counted.stages], noisy) * images
+    drawn = images * max(stage.committed for stage in counted.stages)
+    work = head_pass(of, drawn, 1, 2 if counted.guided_rollout else 1)
+    noise = noise_bytes(recipe, images * counted.stages[0].tokens, 1)
+    return Part("look", f"chains of {images} watched images at all {len(counted.stages)} AR steps", chains + work + noise)
+
+
+def head_pass(of: Sizes, tokens: int, chains: int, halves: int) -> int:
+    """Bytes of one pass of the head without a graph."""
+    return halves * tokens * (of.token_pass + chains * of.chain_pass) * BYTES
+
+
+def noise_bytes(recipe: Recipe, tokens: int, chains: int) -> int:
+    """The noise of whole chains, twice: as it is drawn for each image and as it is stacked."""
+    return 2 * tokens * chains * (recipe.sampler.steps + 1) * recipe.policy.geometry()[1] * BYTES
+
+
+def replay_bytes(recipe: Recipe, stages: Sequence[Stage], images: int) -> int:
+    """What a rollout stores; where AR steps are drawn at random, the most it can be."""
+    (kept, transitions), needs = kept_of(recipe), needs_of(recipe)
+    tokens, channels = recipe.policy.geometry()
+    frame = tokens * channels * BYTES
+    drawn = [stage.unknown if needs.virtual else stage.committed for stage in stages]
+    largest = sorted(drawn, reverse=True)[:kept]
+    masks = 2 * tokens * kept
+    earlier = min(kept, len(stages) - 1) * frame if needs.earlier else 0
+    side = getattr(recipe.codec, "image", 0)  # a codec need not say how large its images are
+    picture = 3 * side**2 * BYTES
+    again = needs.trajectories * chain_bytes(recipe, [tokens], transitions) + (tokens if needs.trajectories else 0)
+    each = chain_bytes(recipe, largest, transitions) + kept * frame + masks + earlier + frame + picture + again
+    return images * each
+
+
+def chain_bytes(recipe: Recipe, tokens: Sequence[int], transitions: int) -> int:
+    """State, next state, mean and std of each transition, and the token that comes of them."""
+    return sum(tokens) * (4 * transitions + 1) * recipe.policy.geometry()[1] * BYTES

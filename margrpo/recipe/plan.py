@@ -1,0 +1,157 @@
+"""What a training step costs, told from the recipe alone: no weights are loaded and no torch is imported."""
+
+from collections.abc import Sequence
+from math import comb
+
+import attrs
+
+from margrpo.components import timesteps
+from margrpo.contracts import Unmasking
+from margrpo.errors import RecipeError
+from margrpo.recipe.extent import Count, Stage, fixed, scored
+from margrpo.recipe.schema import Pretraining, Recipe
+from margrpo.records import Needs
+
+
+@attrs.frozen
+class Plan:
+    """The counts of one training step; an evaluation of the head is one token of one chain at one diffusion step.
+
+    Evaluations and passes count once; with guidance the head and the backbone work on both halves each time.
+    """
+
+    prompts: int
+    images: int
+    updates: int
+    stages: tuple[Stage, ...]
+    kept_stages: int
+    diffusion_steps: int
+    transitions: int
+    rollout: Count
+    trajectories: int
+    update: Count
+    reference: Count
+    guided_rollout: bool
+    guided_update: bool
+    backbone_rollout: int
+    backbone_update: Count
+    backbone_reference: Count
+
+
+def plan(recipe: Recipe) -> Plan:
+    """The plan of a sound recipe; the update's figures hold when every image has an advantage."""
+    stages = stages_of(recipe)
+    kept, transitions = kept_of(recipe)
+    images, updates = images_of(recipe), recipe.objective.updates
+    scales = [recipe.replay.scale(stage.scale) for stage in stages]
+    per_image = [scored(recipe.selector, recipe.estimator, stage) for stage in stages]
+    update = summed_over_kept(per_image, kept) * (transitions * images * updates)
+    passes = summed_over_kept([fixed(2 if scale != 1 else 1) for scale in scales], kept) * updates
+    has_reference = getattr(recipe.penalty, "reference", None) is not None
+    trajectories = needs_of(recipe).trajectories * stages[0].tokens * images * recipe.sampler.steps
+    return Plan(
+        prompts=images // recipe.prompts.group,
+        images=images,
+        updates=updates,
+        stages=stages,
+        kept_stages=kept,
+        diffusion_steps=recipe.sampler.steps,
+        transitions=transitions,
+        rollout=drawn(recipe, stages) * (images * recipe.sampler.steps),
+        trajectories=trajectories,
+        update=update,
+        reference=update if has_reference else fixed(0),
+        guided_rollout=any(stage.scale != 1 for stage in stages),
+        guided_update=any(scale != 1 for scale in scales),
+        backbone_rollout=sum(2 if stage.scale != 1 else 1 for stage in stages),
+        backbone_update=passes,
+        backbone_reference=passes if has_reference else fixed(0),
+    )
+
+
+def images_of(recipe: Recipe) -> int:
+    """Images of one rollout; where the source of prompts does not say, its first draw is counted."""
+    prompts = getattr(recipe.prompts, "prompts", None)
+    if isinstance(prompts, int):
+        return prompts * recipe.prompts.group
+    return len(recipe.prompts.draw(0, recipe.run.seed))
+
+
+def stages_of(recipe: Recipe) -> tuple[Stage, ...]:
+    """The AR steps of one image."""
+    tokens = recipe.policy.geometry()[0]
+    counts = recipe.unmasking.counts(tokens)
+    pairs = zip(counts, counts[1:], strict=False)
+    return tuple(Stage(tokens, now, now - after, recipe.guidance.scale(tokens, after)) for now, after in pairs)
+
+
+def kept_of(recipe: Recipe) -> tuple[int, int]:
+    """How many AR steps and transitions are trained on; all, as a bound, where the choice is not ours."""
+    steps = recipe.unmasking.steps
+    noisy = sum(recipe.sampler.has_density(t) for t in range(recipe.sampler.steps))
+    if isinstance(recipe.timesteps, timesteps.Random):
+        return min(steps, recipe.timesteps.ar_steps), min(noisy, recipe.timesteps.transitions)
+    return steps, noisy
+
+
+def needs_of(recipe: Recipe) -> Needs:
+    """What a rollout records for selector and estimator."""
+    return recipe.selector.needs() | recipe.estimator.needs()
+
+
+def summed_over_kept(counts: Sequence[Count], kept: int) -> Count:
+    """The sum over `kept` of these AR steps, drawn at random."""
+    most = sum(sorted((count.most for count in counts), reverse=True)[:kept])
+    means = [count.mean for count in counts if count.mean is not None]
+    return Count(most, sum(means) * kept / len(counts) if len(means) == len(counts) else None)
+
+
+def drawn(recipe: Recipe, stages: Sequence[Stage]) -> Count:
+    """Tokens drawn for one image: each once when it is committed, and before that wherever virtual draws are wanted."""
+    once, needs = fixed(stages[0].tokens), needs_of(recipe)
+    if not needs.virtual:
+        return once
+    steps, (kept, _) = len(stages), kept_of(recipe)
+    chances = [virtual_chance(index, steps, kept, earlier=needs.earlier) for index in range(steps)]
+    virtual = min(steps, kept * (2 if needs.earlier else 1))
+    most = sum(sorted((stage.left for stage in stages), reverse=True)[:virtual])
+    return once + Count(most, sum(p * stage.left for p, stage in zip(chances, stages, strict=True)))
+
+
+def virtual_chance(index: int, steps: int, kept: int, *, earlier: bool) -> float:
+    """The probability that an AR step is kept, or with `earlier` that it or the one after it is."""
+    concerned = 2 if earlier and index + 1 < steps else 1
+    return 1 - comb(steps - concerned, kept) / comb(steps, kept)
+
+
+def check_geometry(recipe: Recipe | Pretraining, *, source: str = "recipe") -> None:
+    """Raise a `RecipeError` unless every AR step commits a token, with the nearest numbers of steps that do."""
+    tokens, unmasking = recipe.policy.geometry()[0], recipe.unmasking
+    fault = fault_of(unmasking.counts(tokens), unmasking.steps, tokens)
+    if fault is None:
+        return
+    near = nearest_steps(unmasking, tokens)
+    cure = f"the nearest that works: {' or '.join(map(str, near))}" if near else "choose another unmasking"
+    raise RecipeError(source, [f"unmasking.steps = {unmasking.steps} {fault}; {cure}"])
+
+
+def fault_of(counts: Sequence[int], steps: int, tokens: int) -> str | None:
+    """What keeps n = m_0 > m_1 > … > m_s = 0 from holding."""
+    if len(counts) != steps + 1 or counts[0] != tokens or counts[-1] != 0:
+        return f"does not lead from {tokens} unknown tokens to 0: its counts are {', '.join(map(str, counts))}"
+    for index, (now, after) in enumerate(zip(counts, counts[1:], strict=False)):
+        if after >= now:
+            return f"has an AR step that commits nothing: {now} tokens are unknown before step {index}, {after} after"
+    return None
+
+
+def nearest_steps(unmasking: Unmasking, tokens: int) -> list[int]:
+    """The nearest lower and the nearest higher number of steps that work."""
+
+    def works(steps: int) -> bool:
+        other = attrs.evolve(unmasking, steps=steps)  # type: ignore[misc]  # a component is an attrs class
+        return fault_of(other.counts(tokens), steps, tokens) is None
+
+    lower = next(filter(works, range(min(unmasking.steps - 1, tokens), 0, -1)), None)
+    higher = next(filter(works, range(unmasking.steps + 1, tokens + 1)), None)
+    return [steps for steps in (lower, higher) if steps is not None]

@@ -1,0 +1,145 @@
+"""Small real things: a generator of a few thousand weights, its pipeline, a rollout of it, and a whole recipe.
+
+Nothing here stands in for the real code: every part is the one that training uses, only tiny. The weights are drawn so
+that no gate and no output is zero, as they would be at the start of training, where every gradient is trivial.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from margrpo.components.advantage import Group
+from margrpo.components.codec import Patch
+from margrpo.components.conditioner import Caption
+from margrpo.components.estimator import Single
+from margrpo.components.guidance import Constant
+from margrpo.components.kernel import Sdpa
+from margrpo.components.objective import OnPolicy
+from margrpo.components.optimizer import AdamW
+from margrpo.components.parameterization import Velocity
+from margrpo.components.penalty import NoPenalty
+from margrpo.components.policy.mar import Mar
+from margrpo.components.prompts.shapes import Shapes as Captions
+from margrpo.components.replay import Guided
+from margrpo.components.reward.brightness import Brightness
+from margrpo.components.sampler import Ddpm
+from margrpo.components.selector import Committed
+from margrpo.components.timesteps import Every
+from margrpo.components.trainable import Backbone
+from margrpo.components.unmasking import Cosine
+from margrpo.components.weighting import Variance
+from margrpo.maths.dealing import Prompt, grouped
+from margrpo.nets import weights
+from margrpo.recipe.schema import Recipe, Run
+from margrpo.records import Key, Prompts, Rollout
+from margrpo.train.parts import Method
+from margrpo.train.roll_out import Pipeline, Recording, roll_out
+
+CHANNELS = 3
+TEXTS = ("a red circle", "two blue squares", "a green cross", "four yellow triangles")
+WORDS = (
+    *("a", "and", "left", "right", "of", "above", "below", "two", "three", "four"),
+    *("red", "green", "blue", "yellow", "purple"),
+    *("circle", "square", "triangle", "cross", "circles", "squares", "triangles", "crosses"),
+)
+
+
+def policy(**settings: Any) -> Mar:
+    """A MAR of 4 tokens unless told otherwise; captions of the world `shapes`."""
+    tiny = {"tokens": 4, "channels": CHANNELS, "width": 8, "encoder_depth": 1, "decoder_depth": 1, "heads": 2}
+    head = {"head_width": 8, "head_depth": 1, "weights": "random", "parameterization": Velocity()}
+    return Mar(**{**tiny, **head, "conditioner": Caption(words=WORDS, prefix=10), **settings})
+
+
+def alive(module: nn.Module, seed: int = 0) -> nn.Module:
+    """The module with every weight drawn afresh by the seed, gates and outputs included."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for value in module.parameters():
+            drawn = torch.randn(value.shape, generator=generator)
+            if value.ndim > 1:
+                value.copy_(drawn / value.shape[-1] ** 0.5)
+            else:
+                value.add_(0.2 * drawn)
+    return module
+
+
+def pipeline(*, side: int = 2, steps: int = 3, seed: int = 0, policy: Mar | None = None, **parts: Any) -> Pipeline:
+    """What draws images of side² tokens in so many AR steps; any part of `Pipeline` can be given."""
+    made = policy or globals()["policy"](tokens=side**2)
+    defaults = {
+        "model": alive(made.build(kernel=Sdpa()), seed),
+        "codec": Patch(image=2 * side, patch=2, components=CHANNELS).build(),
+        "sampler": Ddpm(steps=4),
+        "unmasking": Cosine(steps=steps),
+        "guidance": Constant(),
+    }
+    return Pipeline(**{**defaults, **parts})
+
+
+def prompts(count: int = 2, group: int = 2) -> Prompts:
+    """The first few of four captions, each for a group of images."""
+    return grouped([Prompt(text) for text in TEXTS[:count]], group)
+
+
+def recording(pipeline: Pipeline, *, trajectories: int = 0, virtual: bool = True) -> Recording:
+    """Keep every AR step and every transition that has a density."""
+    steps = tuple(range(pipeline.unmasking.steps))
+    transitions = tuple(t for t in reversed(range(pipeline.sampler.steps)) if pipeline.sampler.has_density(t))
+    return Recording(steps, transitions, frozenset(steps if virtual else ()), trajectories)
+
+
+def rollout(pipeline: Pipeline, *, trajectories: int = 3, virtual: bool = True, key: Key = ("small",)) -> Rollout:
+    """Two groups of two images, with everything kept."""
+    return roll_out(pipeline, prompts(), key, recording(pipeline, trajectories=trajectories, virtual=virtual))
+
+
+def method(pipeline: Pipeline, *, penalty: Any = None, **parts: Any) -> Method:
+    """Plain GRPO on committed tokens; any part of `Method` can be given."""
+    defaults = {
+        "selector": Committed(),
+        "estimator": Single(),
+        "weighting": Variance(),
+        "objective": OnPolicy(),
+        "replay": Guided(),
+        "leash": (penalty or NoPenalty()).build(pipeline.model),
+    }
+    return Method(**{**defaults, **parts})
+
+
+def recipe(folder: Path, *, seed: int = 0, side: int = 2, **tables: Any) -> Recipe:
+    """A whole recipe of these parts; the weights are written into the folder, so that assembling it finds no zeros."""
+    file, settings = folder / f"small-{side}-{seed}.safetensors", {"tokens": side**2}
+    weights.write(file, {"policy": alive(policy(**settings).build(kernel=Sdpa()), seed)})
+    defaults = {
+        "run": Run(steps=3, seed=seed, device="cpu", watch=2, held_out=2),
+        "policy": policy(weights=str(file), **settings),
+        "codec": Patch(image=2 * side, patch=2, components=CHANNELS),
+        "kernel": Sdpa(),
+        "prompts": Captions(prompts=2, group=2),
+        "unmasking": Cosine(steps=3),
+        "sampler": Ddpm(steps=4),
+        "guidance": Constant(),
+        "timesteps": Every(),
+        "reward": (Brightness(),),
+        "advantage": Group(),
+        "selector": Committed(),
+        "estimator": Single(),
+        "weighting": Variance(),
+        "objective": OnPolicy(),
+        "replay": Guided(),
+        "penalty": NoPenalty(),
+        "trainable": Backbone(),
+        "optimizer": AdamW(),
+        "tracker": (),
+    }
+    return Recipe(**{**defaults, **tables})
+
+
+def gradients(module: nn.Module) -> torch.Tensor:
+    """The gradient by every parameter as one vector, 0 where there is none."""
+    values: Sequence[torch.Tensor] = list(module.parameters())
+    return torch.cat([(torch.zeros_like(v) if v.grad is None else v.grad).flatten() for v in values])

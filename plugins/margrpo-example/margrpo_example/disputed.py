@@ -1,0 +1,36 @@
+"""The tokens on which the images of one prompt differ."""
+
+from jaxtyping import Bool, Float, Int
+
+from margrpo import between, component, setting
+from margrpo.contracts import Selector
+from margrpo.lazy import Tensor, torch
+from margrpo.maths.tokens import largest
+from margrpo.records import ARStep, Needs, Rollout
+
+
+def disagreement(tokens: Float[Tensor, "b n d"], group: Int[Tensor, "b"]) -> Float[Tensor, "b n"]:
+    """The std of each channel over the images of a group, not unbiased, averaged over channels."""
+    return torch.stack([tokens[group == one].std(0, unbiased=False).mean(-1) for one in group])
+
+
+@component
+class Disputed:
+    """The places at which the finished images of one prompt differ most: uncertainty without a chain to draw.
+
+    Where all images of a group agree, a difference in reward cannot come from there. The choice is the same for every
+    image of a group; it looks at the finished tokens, so its update is not exactly the policy gradient.
+    """
+
+    fraction: float = setting(0.3, "share of the image's n tokens, at least one", check=between(0, 1, open_low=True))
+    within: Selector | None = setting(None, "chosen among these; the committed tokens unless given")
+
+    def needs(self) -> Needs:
+        """Whatever the candidates need."""
+        return self.within.needs() if self.within else Needs()
+
+    def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
+        """Those of the ⌊fraction · n⌋ most disputed tokens of the whole image that are candidates."""
+        score = disagreement(rollout.tokens, rollout.prompts.group)
+        candidates = self.within.select(rollout, step) if self.within else step.committed
+        return largest(score, max(1, int(self.fraction * score.shape[1]))) & candidates

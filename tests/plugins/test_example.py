@@ -1,0 +1,93 @@
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, distributions
+from pathlib import Path
+
+import pytest
+
+from margrpo.errors import RecipeError
+from margrpo.plugin.registry import Registry
+from margrpo.recipe.explain import schema
+from margrpo.recipe.fit import check_fit
+from margrpo.recipe.read import read
+from margrpo.recipe.structure import structure, unstructure
+
+ROOT = Path(__file__).parents[2]
+PLUGIN = ROOT / "plugins" / "margrpo-example"
+IDS = ["reward.colourfulness", "selector.disputed"]
+
+
+def install(project: Path, into: Path) -> None:
+    """Write the metadata that installing the project would write, from its pyproject.toml."""
+    found = tomllib.loads((project / "pyproject.toml").read_text())["project"]
+    info = into / f"{found['name'].replace('-', '_')}-{found['version']}.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {found['name']}\nVersion: {found['version']}\n")
+    points = [f"{name} = {module}\n" for name, module in found["entry-points"]["margrpo"].items()]
+    (info / "entry_points.txt").write_text("[margrpo]\n" + "".join(points))
+
+
+def points(folder: Path) -> Iterator[EntryPoint]:
+    for distribution in distributions(path=[str(folder)]):
+        yield from distribution.entry_points.select(group="margrpo")
+
+
+@pytest.fixture
+def among(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
+    monkeypatch.syspath_prepend(str(PLUGIN))
+    install(PLUGIN, tmp_path)
+    found = Registry()
+    found.discover(points(tmp_path))
+    assert found.failures == []
+    return found
+
+
+def recipe(*sets: str) -> dict[str, object]:
+    return read(ROOT / "recipes" / "quickstart.toml", sets)
+
+
+USED = (
+    'reward=[{ use = "colourfulness", enough = 80.0 }]',
+    "selector.use=disputed",
+    'selector.within={ use = "uncommitted" }',
+)
+
+
+def test_its_components_come_with_the_distribution(among: Registry) -> None:
+    ours = [entry for entry in among.entries() if among.distribution(entry) == "margrpo-example"]
+    assert [entry.id for entry in ours] == IDS
+    assert all(entry.summary for entry in ours)
+
+
+@pytest.mark.parametrize("entry_id", IDS)
+def test_each_component_meets_its_contract(among: Registry, entry_id: str) -> None:
+    kind, _, name = entry_id.partition(".")
+    assert among.load(among.find(kind, name)).__module__ == f"margrpo_example.{name}"
+
+
+def test_a_recipe_that_uses_it_structures_and_fits(among: Registry) -> None:
+    made = structure(recipe(*USED), among=among)
+    check_fit(made, among=among)
+    resolved = unstructure(made, among=among)
+    assert resolved["reward"] == [{"use": "colourfulness", "weight": 1.0, "enough": 80.0}]
+    assert resolved["selector"] == {"use": "disputed", "fraction": 0.3, "within": {"use": "uncommitted"}}
+    assert structure(resolved, among=among) == made
+
+
+def test_without_it_the_recipe_is_refused_by_name() -> None:
+    with pytest.raises(RecipeError) as caught:
+        structure(recipe(*USED), among=Registry())
+    assert any("there is no reward named 'colourfulness'" in problem for problem in caught.value.problems)
+    assert any("there is no selector named 'disputed'" in problem for problem in caught.value.problems)
+
+
+def test_its_checks_speak_with_the_path_of_the_recipe(among: Registry) -> None:
+    with pytest.raises(RecipeError) as caught:
+        structure(recipe("selector.use=disputed", "selector.fraction=2.0"), among=among)
+    assert caught.value.problems == ("selector.fraction = 2.0 must be greater than 0 and at most 1",)
+
+
+def test_the_schema_for_editors_knows_it(among: Registry) -> None:
+    choices = schema(among=among)["$defs"]["reward"]["oneOf"]
+    (ours,) = [each for each in choices if each["properties"]["use"]["const"] == "colourfulness"]
+    assert set(ours["properties"]) == {"use", "weight", "enough"}

@@ -1,0 +1,93 @@
+import tomllib
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from margrpo import hookimpl
+from margrpo.errors import RecipeError
+from margrpo.plugin.registry import Registry
+from margrpo.recipe.fit import check_fit
+from margrpo.recipe.structure import structure
+
+from . import components
+from .broken import GOOD
+
+
+def good(**tables: Any) -> dict[str, Any]:
+    return {**tomllib.loads(GOOD), **tables}
+
+
+def with_plugin() -> Registry:
+    among = Registry()
+    among.register(components, "small")
+    assert not among.failures
+    return among
+
+
+def problems(data: dict[str, Any], among: Registry | None = None) -> tuple[str, ...]:
+    with pytest.raises(RecipeError) as caught:
+        check_fit(structure(data, among=among), among=among)
+    return caught.value.problems
+
+
+def test_a_recipe_whose_parts_fit_passes() -> None:
+    check_fit(structure(good()))
+
+
+def test_weights_that_are_a_file_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.safetensors").touch()
+    policy = tomllib.loads(GOOD)["policy"] | {"weights": "mine.safetensors"}
+    check_fit(structure(good(policy=policy)))
+
+
+def test_weights_in_a_package_are_found() -> None:
+    policy = tomllib.loads(GOOD)["policy"] | {"weights": "package://margrpo.worlds.shapes/scene.py"}
+    check_fit(structure(good(policy=policy)))
+
+
+def test_a_sampler_that_draws_noise_at_the_edge_passes() -> None:
+    check_fit(structure(good(sampler={"use": "ddim", "eta": 1e-6})))
+
+
+def test_a_pre_training_may_sample_deterministically() -> None:
+    data = good(dataset={"use": "shapes"}, measure={"use": "brightness"}, sampler={"use": "ddim", "eta": 0.0})
+    for table in ("timesteps", "selector", "estimator", "reward"):
+        del data[table]
+    check_fit(structure(data))
+
+
+def test_a_pre_training_with_another_geometry_is_refused() -> None:
+    codec = {"use": "patch", "image": 32, "patch": 8, "components": 20}
+    data = good(dataset={"use": "shapes"}, measure={"use": "brightness"}, codec=codec)
+    for table in ("timesteps", "selector", "estimator", "reward"):
+        del data[table]
+    assert problems(data) == ("policy has 24 channels per token and codec has 20; set them so that both are equal",)
+
+
+def test_what_an_estimator_compares_needs_a_step_before() -> None:
+    data = good(
+        estimator={"use": "multi_trajectory", "where": {"use": "consistent"}},
+        unmasking={"steps": 1},
+        timesteps={"use": "every"},
+    )
+    assert problems(data) == (
+        "estimator compares an AR step with the one before, and unmasking.steps = 1; set it to 2 or more",
+    )
+
+
+def test_a_rule_of_a_plugin_is_asked() -> None:
+    among = with_plugin()
+    check_fit(structure(good(run={"seed": 12}), among=among), among=among)
+    assert problems(good(run={"seed": 13}), among) == ("run.seed = 13 is unlucky; take another",)
+
+
+def test_a_rule_of_a_plugin_that_fails_is_named_not_passed_over() -> None:
+    def margrpo_fit(recipe: Any) -> list[str]:
+        raise RuntimeError("boom")
+
+    among = Registry()
+    among.register(SimpleNamespace(margrpo_fit=hookimpl(margrpo_fit)), "theirs", distribution="their-package")
+    assert problems(good(), among) == ("the fit rule of plugin their-package:theirs failed: RuntimeError: boom",)
