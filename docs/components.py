@@ -7,6 +7,8 @@ A block stands between `<!-- generated: WHAT -->` and `<!-- end -->`, where WHAT
     components KIND         every built-in component of a kind with its settings
     settings MODULE:CLASS   the settings of a class
     source MODULE:NAME      the source of a function or class
+    file PATH               a Python file, by its path in the repository
+    command NAME.NAME       what a command is for, its arguments and its options
 """
 
 import importlib
@@ -21,7 +23,10 @@ import attrs
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from typer.main import get_command
+
 from margrpo import contracts
+from margrpo.cli import app
 from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.leaf import inner_types
@@ -66,9 +71,9 @@ def components(kind: str, page: Path) -> Iterator[str]:
     among = Registry()
     for entry in among.entries(kind):
         cls = among.load(entry)
+        is_default = f"`{entry.name}`" in default_of(KINDS[kind].default)
         yield f"### {entry.name}\n"
-        yield f'`use = "{entry.name}"`: {entry.summary}.'
-        yield " This is the default.\n" if f"`{entry.name}`" in default_of(KINDS[kind].default) else ""
+        yield f'`use = "{entry.name}"`' + (", the default\n" if is_default else "\n")
         yield cited(inspect.getdoc(cls) or "", page) + "\n"
         yield from table(cls, page)
         yield ""
@@ -86,6 +91,30 @@ def source(target: str, page: Path) -> Iterator[str]:
     yield "```"
 
 
+def file(path: str, page: Path) -> Iterator[str]:
+    """A file as it is."""
+    yield "```python"
+    yield (DOCS.parent / path).read_text(encoding="utf-8").rstrip()
+    yield "```"
+
+
+def command(path: str, page: Path) -> Iterator[str]:
+    """The help of a command as Markdown."""
+    found_command: Any = get_command(app)
+    for name in path.split("."):
+        found_command = found_command.commands[name]
+    yield inspect.cleandoc(found_command.help) + "\n"
+    yield "| argument or option | what |"
+    yield "|---|---|"
+    for param in found_command.params:
+        is_argument = param.param_type_name == "argument"
+        words = [] if is_argument else [param.opts[-1]]
+        words += [] if getattr(param, "is_flag", False) else [param.metavar or param.name.upper()]
+        has_default = not (is_argument or param.default is None or param.default is False)
+        default = f" Default: `{param.default}`." if has_default else ""
+        yield f"| `{' '.join(words)}` | {param.help}{default} |"
+
+
 def table(cls: type, page: Path) -> Iterator[str]:
     """One row per setting, or a sentence where there is none."""
     fields = settings_of(cls)
@@ -95,9 +124,8 @@ def table(cls: type, page: Path) -> Iterator[str]:
     yield "| setting | type | default | allowed | meaning |"
     yield "|---|---|---|---|---|"
     for key, field in fields.items():
-        check = field.metadata.get("check")
-        allowed = check.says if check else ""
-        cells = [f"`{key}`", typed(field.type, page), written(field.default), allowed, field.metadata.get("meaning", "")]
+        check, meaning = field.metadata.get("check"), field.metadata.get("meaning", "")
+        cells = [f"`{key}`", typed(field.type, page), written(field.default), check.says if check else "", meaning]
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -144,7 +172,7 @@ def found(target: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-WRITERS = {each.__name__: each for each in (kinds, contract, components, settings, source)}
+WRITERS = {each.__name__: each for each in (kinds, contract, components, settings, source, file, command)}
 
 
 def renewed(page: Path) -> str:

@@ -6,12 +6,17 @@ or state, its component *builds* a second object that holds them; those objects 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Int
 
 from margrpo.lazy import Generator, Module, Parameter, Tensor
 from margrpo.records import ARStep, Evidence, Gaussian, Needs, Prediction, Prompts, Rollout
+
+if TYPE_CHECKING:
+    from typing import Self
+else:
+    Self = Any  # the shape checker decorates methods one by one, and outside a class beartype refuses Self
 
 # ------------------------------------------------------------------------------------------------ the model
 

@@ -76,7 +76,7 @@ class Uncertain:
         drawn = rollout.trajectories.drawn
         score = torch.full(drawn.shape, -1.0, device=drawn.device)
         score = score.masked_scatter(drawn, token_maths.uncertainty(rollout.trajectories.sample))
-        count = max(1, int(self.fraction * drawn.shape[1]))
+        count = token_maths.share(self.fraction, drawn.shape[1])
         return token_maths.largest(score, count) & drawn & chosen(self.within, rollout, step)
 
 
@@ -117,4 +117,4 @@ class Random:
         candidates = chosen(self.within, rollout, step)
         keys = [(*rollout.key, "random selector", *key) for key in rollout.prompts.keys]
         rank = noise.ranks(keys, candidates.shape[1], str(candidates.device))
-        return candidates & (rank < max(1, int(self.fraction * candidates.shape[1])))
+        return candidates & (rank < token_maths.share(self.fraction, candidates.shape[1]))

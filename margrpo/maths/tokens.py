@@ -18,6 +18,11 @@ def cosine_counts(tokens: int, steps: int) -> tuple[int, ...]:
     return (*counts, 0)
 
 
+def share(fraction: float, tokens: int) -> int:
+    """⌊fraction · n⌋ and at least one; rounded first, because 0.29 · 100 is 28.999999999999996 in binary."""
+    return max(1, math.floor(round(fraction * tokens, 9)))
+
+
 def largest(score: Float[Tensor, "b n"], count: int) -> Bool[Tensor, "b n"]:
     """The `count` largest scores of each image."""
     chosen = torch.zeros_like(score, dtype=torch.bool)

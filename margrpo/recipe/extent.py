@@ -63,9 +63,7 @@ class Extent:
     def __and__(self, other: "Extent") -> "Extent":
         sizes = [size for size in (self.most, other.most) if size is not None]
         known = self.known and other.known
-        return Extent(
-            self.committed * other.committed, self.left * other.left, min(sizes) if sizes else None, known
-        )
+        return Extent(self.committed * other.committed, self.left * other.left, min(sizes) if sizes else None, known)
 
     def at(self, stage: Stage) -> Count:
         """Its size at one AR step of one image."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from margrpo.recipe.extent import Stage
+from margrpo.recipe.extent import Stage, extent, resampled
 from margrpo.recipe.plan import Plan, kept_of, needs_of, plan
 from margrpo.recipe.schema import Recipe
 from margrpo.recipe.sizes import BYTES, Sizes, sizes, trained
@@ -48,7 +48,7 @@ def held(recipe: Recipe, of: Sizes, counted: Plan) -> tuple[Part, ...]:
     """Weights, gradients, the optimizer's state and what is recorded for replay."""
     whole, tuned = of.backbone + of.head, trained(recipe.trainable, of)
     copies = 2 + (counted.reference.most > 0)
-    who = "policy, as it was, reference" if copies == 3 else "policy, as it was"
+    who = "tuned, as it came, reference" if copies == 3 else "tuned, as it came"
     stored = replay_bytes(recipe, counted.stages, counted.images)
     return (
         Part("weights", f"{copies} × {whole:,} parameters × {BYTES} B ({who})", copies * whole * BYTES),
@@ -64,27 +64,27 @@ def phases(recipe: Recipe, of: Sizes, counted: Plan) -> tuple[Part, ...]:
 
 
 def rollout_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
-    """The head's pass over the tokens drawn at once, and their noise, which is made for all tokens and then packed."""
-    needs, tokens = needs_of(recipe), counted.stages[0].tokens
-    drawn = tokens if needs.virtual else max(stage.committed for stage in counted.stages)
-    halves = 2 if counted.guided_rollout else 1
-    chains = needs.trajectories
-    main = head_pass(of, counted.images * drawn, 1, halves) + noise_bytes(recipe, counted.images * tokens, 1)
-    again = head_pass(of, counted.images * tokens, chains, 2) + noise_bytes(recipe, counted.images * tokens, chains)
-    if again > main and chains:
-        return Part("rollout", f"head over {counted.images * tokens:,} tokens × {chains} chains, and noise", again)
-    return Part("rollout", f"head over {counted.images * drawn:,} tokens, and noise", main)
+    """The largest pass of backbone or head, and the noise of all tokens, of which the drawn ones are packed."""
+    needs, tokens = needs_of(recipe), counted.images * counted.stages[0].tokens
+    drawn = counted.images * max(stage.unknown if needs.virtual else stage.committed for stage in counted.stages)
+    halves, chains = 2 if counted.guided_rollout else 1, needs.trajectories
+    backbone = halves * counted.images * of.block_pass * BYTES
+    main = max(backbone, head_pass(of, drawn, 1, halves)) + noise_bytes(recipe, tokens, 1)
+    again = (head_pass(of, tokens, chains, halves) + noise_bytes(recipe, tokens, chains)) * bool(chains)
+    if again > main:
+        return Part("rollout", f"the head over {tokens:,} tokens × {chains} chains, and their noise", again)
+    return Part("rollout", f"one pass over {counted.images} images, and the noise of {tokens:,} tokens", main)
 
 
 def update_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
     """The graph of one backbone pass, and of one piece of the head's work."""
-    halves = 2 if counted.guided_update else 1
-    chains = max(1, needs_of(recipe).trajectories)
-    tokens = min(max(1, recipe.run.rows // chains), counted.images * counted.stages[0].tokens)
-    graph = counted.images * halves * of.block
-    piece = halves * tokens * (of.token + chains * of.chain)
-    formula = f"graphs of the backbone ({graph * BYTES:,} B) and of a piece of the head ({piece * BYTES:,} B)"
-    return Part("update", formula, (graph + piece) * BYTES)
+    halves, tokens = 2 if counted.guided_update else 1, counted.stages[0].tokens
+    chains, _ = resampled(recipe.estimator, tokens)
+    selected = max(extent(recipe.selector, tokens).at(stage).most for stage in counted.stages)
+    piece = halves * min(max(1, recipe.run.rows // chains), counted.images * selected)
+    graph = counted.images * halves * of.block * BYTES
+    head = piece * (of.token + chains * of.chain) * BYTES
+    return Part("update", f"graphs of the backbone, {graph:,} B, and of a piece of the head, {head:,} B", graph + head)
 
 
 def look_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
@@ -93,9 +93,11 @@ def look_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
     noisy = sum(map(recipe.sampler.has_density, steps))
     chains = chain_bytes(recipe, [stage.committed for stage in counted.stages], noisy) * images
     drawn = images * max(stage.committed for stage in counted.stages)
-    work = head_pass(of, drawn, 1, 2 if counted.guided_rollout else 1)
+    halves = 2 if counted.guided_rollout else 1
+    work = max(halves * images * of.block_pass * BYTES, head_pass(of, drawn, 1, halves))
     noise = noise_bytes(recipe, images * counted.stages[0].tokens, 1)
-    return Part("look", f"chains of {images} watched images at all {len(counted.stages)} AR steps", chains + work + noise)
+    formula = f"the chains of {images} watched images at all {len(counted.stages)} AR steps, and their noise"
+    return Part("look", formula, chains + work + noise)
 
 
 def head_pass(of: Sizes, tokens: int, chains: int, halves: int) -> int:
@@ -116,7 +118,8 @@ def replay_bytes(recipe: Recipe, stages: Sequence[Stage], images: int) -> int:
     drawn = [stage.unknown if needs.virtual else stage.committed for stage in stages]
     largest = sorted(drawn, reverse=True)[:kept]
     masks = 2 * tokens * kept
-    earlier = min(kept, len(stages) - 1) * frame if needs.earlier else 0
+    before = min(kept, len(stages) - 1) if needs.earlier else kept - 1  # steps whose predecessor draws everything too
+    earlier = before * frame if needs.virtual else 0
     side = getattr(recipe.codec, "image", 0)  # a codec need not say how large its images are
     picture = 3 * side**2 * BYTES
     again = needs.trajectories * chain_bytes(recipe, [tokens], transitions) + (tokens if needs.trajectories else 0)

@@ -1,6 +1,7 @@
 """What a training step costs, told from the recipe alone: no weights are loaded and no torch is imported."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import comb
 
 import attrs
@@ -81,8 +82,8 @@ def stages_of(recipe: Recipe) -> tuple[Stage, ...]:
     """The AR steps of one image."""
     tokens = recipe.policy.geometry()[0]
     counts = recipe.unmasking.counts(tokens)
-    pairs = zip(counts, counts[1:], strict=False)
-    return tuple(Stage(tokens, now, now - after, recipe.guidance.scale(tokens, after)) for now, after in pairs)
+    scale = recipe.guidance.scale
+    return tuple(Stage(tokens, now, now - after, scale(tokens, after)) for now, after in pairwise(counts))
 
 
 def kept_of(recipe: Recipe) -> tuple[int, int]:
@@ -139,7 +140,7 @@ def fault_of(counts: Sequence[int], steps: int, tokens: int) -> str | None:
     """What keeps n = m_0 > m_1 > … > m_s = 0 from holding."""
     if len(counts) != steps + 1 or counts[0] != tokens or counts[-1] != 0:
         return f"does not lead from {tokens} unknown tokens to 0: its counts are {', '.join(map(str, counts))}"
-    for index, (now, after) in enumerate(zip(counts, counts[1:], strict=False)):
+    for index, (now, after) in enumerate(pairwise(counts)):
         if after >= now:
             return f"has an AR step that commits nothing: {now} tokens are unknown before step {index}, {after} after"
     return None

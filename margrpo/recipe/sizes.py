@@ -14,15 +14,15 @@ BYTES = 4
 
 @attrs.frozen
 class Sizes:
-    """Numbers of parameters, and numbers of activations: what autograd keeps, and what a pass holds without it.
+    """Numbers of parameters, and numbers of activations: what autograd keeps, and at `…_pass` what is held without.
 
-    `block` is kept per image by one pass of the backbone; of the head, `token` and `chain` are kept per token and per
-    chain of it, and `token_pass` and `chain_pass` are held where nothing is kept.
+    `block` is per image, of the backbone; `token` and `chain` are per token and per chain of a token, of the head.
     """
 
     backbone: int
     head: int
     block: int
+    block_pass: int
     token: int
     chain: int
     token_pass: int
@@ -44,11 +44,12 @@ def _(policy: Mar) -> Sizes | None:
     blocks = policy.encoder_depth + policy.decoder_depth
     # Kept by a block per position, in widths: input and output of both norms, q, k, v, attention, its copy for the
     # projection, and the MLP's two inner activations, four wide each: 4 + 3 + 2 + 8 = 17.
-    block = 17 * policy.width * blocks * (prefix + policy.tokens)
+    width = policy.width * (prefix + policy.tokens)
     return Sizes(
         backbone=backbone_parameters(policy, rows, prefix),
         head=head_parameters(policy.channels, policy.width, w, depth),
-        block=block,
+        block=17 * blocks * width,
+        block_pass=10 * width,
         token=(5 * depth + 4) * w,
         chain=(5 * depth + 2) * w,
         token_pass=(3 * depth + 4) * w,

@@ -67,11 +67,20 @@ def alive(module: nn.Module, seed: int = 0) -> nn.Module:
     return module
 
 
-def pipeline(*, side: int = 2, steps: int = 3, seed: int = 0, policy: Mar | None = None, **parts: Any) -> Pipeline:
+def model(made: Mar, seed: int = 0) -> Any:
+    """The policy built and alive, its variances near the middle of their learned range, as a trained head's are."""
+    built: Any = made.build(kernel=Sdpa())
+    alive(built, seed)
+    with torch.no_grad():
+        for value in built.head.net.final_layer.linear.parameters():
+            value[made.channels :] *= 0.1
+    return built
+
+
+def pipeline(*, side: int = 2, steps: int = 3, seed: int = 0, made: Mar | None = None, **parts: Any) -> Pipeline:
     """What draws images of side² tokens in so many AR steps; any part of `Pipeline` can be given."""
-    made = policy or globals()["policy"](tokens=side**2)
     defaults = {
-        "model": alive(made.build(kernel=Sdpa()), seed),
+        "model": model(made or policy(tokens=side**2), seed),
         "codec": Patch(image=2 * side, patch=2, components=CHANNELS).build(),
         "sampler": Ddpm(steps=4),
         "unmasking": Cosine(steps=steps),
@@ -113,7 +122,7 @@ def method(pipeline: Pipeline, *, penalty: Any = None, **parts: Any) -> Method:
 def recipe(folder: Path, *, seed: int = 0, side: int = 2, **tables: Any) -> Recipe:
     """A whole recipe of these parts; the weights are written into the folder, so that assembling it finds no zeros."""
     file, settings = folder / f"small-{side}-{seed}.safetensors", {"tokens": side**2}
-    weights.write(file, {"policy": alive(policy(**settings).build(kernel=Sdpa()), seed)})
+    weights.write(file, {"policy": model(policy(**settings), seed)})
     defaults = {
         "run": Run(steps=3, seed=seed, device="cpu", watch=2, held_out=2),
         "policy": policy(weights=str(file), **settings),

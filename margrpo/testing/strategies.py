@@ -1,5 +1,7 @@
 """Hypothesis strategies of components and data; they need the package hypothesis."""
 
+from typing import Any
+
 import torch
 from hypothesis import strategies as st
 from torch import Tensor
@@ -49,7 +51,7 @@ def estimators(*, most: int = 3) -> st.SearchStrategy[Estimator]:
 
 
 @st.composite
-def grouped_rewards(draw: st.DrawFn, *, smallest: int = 2) -> tuple[Tensor, Tensor]:
+def grouped_rewards(draw: Any, *, smallest: int = 2) -> tuple[Tensor, Tensor]:
     """Rewards of up to four groups of up to six images, in no order, and the group of each."""
     sizes = draw(st.lists(st.integers(smallest, 6), min_size=1, max_size=4))
     group = torch.tensor([number for number, size in enumerate(sizes) for _ in range(size)])

@@ -25,4 +25,4 @@ def allowed(name: str, output: str) -> float:
 def largest_difference(ours: Tensor, theirs: Tensor) -> float:
     """max |ours − theirs|; shapes must agree, so that nothing is compared by broadcasting."""
     assert ours.shape == theirs.shape
-    return float((ours.double() - theirs.double()).abs().max())
+    return float((ours.detach().double() - theirs.double()).abs().max())

@@ -49,3 +49,10 @@ def test_the_old_log_probabilities_carry_no_gradient():
     old = torch.zeros(1, 1, requires_grad=True)
     clipped(torch.zeros(1, 1, requires_grad=True), old, torch.ones(1), 0.2).sum().backward()
     assert old.grad is None
+
+
+@pytest.mark.parametrize("advantage", [1.0, -1.0])
+def test_a_ratio_too_large_for_float32_leaves_a_finite_gradient(advantage: float):
+    leaf = torch.tensor([[100.0, 0.0]], requires_grad=True)
+    clipped(leaf, torch.zeros(1, 2), torch.full((2,), advantage), 0.2).sum().backward()
+    assert torch.equal(leaf.grad, torch.tensor([[0.0, advantage]]))

@@ -1,12 +1,11 @@
 import math
-from fractions import Fraction
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from margrpo.maths.tokens import cosine_counts, largest, progress, uncertainty
+from margrpo.maths.tokens import cosine_counts, largest, progress, share, uncertainty
 from margrpo.testing.strategies import seeds
 
 from ..golden.reading import recorded
@@ -21,21 +20,17 @@ def test_counts_are_those_of_the_published_mar(steps: int, tokens: int):
     assert torch.equal(counts[1:-1].float(), GOLDEN[f"iter{steps}_seq{tokens}.mask_len"][:-1])
 
 
-def designed(tokens: int, steps: int) -> list[int]:
-    """m_0 = n, m_{i+1} = max(1, min(m_i − 1, ⌊n·cos(π/2·(i+1)/s)⌋)) for i < s − 1, m_s = 0, with exact cosines."""
-    exact = {Fraction(0): 1.0, Fraction(2, 3): 0.5, Fraction(1): 0.0}
-    counts = [tokens]
-    for i in range(steps - 1):
-        share = Fraction(i + 1, steps)
-        floor = math.floor(tokens * exact.get(share, math.cos(math.pi / 2 * share)))
-        counts.append(max(1, min(counts[-1] - 1, floor)))
-    return [*counts, 0]
-
-
 @settings(derandomize=True, deadline=None, max_examples=300)
 @given(tokens=st.integers(1, 1100), steps=st.integers(1, 300))
 def test_counts_are_the_designs(tokens: int, steps: int):
-    assert list(cosine_counts(tokens, steps)) == designed(tokens, steps)
+    # m_0 = n, m_{i+1} = max(1, min(m_i − 1, ⌊n·cos(π/2·(i+1)/s)⌋)) for i < s − 1, m_s = 0
+    counts = cosine_counts(tokens, steps)
+    assert (counts[0], counts[-1], len(counts)) == (tokens, 0, steps + 1)
+    for i in range(steps - 1):
+        share = tokens * math.sin(math.pi / 2 * (steps - i - 1) / steps)  # the same cosine, seen from the other end
+        # Where n·cos is whole (n even, (i+1)/s = 2/3), rounding decides, as it does in the published code.
+        floors = {math.floor(share - 1e-9), math.floor(share + 1e-9)}
+        assert counts[i + 1] in {max(1, min(counts[i] - 1, floor)) for floor in floors}
 
 
 @settings(derandomize=True, deadline=None, max_examples=300)
@@ -60,6 +55,12 @@ def test_uncertainty_grows_with_the_spread_and_not_with_the_place(seed: int, k: 
     found = uncertainty(samples)
     assert torch.allclose(uncertainty(samples * 2 + 3), 2 * found, atol=1e-5)
     assert (k > 1) == bool((found > 0).all())
+
+
+@settings(derandomize=True, deadline=None)
+@given(hundredths=st.integers(1, 100), tokens=st.integers(1, 1100))
+def test_a_share_is_the_whole_part_of_the_decimal_fraction(hundredths: int, tokens: int):
+    assert share(hundredths / 100, tokens) == max(1, hundredths * tokens // 100)
 
 
 @settings(derandomize=True, deadline=None)

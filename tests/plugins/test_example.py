@@ -1,3 +1,7 @@
+import json
+import os
+import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, distributions
@@ -43,7 +47,8 @@ def among(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry:
 
 
 def recipe(*sets: str) -> dict[str, object]:
-    return read(ROOT / "recipes" / "quickstart.toml", sets)
+    random = ("policy.weights=random", "codec.weights=random")
+    return read(ROOT / "recipes" / "quickstart.toml", (*random, *sets))
 
 
 USED = (
@@ -63,6 +68,14 @@ def test_its_components_come_with_the_distribution(among: Registry) -> None:
 def test_each_component_meets_its_contract(among: Registry, entry_id: str) -> None:
     kind, _, name = entry_id.partition(".")
     assert among.load(among.find(kind, name)).__module__ == f"margrpo_example.{name}"
+
+
+def test_its_modules_are_imported_without_torch() -> None:
+    names = "margrpo_example.colourfulness, margrpo_example.disputed"
+    source = f"import sys, {names}\nsys.exit('torch' in sys.modules)"
+    path = os.pathsep.join([str(PLUGIN), str(ROOT)])
+    done = subprocess.run([sys.executable, "-c", source], check=False, env={**os.environ, "PYTHONPATH": path})
+    assert done.returncode == 0
 
 
 def test_a_recipe_that_uses_it_structures_and_fits(among: Registry) -> None:
@@ -88,6 +101,6 @@ def test_its_checks_speak_with_the_path_of_the_recipe(among: Registry) -> None:
 
 
 def test_the_schema_for_editors_knows_it(among: Registry) -> None:
-    choices = schema(among=among)["$defs"]["reward"]["oneOf"]
-    (ours,) = [each for each in choices if each["properties"]["use"]["const"] == "colourfulness"]
-    assert set(ours["properties"]) == {"use", "weight", "enough"}
+    text = json.dumps(schema(among=among))
+    assert '"const": "colourfulness"' in text
+    assert "points beyond which more earns nothing" in text

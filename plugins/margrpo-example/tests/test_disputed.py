@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given
@@ -6,44 +8,36 @@ from margrpo_example.disputed import Disputed, disagreement
 from torch import Tensor
 
 from margrpo import MargrpoError
-from margrpo.components.selector import Uncommitted
-from margrpo.maths.dealing import Prompt, grouped
-from margrpo.records import ARStep, Chain, Needs, Rollout
+from margrpo.components.selector import Every
+from margrpo.records import Needs
+from margrpo.testing import small
+
+DRAWN = small.rollout(small.pipeline())  # two groups of two images of four tokens
+STEP = DRAWN.steps[0]  # of which this step commits one in each image
 
 
-def rollout(tokens: Tensor, group: int) -> Rollout:
-    images, nothing = len(tokens), Chain(*[torch.zeros(0, 1, 0, 1)] * 4, torch.zeros(1, 0, 1), tokens[..., 0] > 9)
-    half = (torch.arange(tokens.shape[1]) < tokens.shape[1] // 2).expand(images, -1)
-    step = ARStep(0, tokens, torch.ones_like(half), half, 1.0, nothing, None)
-    prompts = grouped([Prompt(str(number)) for number in range(images // group)], group)
-    return Rollout(prompts, (step,), (), None, tokens, torch.zeros(images, 3, 2, 2), (0,))
-
-
-def chosen(selector: Disputed, drawn: Rollout) -> list[list[int]]:
-    mask = selector.select(drawn, drawn.steps[0])
+def chosen(selector: Disputed, tokens: Tensor) -> list[list[int]]:
+    mask = selector.select(replace(DRAWN, tokens=tokens), STEP)
     return [row.nonzero().flatten().tolist() for row in mask]
 
 
 def test_the_place_where_a_group_differs_is_chosen_in_each_of_its_images() -> None:
-    tokens = torch.zeros(4, 4, 1)
+    tokens = torch.zeros(4, 4, 3)
     tokens[0, 1] = tokens[2, 0] = 1.0  # the first group differs at place 1, the second at place 0
-    assert chosen(Disputed(fraction=0.25), rollout(tokens, 2)) == [[1], [1], [0], [0]]
+    assert chosen(Disputed(fraction=0.25, within=Every()), tokens) == [[1], [1], [0], [0]]
 
 
-def test_candidates_are_the_committed_tokens_unless_given() -> None:
-    tokens = torch.zeros(2, 4, 1)
-    tokens[0, 1], tokens[0, 3] = 1.0, 2.0
-    drawn = rollout(tokens, 2)
-    assert chosen(Disputed(fraction=0.5), drawn) == [[1], [1]]
-    assert chosen(Disputed(fraction=0.5, within=Uncommitted()), drawn) == [[3], [3]]
+@given(fraction=st.floats(0.01, 1))
+def test_only_committed_tokens_are_candidates_unless_told_otherwise(fraction: float) -> None:
+    among_all = Disputed(fraction=fraction, within=Every()).select(DRAWN, STEP)
+    assert torch.equal(Disputed(fraction=fraction).select(DRAWN, STEP), among_all & STEP.committed)
 
 
-@given(fraction=st.floats(0.01, 1), seed=st.integers(0, 99))
-def test_a_larger_share_only_adds_tokens(fraction: float, seed: int) -> None:
-    drawn = rollout(torch.randn(4, 6, 2, generator=torch.Generator().manual_seed(seed)), 2)
-    some, half = (Disputed(fraction=share).select(drawn, drawn.steps[0]) for share in (fraction / 2, fraction))
-    assert (some & ~half).sum() == 0
-    assert (half & ~drawn.steps[0].committed).sum() == 0
+@given(fraction=st.floats(0.01, 1))
+def test_a_larger_share_only_adds_tokens(fraction: float) -> None:
+    some, more = (Disputed(fraction=share, within=Every()).select(DRAWN, STEP) for share in (fraction / 2, fraction))
+    assert not (some & ~more).any()
+    assert some.any()
 
 
 def test_disagreement_is_the_std_over_the_group() -> None:
@@ -53,7 +47,7 @@ def test_disagreement_is_the_std_over_the_group() -> None:
 
 def test_it_needs_what_its_candidates_need() -> None:
     assert vars(Disputed().needs()) == vars(Needs())
-    assert Disputed(within=Uncommitted()).needs().virtual
+    assert Disputed(within=Every()).needs().virtual
 
 
 def test_a_fraction_of_zero_is_refused() -> None:

@@ -1,0 +1,49 @@
+"""Every command of `margrpo`."""
+
+from typing import Annotated
+
+import typer
+
+from margrpo import __version__
+from margrpo.cli import components, plan, pretrain, recipes, sample, train
+from margrpo.cli.terminal import out
+from margrpo.cli.trouble import spoken
+
+app = typer.Typer(
+    help="GRPO for masked autoregressive image generators with diffusion heads.",
+    epilog="Begin with: margrpo train recipes/quickstart.toml",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def show_version(wanted: bool) -> bool:
+    """Print the version and end, where that is wanted."""
+    if wanted:
+        out().print(f"margrpo {__version__}", highlight=False)
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def margrpo(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version and end.")
+    ] = False,
+) -> None:
+    """GRPO for masked autoregressive image generators with diffusion heads."""
+
+
+app.command("train")(spoken(train.train))
+app.command("pretrain")(spoken(pretrain.pretrain))
+app.command("sample")(spoken(sample.sample))
+app.command("plan")(spoken(plan.plan))
+app.add_typer(recipes.app, name="recipes")
+app.add_typer(components.app, name="components")
+
+
+def main() -> None:
+    """Run the command line; every trouble ends in a sentence on standard error and an exit code."""
+    app(prog_name="margrpo")

@@ -1,0 +1,82 @@
+"""The settings of a component, for a person."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import attrs
+from rich import box
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from margrpo.plugin.kinds import kind_of
+from margrpo.plugin.registry import Registry
+from margrpo.recipe.leaf import inner_types
+from margrpo.recipe.problem import shown
+from margrpo.recipe.structure import settings_of
+
+WORDS: Mapping[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "string", Path: "path"}
+
+
+def settings_table(cls: type, found: Registry) -> Table | Text:
+    """Every setting with its type, default, allowed values and meaning."""
+    fields = settings_of(cls)
+    if not fields:
+        return Text("It has no settings.", "dim")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
+    table.add_column("setting", style="bold", no_wrap=True)
+    for name in ("type", "default", "allowed", "meaning"):
+        table.add_column(name, overflow="fold")
+    for key, field in fields.items():
+        check, meaning = field.metadata.get("check"), field.metadata.get("meaning", "")
+        allowed = check.says if check else choices(field.type, found)
+        table.add_row(key, *map(escape, (type_words(field.type), default_words(field), allowed, meaning)))
+    return table
+
+
+def type_words(annotation: Any) -> str:
+    """What a setting takes, in words."""
+    return " or ".join(map(one_type, inner_types(annotation)))
+
+
+def default_words(field: "attrs.Attribute[Any]") -> str:
+    """The default as TOML, or that there is none."""
+    if field.default is attrs.NOTHING:
+        return "required"
+    value = default_of(field)
+    return "none" if value is None else shown(value, 40)
+
+
+def default_of(field: "attrs.Attribute[Any]") -> Any:
+    """The default value, made where it is made by a factory."""
+    default: Any = field.default
+    return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
+
+
+def one_type(cls: Any) -> str:
+    """One type in words."""
+    if kind_of(cls):
+        return "table"
+    if get_origin(cls) in (tuple, list):
+        return "array of " + plural(get_args(cls)[0])
+    if get_origin(cls) in (dict, Mapping):
+        return "table"
+    if get_origin(cls) is Literal:
+        return WORDS[type(get_args(cls)[0])]
+    return WORDS.get(cls, getattr(cls, "__name__", str(cls)))
+
+
+def plural(cls: Any) -> str:
+    """Several of a type in words."""
+    return {bool: "true or false"}.get(cls, one_type(cls) + "s")
+
+
+def choices(annotation: Any, found: Registry) -> str:
+    """The components that may stand in a nested table, or the words of a Literal."""
+    for each in inner_types(annotation):
+        if kind := kind_of(each):
+            return ", ".join(entry.name for entry in found.entries(kind.name))
+        if get_origin(each) is Literal:
+            return ", ".join(map(shown, get_args(each)))
+    return ""

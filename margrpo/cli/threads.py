@@ -1,0 +1,16 @@
+"""How many threads torch may use."""
+
+import os
+
+MOST = 4
+"""Whoever trains on a CPU trains a small model, whose tensors are too small to be worth sharing among many cores: the
+threads would wait for one another. A container also tends to show more cores than it may use."""
+
+
+def settle_threads() -> int:
+    """Let torch use a few threads, unless OMP_NUM_THREADS says how many; how many it now uses."""
+    import torch
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else MOST))
+    return torch.get_num_threads()

@@ -1,0 +1,19 @@
+from pathlib import Path
+
+import pytest
+
+from ..recipe.broken import BROKEN, Broken
+from .command import run, setting
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.name)
+def test_training_with_a_broken_recipe_says_every_sentence_and_writes_nothing(
+    case: Broken, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "broken.toml"
+    path.write_text(case.text)
+    monkeypatch.chdir(tmp_path)
+    done = run("train", path, *setting(*case.sets), "--out", tmp_path / "run")
+    assert done.stderr.splitlines() == [f"error: {path}: {sentence}" for sentence in case.sentences]
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert list(tmp_path.iterdir()) == [path]

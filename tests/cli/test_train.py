@@ -1,0 +1,100 @@
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from .command import QUICKSTART, ROOT, TINY, run, setting
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> Path:
+    """The folder of a run of two steps."""
+    done = run("train", QUICKSTART, *setting(*TINY), "--out", tmp_path / "run", "--seed", "5")
+    assert done.exit_code == 0, done.output
+    return tmp_path / "run"
+
+
+def test_a_run_trains_and_says_where_everything_is(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    done = run("train", QUICKSTART, *setting(*TINY), "--out", folder)
+    assert done.exit_code == 0, done.output
+    for file in ("summary.json", "images/before_after.png", "final/policy.safetensors"):
+        assert (folder / file).is_file()
+        assert str(folder / file) in done.stdout
+    assert "95 % interval" in done.stdout
+    assert len((folder / "metrics.jsonl").read_text().splitlines()) == 2
+
+
+def test_a_run_goes_on_from_its_folder_alone_and_ends_as_if_it_had_never_stopped(trained: Path, tmp_path: Path) -> None:
+    done = run("train", trained, "--resume", "--set", "run.steps=3")
+    assert done.exit_code == 0, done.output
+    assert json.loads((trained / "summary.json").read_text())["steps"] == 3
+    run("train", QUICKSTART, *setting(*TINY, "run.steps=3", "run.seed=5"), "--out", tmp_path / "whole")
+    ours, theirs = (load_file(folder / "final" / "policy.safetensors") for folder in (trained, tmp_path / "whole"))
+    assert all((ours[name] == theirs[name]).all() for name in theirs)
+
+
+def test_a_folder_that_holds_a_run_is_not_written_over(trained: Path) -> None:
+    before = {file: file.stat().st_mtime_ns for file in trained.rglob("*") if file.is_file()}
+    done = run("train", QUICKSTART, *setting(*TINY), "--out", trained)
+    assert done.exit_code == 2
+    assert f"error: {trained}: holds a run already; add --resume to go on with it" in done.stderr
+    assert {file: file.stat().st_mtime_ns for file in trained.rglob("*") if file.is_file()} == before
+
+
+def test_seed_is_short_for_a_set(trained: Path) -> None:
+    assert "seed = 5" in (trained / "recipe.toml").read_text()
+
+
+def test_resume_without_a_folder_is_refused() -> None:
+    done = run("train", QUICKSTART, "--resume")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "error: --resume needs the run's folder: give it with --out, or in place of the recipe\n"
+
+
+def test_a_folder_without_a_recipe_is_refused(tmp_path: Path) -> None:
+    done = run("train", tmp_path, "--resume")
+    assert done.exit_code == 2
+    assert done.stderr.startswith(f"error: {tmp_path}: is a folder without a recipe.toml")
+
+
+def test_each_recipe_is_sent_to_its_own_command() -> None:
+    base = str(ROOT / "recipes" / "shapes_base.toml")
+    assert "use `margrpo pretrain`" in run("train", base).stderr
+    assert "use `margrpo train`" in run("pretrain", QUICKSTART, *setting(*TINY)).stderr
+
+
+def test_pretraining_writes_weights_that_training_can_begin_from(tmp_path: Path) -> None:
+    base, folder = str(ROOT / "recipes" / "shapes_base.toml"), tmp_path / "base"
+    tiny = ("run.steps=2", "run.batch=4", "run.held_out=4", "run.watch=4")
+    done = run("pretrain", base, *setting(*tiny), "--out", folder)
+    assert done.exit_code == 0, done.output
+    file = folder / "final" / "policy.safetensors"
+    assert str(file) in done.stdout
+    begun = setting(*TINY, f'policy.weights="{file}"', f'codec.weights="{file}"')
+    assert run("train", QUICKSTART, *begun, "--out", tmp_path / "run").exit_code == 0
+
+
+def test_ctrl_c_stops_after_the_step_with_a_checkpoint_and_says_how_to_go_on(tmp_path: Path) -> None:
+    folder = tmp_path / "a run"
+    lines = 'tracker=[{use="console", every=1}]'
+    words = ["train", QUICKSTART, *setting(*TINY, "run.steps=500", lines), "--out", str(folder)]
+    command = [sys.executable, "-m", "margrpo", *words]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stderr
+        for line in process.stderr:
+            if line.startswith("step 2/"):
+                process.send_signal(signal.SIGINT)
+                break
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    *_, checkpoint = sorted((folder / "checkpoints").iterdir())
+    step = int(checkpoint.name.removeprefix("step-"))
+    assert said.splitlines()[-1] == (
+        f"stopped; the run can go on from step {step} of 500: margrpo train '{folder}' --resume"
+    )

@@ -1,0 +1,72 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from margrpo.nets.mae import known_positions
+from margrpo.nets.mar import Mar
+from margrpo.testing import small
+from margrpo.testing.strategies import seeds
+
+from ..golden.reading import allowed, largest_difference, recorded
+from .published import labelled, published
+
+GOLDEN = recorded("mar_backbone_s16")
+
+
+@pytest.fixture(scope="module")
+def model() -> Mar:
+    return published()
+
+
+def prefix(model: Mar) -> torch.Tensor:
+    """The recorded pass drops the prompt of its last image."""
+    given = model.prefix(labelled(GOLDEN["in.labels"]))
+    return torch.cat([given[:2], model.null_prefix(1)])
+
+
+def test_the_prefix_is_the_published_class_embedding(model: Mar):
+    assert torch.equal(prefix(model)[:, 0], GOLDEN["out.class_embedding"])
+
+
+def test_encoder_and_decoder_answer_as_the_published_ones(model: Mar):
+    unknown, tokens = GOLDEN["in.mask"].bool(), GOLDEN["in.tokens"]
+    known = known_positions(unknown)
+    encoded = model.backbone.mae.encode(tokens, known, prefix(model))
+    assert largest_difference(encoded, GOLDEN["out.encoder_out"]) <= allowed("mar_backbone_s16", "encoder_out")
+    z = model.condition(tokens, unknown, prefix(model))
+    assert largest_difference(z, GOLDEN["out.decoder_z"]) <= allowed("mar_backbone_s16", "decoder_z")
+
+
+def test_an_image_of_which_nothing_is_known_is_answered_as_published(model: Mar):
+    unknown = torch.ones(3, 16, dtype=torch.bool)
+    z = model.condition(GOLDEN["in.tokens"], unknown, model.prefix(labelled(GOLDEN["in.labels"])))
+    assert largest_difference(z, GOLDEN["out.allmask_z"]) <= allowed("mar_backbone_s16", "decoder_z")
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(seed=seeds, hidden=st.integers(0, 4))
+def test_the_values_of_unknown_tokens_are_not_read(seed: int, hidden: int):
+    model, generator = small.pipeline(seed=seed).model, torch.Generator().manual_seed(seed)
+    tokens, other = torch.randn(2, 4, 4, small.CHANNELS, generator=generator)
+    unknown = torch.rand(4, 4, generator=generator).argsort(1) < hidden
+    prefix = model.prefix(small.prompts())
+    mixed = torch.where(unknown[..., None], other, tokens)
+    assert torch.equal(model.condition(mixed, unknown, prefix), model.condition(tokens, unknown, prefix))
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(seed=seeds)
+def test_a_known_token_and_the_prompt_reach_every_condition(seed: int):
+    model, generator = small.pipeline(seed=seed).model, torch.Generator().manual_seed(seed)
+    tokens = torch.randn(4, 4, small.CHANNELS, generator=generator)
+    unknown = torch.tensor([[False, True, True, True]] * 4)
+    given, null = model.prefix(small.prompts()), model.null_prefix(4)
+    z = model.condition(tokens, unknown, given)
+    assert bool(((model.condition(tokens + 1, unknown, given) - z).abs().amax(-1) > 0).all())
+    assert bool(((model.condition(tokens, unknown, null) - z).abs().amax(-1) > 0).all())
+
+
+def test_known_positions_ascend():
+    unknown = torch.tensor([[True, False, True, False], [False, False, True, True]])
+    assert known_positions(unknown).tolist() == [[1, 3], [0, 1]]

@@ -1,0 +1,141 @@
+import importlib
+import importlib.util
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from margrpo.cli import app
+from margrpo.errors import MargrpoError
+from margrpo.plugin.kinds import KINDS
+from margrpo.plugin.registry import Registry
+from margrpo.recipe import load
+from margrpo.recipe.read import merge, read
+from margrpo.recipe.structure import structure
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+NAMED = re.compile(r"`(margrpo(?:\.\w+)+)`")
+SOURCE = re.compile(r"(?<=\S)   \((\w+)(?:[,;] [^)]*)?\)")
+ANCHOR = re.compile(r"^\| `(\w+)` \|.*\{#(\w+)\}", re.MULTILINE)
+"""A docstring's source stands in parentheses after three spaces."""
+
+
+def script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("docs_components", DOCS / "components.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(DOCS))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_generated_blocks_are_what_the_code_says(page: Path) -> None:
+    assert script().renewed(page) == text_of(page), "run: python docs/components.py"
+
+
+def test_every_kind_has_its_page_and_no_page_is_left_over() -> None:
+    assert {page.stem for page in (DOCS / "components").glob("*.md")} == set(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_component_is_on_the_page_of_its_kind_with_its_contract(kind: str) -> None:
+    text = text_of(DOCS / "components" / f"{kind}.md")
+    assert f"<!-- generated: contract {kind} -->" in text
+    for entry in Registry().entries(kind):
+        assert f"\n### {entry.name}\n" in text
+
+
+def commands(group: Any = None, path: tuple[str, ...] = ()) -> Iterator[str]:
+    for name, command in (group or get_command(app)).commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+        else:
+            yield " ".join((*path, name))
+
+
+@pytest.mark.parametrize("command", list(commands()))
+def test_every_command_has_its_section(command: str) -> None:
+    text = text_of(DOCS / "commands.md")
+    assert f"\n## {command}\n" in text
+    assert f"<!-- generated: command {command.replace(' ', '.')} -->" in text
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    nav = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"]
+    assert sorted(linked(nav)) == [name_of(page) for page in PAGES]
+
+
+def linked(nav: Any) -> Iterator[str]:
+    if isinstance(nav, str):
+        yield nav
+    else:
+        for each in nav if isinstance(nav, list) else nav.values():
+            yield from linked(each)
+
+
+def test_every_source_that_a_docstring_names_has_an_anchor() -> None:
+    anchors = dict(ANCHOR.findall(text_of(DOCS / "references.md")))
+    assert all(key == anchor for key, anchor in anchors.items())
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "margrpo").rglob("*.py"))
+    cited = set(SOURCE.findall(code))
+    assert {"cfg", "ddpm", "mar_grpo"} <= cited
+    assert cited <= set(anchors)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_what_a_page_names_of_the_code_is_there(page: Path) -> None:
+    for dotted in NAMED.findall(text_of(page)):
+        assert is_there(dotted), dotted
+
+
+def is_there(dotted: str) -> bool:
+    try:
+        importlib.import_module(dotted)
+        return True
+    except ModuleNotFoundError:
+        module, _, name = dotted.rpartition(".")
+        return hasattr(importlib.import_module(module), name)
+
+
+def tables() -> Iterator[Any]:
+    for page in PAGES:
+        for number, text in enumerate(re.findall(r"```toml\n(.*?)```", text_of(page), re.DOTALL)):
+            yield pytest.param(text, id=f"{name_of(page)}-{number}")
+
+
+@pytest.mark.parametrize("text", list(tables()))
+def test_every_recipe_that_is_shown_is_sound(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "plugins" / "margrpo-example"))
+    shown = tomllib.loads(text)
+    if "project" in shown:
+        return
+    among = Registry()
+    among.register(importlib.import_module("margrpo_example"), "example")
+    base = "shapes_base.toml" if "dataset" in shown else "quickstart.toml"
+    shown.pop("extends", None)
+    structure(merge(read(ROOT / "recipes" / base), shown), among=among)
+
+
+def test_the_errors_on_the_page_of_recipes_are_those_that_come() -> None:
+    sets = ["run.steps=2.5", "policy.heads=7", "sampler.stepz=3", "reward.0.strictness=3"]
+    sets += ["estimator.use=multi_trajectroy", 'optimizer.lr="fast"']
+    with pytest.raises(MargrpoError) as caught:
+        load(ROOT / "recipes" / "quickstart.toml", sets)
+    assert str(caught.value).replace(f"{ROOT}/", "") in text_of(DOCS / "recipes.md")

@@ -1,0 +1,197 @@
+from dataclasses import replace
+from functools import cache
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from margrpo.components.estimator import MultiTrajectory, RaoBlackwell, Single
+from margrpo.components.guidance import Constant, Linear
+from margrpo.components.objective import Clipped, OnPolicy
+from margrpo.components.penalty import GaussianKL, K3OfMeans
+from margrpo.components.reference import Frozen
+from margrpo.components.replay import Conditional, Guided
+from margrpo.components.sampler import Ddim, Ddpm
+from margrpo.components.selector import Committed, Consistent, Every, Random, Uncertain, Uncommitted
+from margrpo.components.trainable import Backbone, Head
+from margrpo.components.weighting import Density, Std, Variance
+from margrpo.contracts import Estimator, Objective, Replay, Selector, Weighting
+from margrpo.records import Rollout
+from margrpo.testing import small
+from margrpo.testing.strategies import estimators, selectors
+from margrpo.train.learn import Tally, backward
+from margrpo.train.roll_out import Pipeline, roll_out
+
+from . import plain
+
+ADVANTAGES = torch.tensor([1.5, -0.5, 0.0, 0.25])
+ESTIMATORS = (
+    Single(),
+    MultiTrajectory(trajectories=3),
+    MultiTrajectory(trajectories=2, where=Uncertain(fraction=0.5), weight=0.5),
+    RaoBlackwell(trajectories=2),
+    RaoBlackwell(trajectories=3, where=Random(fraction=0.5), weight=2.0),
+)
+SELECTORS = (Every(), Committed(), Consistent(), Uncertain(fraction=0.75), Consistent(within=Random(fraction=0.75)))
+
+
+@cache
+def drawn(guided: bool) -> Rollout:
+    """A rollout with a few transitions kept; the last noisy one amplifies rounding a thousandfold, and is left out."""
+    pipeline = fresh(guided)
+    recording = replace(small.recording(pipeline, trajectories=3), transitions=(4, 2))
+    return roll_out(pipeline, small.prompts(), ("learn",), recording)
+
+
+def fresh(guided: bool) -> Pipeline:
+    if not guided:
+        return small.pipeline(sampler=Ddpm(steps=5))
+    return small.pipeline(guidance=Linear(weight=3.0), sampler=Ddim(steps=5, eta=0.8))
+
+
+def streamed(pipeline: Pipeline, method: object, rollout: Rollout, tally: Tally) -> torch.Tensor:
+    pipeline.model.zero_grad()
+    backward(pipeline, method, rollout, ADVANTAGES, tally)
+    return small.gradients(pipeline.model)
+
+
+def whole(pipeline: Pipeline, method: object, rollout: Rollout, old: plain.Old, penalty: object) -> torch.Tensor:
+    pipeline.model.zero_grad()
+    plain.loss(pipeline, method, rollout, ADVANTAGES, old=old, given=penalty).backward()
+    return small.gradients(pipeline.model)
+
+
+def same(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
+    """Equal up to what float32 leaves of sums in another order; gradients here are of the order of 1."""
+    return float((ours - theirs).abs().max()) <= 2e-4 * max(1.0, float(theirs.abs().max()))
+
+
+@pytest.mark.parametrize("replay", [Guided(), Conditional()], ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize("objective", [OnPolicy(), Clipped(clip=0.02)], ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize("estimator", ESTIMATORS, ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize("selector", SELECTORS, ids=lambda c: type(c).__name__)
+def test_the_streamed_gradient_is_that_of_the_whole_loss(
+    selector: Selector, estimator: Estimator, objective: Objective, replay: Replay
+):
+    pipeline, rollout = fresh(True), drawn(True)
+    penalty = GaussianKL(coefficient=0.3, reference=Frozen())
+    method = small.method(
+        pipeline, penalty=penalty, selector=selector, estimator=estimator, objective=objective, replay=replay, rows=5
+    )
+    tally, old = Tally(), {}
+    for update in range(2):  # the second one at other weights: ratios leave 1 and the reference is left behind
+        if update:
+            plain.at_other_weights(pipeline, seed=update, share=1e-3)
+        ours, theirs = streamed(pipeline, method, rollout, tally), whole(pipeline, method, rollout, old, penalty)
+        assert same(ours, theirs)
+    assert float(theirs.abs().max()) > 0.1
+
+
+@settings(derandomize=True, deadline=None, max_examples=40)
+@given(
+    selector=selectors(),
+    estimator=estimators(),
+    rows=st.integers(1, 200),
+    weighting=st.sampled_from((Density(), Std(), Variance())),
+    penalty=st.sampled_from((None, GaussianKL(reference=Frozen()), K3OfMeans(coefficient=0.5, reference=Frozen()))),
+    guided=st.booleans(),
+)
+def test_however_the_pieces_are_cut_the_gradient_is_that_of_the_whole_loss(
+    selector: Selector, estimator: Estimator, rows: int, weighting: Weighting, penalty: object, guided: bool
+):
+    pipeline, rollout = fresh(guided), drawn(guided)
+    parts = {"selector": selector, "estimator": estimator, "weighting": weighting, "rows": rows}
+    method = small.method(pipeline, penalty=penalty, **parts)
+    if not any(bool(selector.select(rollout, step)[ADVANTAGES != 0].any()) for step in rollout.steps):
+        return
+    plain.at_other_weights(pipeline, seed=0, share=0.01)
+    assert same(streamed(pipeline, method, rollout, Tally()), whole(pipeline, method, rollout, {}, penalty))
+
+
+@settings(derandomize=True, deadline=None, max_examples=20)
+@given(kind=st.sampled_from((MultiTrajectory, RaoBlackwell)), selector=selectors(), k=st.integers(1, 3))
+def test_k_trajectories_have_the_mean_of_their_gradients_by_the_backbone(kind: type, selector: Selector, k: int):
+    pipeline, rollout = fresh(True), drawn(True)
+    apart = torch.stack(
+        [
+            streamed(
+                pipeline,
+                small.method(pipeline, selector=Every(), estimator=kind(trajectories=1)),
+                replace(rollout, trajectories=rollout.trajectories.some(i, 1)),
+                Tally(),
+            )
+            for i in range(k)
+        ]
+    )
+    method = small.method(pipeline, selector=Every(), estimator=kind(trajectories=k))
+    assert same(streamed(pipeline, method, rollout, Tally()), apart.mean(0))
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_where_a_token_is_scored_at_its_own_condition_rao_blackwell_is_exactly_nothing(guided: bool):
+    # Tokens committed at this step: z_i is z*, and weights and guidance are the same.
+    pipeline, rollout, found = fresh(guided), drawn(guided), []
+    for kind in (MultiTrajectory, RaoBlackwell):
+        for selector in (Committed(), Uncommitted()):
+            method = small.method(pipeline, selector=selector, estimator=kind(trajectories=3))
+            found.append(float(streamed(pipeline, method, rollout, Tally()).abs().max()))
+    plain_here, plain_later, exact_here, exact_later = found
+    assert exact_here <= 1e-4 * plain_here
+    assert exact_later >= 1e-2 * plain_later
+
+
+def test_only_the_tokens_that_matter_are_evaluated():
+    pipeline, rollout = fresh(False), drawn(False)
+    where, k, transitions = Uncertain(fraction=0.5), 3, len(rollout.diffusion_steps)
+    for selector in (Every(), Committed(), Consistent()):
+        tally, marked, others, all_selected = Tally(), 0, 0, 0
+        for step in rollout.steps:
+            selected = selector.select(rollout, step)
+            live = selected & (ADVANTAGES != 0)[:, None]
+            marked += int((live & where.select(rollout, step)).sum())
+            others += int((live & ~where.select(rollout, step)).sum())
+            all_selected += int(selected.sum())
+        method = small.method(pipeline, selector=selector, estimator=MultiTrajectory(trajectories=k, where=where))
+        streamed(pipeline, method, rollout, tally)
+        assert tally.evaluations == (marked * k + others) * transitions
+        assert tally.tokens == all_selected
+
+
+def test_images_without_advantage_cost_nothing_and_count_in_the_mean():
+    pipeline, rollout = fresh(False), drawn(False)
+    method, tally = small.method(pipeline, selector=Every()), Tally()
+    backward(pipeline, method, rollout, torch.zeros(4), tally)
+    assert (tally.evaluations, tally.surrogate) == (0, 0.0)
+    assert all(value.grad is None for value in pipeline.model.parameters())
+    # The value of the surrogate is the advantage: with one live image of four, a quarter of it.
+    backward(pipeline, method, rollout, torch.tensor([0.0, 2.0, 0.0, 0.0]), tally)
+    assert tally.surrogate == pytest.approx(0.5)
+
+
+def test_only_what_is_trained_gets_a_gradient_and_it_is_the_same_whatever_else_is_trained():
+    everything = fresh(True)
+    streamed(everything, small.method(everything), drawn(True), Tally())
+    for trained, other in ((Backbone(), Head()), (Head(), Backbone())):
+        pipeline = fresh(True)
+        pipeline.model.requires_grad_(False)
+        for _, value in trained.parameters(pipeline.model):
+            value.requires_grad_(True)
+        streamed(pipeline, small.method(pipeline, rows=7), drawn(True), Tally())
+        assert all(value.grad is None for _, value in other.parameters(pipeline.model))
+        wanted = dict(everything.model.named_parameters())
+        assert all(same(value.grad, wanted[name].grad) for name, value in trained.parameters(pipeline.model))
+
+
+@settings(derandomize=True, deadline=None, max_examples=15)
+@given(rows=st.integers(1, 40), guidance=st.sampled_from((Constant(), Constant(weight=2.0))))
+def test_the_value_of_the_loss_and_its_count_do_not_depend_on_the_pieces(rows: int, guidance: Constant):
+    pipeline = small.pipeline(guidance=guidance, sampler=Ddpm(steps=3))
+    rollout = small.rollout(pipeline)
+    parts = {"selector": Every(), "estimator": MultiTrajectory(trajectories=3)}
+    tallies = [Tally(), Tally()]
+    for tally, size in zip(tallies, (rows, 10_000), strict=True):
+        penalty = K3OfMeans(reference=Frozen())
+        streamed(pipeline, small.method(pipeline, penalty=penalty, rows=size, **parts), rollout, tally)
+    assert tallies[0].evaluations == tallies[1].evaluations
+    assert tallies[0].surrogate == pytest.approx(tallies[1].surrogate, abs=1e-5)
