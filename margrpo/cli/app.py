@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from margrpo import __version__
-from margrpo.cli import components, plan, pretrain, recipes, sample, train
+from margrpo.cli import components, plan, pretrain, recipes, sample, train, variance
 from margrpo.cli.terminal import out
 from margrpo.cli.trouble import spoken
 
@@ -40,6 +40,7 @@ app.command("train")(spoken(train.train))
 app.command("pretrain")(spoken(pretrain.pretrain))
 app.command("sample")(spoken(sample.sample))
 app.command("plan")(spoken(plan.plan))
+app.command("variance")(spoken(variance.variance))
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(components.app, name="components")
 

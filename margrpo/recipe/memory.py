@@ -11,6 +11,8 @@ from margrpo.recipe.sizes import BYTES, Sizes, sizes, trained
 
 MOMENTS = 2
 """Moving averages that AdamW keeps of every trained parameter."""
+LOOKED_AT_ONCE = 100
+"""Held-out images drawn at once, `BATCH` of `margrpo.train.held_out`."""
 
 
 @attrs.frozen
@@ -84,20 +86,19 @@ def update_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
     piece = halves * min(max(1, recipe.run.rows // chains), counted.images * selected)
     graph = counted.images * halves * of.block * BYTES
     head = piece * (of.token + chains * of.chain) * BYTES
-    return Part("update", f"graphs of the backbone, {graph:,} B, and of a piece of the head, {head:,} B", graph + head)
+    share = graph / (graph + head)
+    return Part("update", f"graphs of a backbone pass, {share:.0%}, and of a piece of the head's work", graph + head)
 
 
 def look_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
-    """The chains of the watched prompts at every AR step, from which the drift is told."""
-    images, steps = recipe.run.watch, range(recipe.sampler.steps)
-    noisy = sum(map(recipe.sampler.has_density, steps))
-    chains = chain_bytes(recipe, [stage.committed for stage in counted.stages], noisy) * images
-    drawn = images * max(stage.committed for stage in counted.stages)
-    halves = 2 if counted.guided_rollout else 1
-    work = max(halves * images * of.block_pass * BYTES, head_pass(of, drawn, 1, halves))
-    noise = noise_bytes(recipe, images * counted.stages[0].tokens, 1)
-    formula = f"the chains of {images} watched images at all {len(counted.stages)} AR steps, and their noise"
-    return Part("look", formula, chains + work + noise)
+    """The chains of the watched prompts at every AR step, from which the drift is told, and the largest pass."""
+    watched, tokens = recipe.run.watch, [stage.committed for stage in counted.stages]
+    noisy = sum(map(recipe.sampler.has_density, range(recipe.sampler.steps)))
+    images, halves = max(watched, min(recipe.run.held_out, LOOKED_AT_ONCE)), 2 if counted.guided_rollout else 1
+    work = max(halves * images * of.block_pass * BYTES, head_pass(of, images * max(tokens), 1, halves))
+    noise = noise_bytes(recipe, images * sum(tokens), 1)
+    formula = f"the chains of {watched} watched images at all {len(tokens)} AR steps, and one pass over {images}"
+    return Part("look", formula, watched * chain_bytes(recipe, tokens, noisy) + work + noise)
 
 
 def head_pass(of: Sizes, tokens: int, chains: int, halves: int) -> int:

@@ -44,12 +44,14 @@ def _(policy: Mar) -> Sizes | None:
     blocks = policy.encoder_depth + policy.decoder_depth
     # Kept by a block per position, in widths: input and output of both norms, q, k, v, attention, its copy for the
     # projection, and the MLP's two inner activations, four wide each: 4 + 3 + 2 + 8 = 17.
+    # Held where nothing is kept, while the MLP works: its two inner activations, its input, the residual, and what the
+    # decoder began with, among that an index of 8 bytes an entry: 8 + 1 + 1 + 3 = 13.
     width = policy.width * (prefix + policy.tokens)
     return Sizes(
         backbone=backbone_parameters(policy, rows, prefix),
         head=head_parameters(policy.channels, policy.width, w, depth),
         block=17 * blocks * width,
-        block_pass=10 * width,
+        block_pass=13 * width,
         token=(5 * depth + 4) * w,
         chain=(5 * depth + 2) * w,
         token_pass=(3 * depth + 4) * w,

@@ -17,7 +17,13 @@ TOLERANCE = 1e-2
 @torch.no_grad()
 def check(pipeline: Pipeline, rollout: Rollout) -> float:
     """The largest difference, or `ParityError` with the cause."""
-    worst = max((difference(pipeline, rollout, step) for step in rollout.steps), default=0.0)
+    try:
+        worst = max((difference(pipeline, rollout, step) for step in rollout.steps), default=0.0)
+    except RuntimeError as error:  # torch does not multiply float32 by weights of half precision
+        advice = low_precision(pipeline, rollout)
+        if advice is None:
+            raise
+        raise ParityError(f"the rollout cannot be replayed; {advice}") from error
     if worst <= TOLERANCE:
         return worst
     raise ParityError(

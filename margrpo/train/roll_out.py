@@ -85,18 +85,21 @@ def roll_out(pipeline: Pipeline, prompts: Prompts, key: Key, recording: Recordin
 def settle(settled: Conditions | None, known: Conditions, committed: Bool[Tensor, "b n"]) -> Conditions:
     """z*: the condition at which each token was committed, with the guidance of that step.
 
-    A step without guidance has no null half; its z serves as one, because ε + 1·(ε − ε) is ε.
+    Where only some steps are guided, z serves as the null half of the others, because ε + 1·(ε − ε) is ε; where none
+    is, there is no null half to pay for.
     """
-    where = committed[..., None]
-    null = known.z if known.null is None else known.null
-    scale = torch.as_tensor(known.scale, dtype=known.z.dtype, device=known.z.device).expand(where.shape)
-    if settled is None or settled.null is None:
-        return Conditions(known.z, null, scale.clone())
-    return Conditions(
-        torch.where(where, known.z, settled.z),
-        torch.where(where, null, settled.null),
-        torch.where(where, scale, torch.as_tensor(settled.scale)),
-    )
+    before, where = settled or known, committed[..., None]
+    z = torch.where(where, known.z, before.z)
+    if known.null is None and before.null is None:
+        return Conditions(z, None, 1.0)
+    null = torch.where(where, null_half(known), null_half(before))
+    now, then = (torch.as_tensor(one.scale, dtype=z.dtype, device=z.device) for one in (known, before))
+    return Conditions(z, null, torch.where(where, now, then))
+
+
+def null_half(one: Conditions) -> Float[Tensor, "b n c"]:
+    """The null half, or z where a step had no guidance."""
+    return one.z if one.null is None else one.null
 
 
 class _Walk:

@@ -16,16 +16,21 @@ def drawn(*words: str | Path) -> bytes:
     return Path(words[-1]).read_bytes()
 
 
+def size_of(file: Path) -> tuple[int, int]:
+    with Image.open(file) as picture:
+        return picture.size
+
+
 def test_held_out_prompts_are_drawn_without_a_prompt(tmp_path: Path) -> None:
     drawn("--count", "3", "--out", tmp_path / "x.png")
-    width, height = Image.open(tmp_path / "x.png").size
+    width, height = size_of(tmp_path / "x.png")
     assert width == 3 * (96 + 8) + 8
     assert height > 96
 
 
 def test_each_prompt_gets_a_row_of_pictures(tmp_path: Path) -> None:
     drawn("--prompt", "a red circle", "--prompt", "two blue squares", "--count", "2", "--out", tmp_path / "x.png")
-    width, height = Image.open(tmp_path / "x.png").size
+    width, height = size_of(tmp_path / "x.png")
     assert width == 2 * (96 + 8) + 8
     assert height > 2 * 96
 

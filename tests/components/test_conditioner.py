@@ -30,7 +30,7 @@ def test_a_prefix_is_the_rows_of_the_table():
 
 
 def test_an_unknown_word_and_a_long_caption_are_refused():
-    with pytest.raises(DataError, match="prompt 'a blue circle': the policy does not know .*'blue'; it knows a, red"):
+    with pytest.raises(DataError, match=r"prompt 'a blue circle': the policy does not know .*'blue'; it knows a, red"):
         CAPTION.row("a blue circle")
     with pytest.raises(DataError, match="has 5 words, the policy reads at most 4"):
         CAPTION.row("a a a a a")

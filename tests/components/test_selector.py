@@ -80,7 +80,9 @@ def test_the_uncertain_tokens_are_those_of_the_image_at_every_step(seed: int):
 def test_consistent_tokens_move_towards_the_image_by_more_than_the_threshold(seed: int, threshold: float):
     rollout, predicted = drawn(seed), []
     for step in rollout.steps:
-        predicted.append({tuple(p): x for p, x in zip(step.unknown.nonzero().tolist(), step.chain.sample[0], strict=True)})
+        predicted.append(
+            {tuple(p): x for p, x in zip(step.unknown.nonzero().tolist(), step.chain.sample[0], strict=True)}
+        )
     for i, step in enumerate(rollout.steps):
         selected = Consistent(threshold=threshold).select(rollout, step)
         for place in step.unknown.nonzero().tolist():

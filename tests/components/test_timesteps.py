@@ -8,7 +8,9 @@ from margrpo.maths.noise import generator
 
 
 @settings(derandomize=True, deadline=None)
-@given(steps=st.integers(1, 30), t=st.integers(1, 30), kept=st.integers(1, 30), few=st.integers(1, 30), key=st.integers())
+@given(
+    steps=st.integers(1, 30), t=st.integers(1, 30), kept=st.integers(1, 30), few=st.integers(1, 30), key=st.integers()
+)
 def test_random_steps_are_a_few_different_ones_in_the_order_they_are_taken(
     steps: int, t: int, kept: int, few: int, key: int
 ):

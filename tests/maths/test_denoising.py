@@ -26,7 +26,9 @@ def test_the_bound_is_the_kl_from_the_true_posterior(seed: int):
     for row, time in enumerate(t.tolist()):
         if time == 0:
             continue
-        ours = ddpm_transition(x[row : row + 1], Prediction(epsilon[row : row + 1], variance[row : row + 1]), TABLE, time)
+        ours = ddpm_transition(
+            x[row : row + 1], Prediction(epsilon[row : row + 1], variance[row : row + 1]), TABLE, time
+        )
         beta, bar, after = (float(v[time]) for v in (TABLE.beta, TABLE.alpha_bar, TABLE.alpha_bar_next))
         mean = after**0.5 * beta / (1 - bar) * clean[row] + (1 - beta) ** 0.5 * (1 - after) / (1 - bar) * x[row]
         true = Normal(mean, torch.tensor(float(TABLE.posterior_variance[time])).sqrt())

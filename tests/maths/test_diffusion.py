@@ -100,7 +100,10 @@ def test_the_learned_std_stays_between_its_bounds_and_the_last_transition_has_no
 
 
 def test_guidance_by_hand_takes_the_variance_of_the_conditional_branch():
-    given_, none = Prediction(torch.tensor([[3.0]]), torch.tensor([[0.5]])), Prediction(*torch.tensor([[[1.0]], [[9.0]]]))
+    given_, none = (
+        Prediction(torch.tensor([[3.0]]), torch.tensor([[0.5]])),
+        Prediction(*torch.tensor([[[1.0]], [[9.0]]])),
+    )
     found = guided(given_, none, 2.5)
     assert (float(found.epsilon), float(found.variance)) == (6.0, 0.5)  # 1 + 2.5·(3 − 1)
     per_token = guided(given_, none, torch.tensor([[0.0]]))

@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -39,7 +40,7 @@ def test_every_step_commits_a_token_where_there_are_enough(data: st.DataObject, 
     counts = cosine_counts(tokens, data.draw(st.integers(1, tokens)))
     assert counts[0] == tokens
     assert counts[-1] == 0
-    assert all(before > after for before, after in zip(counts, counts[1:], strict=False))
+    assert all(before > after for before, after in pairwise(counts))
 
 
 def test_uncertainty_by_hand():

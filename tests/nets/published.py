@@ -13,7 +13,11 @@ from margrpo.records import Prompts
 from ..golden.reading import recorded
 
 SETTINGS = {"tokens": 16, "channels": 16, "width": 64, "encoder_depth": 2, "decoder_depth": 2, "heads": 4}
-PARTS = {"diffloss.net.": "head.net.", "class_emb.": "backbone.embedding.class_emb.", "fake_latent": "backbone.fake_latent"}
+PARTS = {
+    "diffloss.net.": "head.net.",
+    "class_emb.": "backbone.embedding.class_emb.",
+    "fake_latent": "backbone.fake_latent",
+}
 
 
 def our_name(theirs: str) -> str:

@@ -11,16 +11,18 @@ from margrpo.components.estimator import MultiTrajectory
 from margrpo.components.selector import Committed, Every
 from margrpo.components.timesteps import Random
 from margrpo.recipe import load
-from margrpo.recipe.memory import memory, replay_bytes
+from margrpo.recipe.memory import LOOKED_AT_ONCE, memory, replay_bytes
 from margrpo.recipe.plan import plan
 from margrpo.records import Rollout
 from margrpo.testing import small
 from margrpo.train.assemble import assemble
-from margrpo.train.held_out import drift
+from margrpo.train.held_out import BATCH, drift, look
 from margrpo.train.step import collect, train_step
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 RANDOM = ("policy.weights=random", "codec.weights=random", 'reward=[{use="brightness"}]')
+FEW_OPERATIONS = ("sampler.steps=4", "unmasking.steps=3", "timesteps.use=every", "run.watch=16", "run.held_out=256")
+"""The profiler takes its time for each operation, not for each byte."""
 
 
 def stored(value: Any, seen: dict[int, int]) -> int:
@@ -71,26 +73,32 @@ def peak(work: Callable[[], object]) -> int:
     "sets",
     [
         (),
-        ("timesteps.use=every", "estimator.use=multi_trajectory"),
-        ("estimator.use=multi_trajectory", "selector.use=every", "run.rows=256", "guidance.weight=2.0"),
+        ("estimator.use=multi_trajectory",),
+        ("estimator.use=multi_trajectory", "selector.use=every", "run.rows=512", "guidance.weight=2.0"),
         ("penalty.use=gaussian", "penalty.reference.use=frozen", "trainable.use=everything"),
-        ("run.watch=256", "prompts.prompts=2"),
+        ("run.watch=256", "prompts.prompts=1"),
     ],
     ids=["quickstart", "trajectories", "guided", "penalty", "look"],
 )
 def test_the_estimate_of_the_peak_is_near_what_torch_takes(sets: tuple[str, ...]) -> None:
-    recipe = load(RECIPES / "quickstart.toml", [*RANDOM, *sets])
-    watched = recipe.prompts.held_out().part(slice(recipe.run.watch))
+    recipe = load(RECIPES / "quickstart.toml", [*RANDOM, *FEW_OPERATIONS, *sets])
+    held_out = recipe.prompts.held_out().part(slice(recipe.run.held_out))
+    watched = held_out.part(slice(recipe.run.watch))
 
     def work() -> None:
         session = assemble(recipe)
         train_step(session, 0)
         train_step(session, 1)
         drift(session.pipeline, session.origin, watched, 0)
+        look(session.pipeline, held_out, recipe.reward, 0)
 
     estimate = memory(recipe)
     assert estimate is not None
     assert estimate.peak / peak(work) == pytest.approx(1, abs=0.25)
+
+
+def test_the_plan_knows_how_many_held_out_images_are_drawn_at_once() -> None:
+    assert LOOKED_AT_ONCE == BATCH
 
 
 def test_a_piece_of_the_update_does_not_grow_with_the_trajectories() -> None:

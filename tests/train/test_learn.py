@@ -64,7 +64,7 @@ def whole(pipeline: Pipeline, method: object, rollout: Rollout, old: plain.Old, 
 
 def same(ours: torch.Tensor, theirs: torch.Tensor) -> bool:
     """Equal up to what float32 leaves of sums in another order; gradients here are of the order of 1."""
-    return float((ours - theirs).abs().max()) <= 2e-4 * max(1.0, float(theirs.abs().max()))
+    return float((ours - theirs).abs().max()) <= 2e-5 * max(0.1, float(theirs.abs().max()))
 
 
 @pytest.mark.parametrize("replay", [Guided(), Conditional()], ids=lambda c: type(c).__name__)
@@ -80,12 +80,13 @@ def test_the_streamed_gradient_is_that_of_the_whole_loss(
         pipeline, penalty=penalty, selector=selector, estimator=estimator, objective=objective, replay=replay, rows=5
     )
     tally, old = Tally(), {}
-    for update in range(2):  # the second one at other weights: ratios leave 1 and the reference is left behind
+    for update in range(objective.updates):  # the second at other weights, where ratios and the penalty are at work
         if update:
             plain.at_other_weights(pipeline, seed=update, share=1e-3)
         ours, theirs = streamed(pipeline, method, rollout, tally), whole(pipeline, method, rollout, old, penalty)
         assert same(ours, theirs)
-    assert float(theirs.abs().max()) > 0.1
+    rao_blackwell_here = isinstance(estimator, RaoBlackwell) and isinstance(selector, Committed)
+    assert float(theirs.abs().max()) > 0.01 or rao_blackwell_here  # nothing is left there, see below
 
 
 @settings(derandomize=True, deadline=None, max_examples=40)

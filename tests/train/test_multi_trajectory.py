@@ -22,8 +22,8 @@ from margrpo.train.roll_out import Pipeline
 
 ROWS = 4000
 LIMIT = 5.0
-"""Standard errors at which a statistical test fails: about 6e-7 for each of its z-scores, if they are normal. A test has
-at most 15 examples of 16 scores, hence a false alarm in some 7,000 choices of seeds; the seeds are fixed."""
+"""Standard errors at which a statistical test fails: about 6e-7 for each of its z-scores, if they are normal. A test
+has at most 15 examples of 16 scores, hence a false alarm in some 7,000 choices of seeds; the seeds are fixed."""
 advantages = st.sampled_from((-2.0, -0.5, 1.0))
 arbitrary = given(
     seed=seeds, sampler=samplers(most=4), advantage=advantages, scale=st.sampled_from((None, 2.5)), k=st.integers(2, 6)
@@ -161,5 +161,8 @@ def test_rao_blackwell_has_the_same_mean_and_per_transition_no_more_variance(
     chains = situation.chains(k)
     assert score(situation.plain(chains) - situation.rao_blackwell(chains)) < LIMIT
     for only in range(len(situation.transitions)):
-        (plain, error), (reduced, _) = spread(situation.plain(chains, only)), spread(situation.rao_blackwell(chains, only))
+        (plain, error), (reduced, _) = (
+            spread(situation.plain(chains, only)),
+            spread(situation.rao_blackwell(chains, only)),
+        )
         assert reduced <= plain + LIMIT * error

@@ -1,0 +1,82 @@
+"""`margrpo variance`."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from margrpo.cli.given import RecipeFile, Sets, training
+from margrpo.cli.terminal import out, tell
+from margrpo.cli.threads import settle_threads
+
+if TYPE_CHECKING:
+    from margrpo.evaluate.variance import Comparison, Spread
+
+
+def variance(
+    recipe: RecipeFile,
+    sets: Sets = None,
+    images: Annotated[int, typer.Option(help="Images of the fixed rollout.", min=1)] = 8,
+    replicates: Annotated[int, typer.Option(help="Draws of the chains at each K.", min=2)] = 12,
+    batches: Annotated[int, typer.Option(help="Independent rollouts for the weightings.", min=2)] = 24,
+    to: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there too.")] = None,
+) -> None:
+    """Measure how noisy the gradient is: MTE against Rao-Blackwell at K = 1, 2, 4, 8, and each weighting."""
+    checked = training(recipe, sets)
+    from margrpo.evaluate import variance as measure
+
+    settle_threads()
+    comparisons = measure.compare_estimators(checked, images=images, replicates=replicates, progress=tell)
+    weightings = measure.compare_weightings(checked, batches=batches, progress=tell)
+    out().print(estimator_table(comparisons, images, replicates))
+    out().print(weighting_table(weightings, batches))
+    if to is not None:
+        to.write_text(json.dumps(figures(comparisons, weightings), indent=2) + "\n", encoding="utf-8")
+
+
+def estimator_table(comparisons: "list[Comparison]", images: int, replicates: int) -> Table:
+    """A row for each K."""
+    table = Table(
+        title="Total variance of the gradient, tokens that later steps commit",
+        caption=f"one rollout of {images} images, {replicates} replicates; disagreement of means in standard errors",
+    )
+    for column in ("K", "multi_trajectory", "rao_blackwell", "ratio", "disagreement"):
+        table.add_column(column, justify="right")
+    for one in comparisons:
+        spreads = (f"{one.plain.variance:.3g}", f"{one.expected.variance:.3g}")
+        table.add_row(str(one.trajectories), *spreads, f"{one.ratio:.3f}", f"{one.disagreement:.2f}")
+    return table
+
+
+def weighting_table(weightings: "dict[str, Spread]", batches: int) -> Table:
+    """A row for each weighting."""
+    table = Table(
+        title="Signal-to-noise of the gradient, committed tokens", caption=f"{batches} independent rollouts"
+    )
+    for column in ("weighting", "total variance", "signal-to-noise"):
+        table.add_column(column, justify="left" if column == "weighting" else "right")
+    for name, spread in weightings.items():
+        table.add_row(name, f"{spread.variance:.3g}", f"{spread.signal_to_noise:.3f}")
+    return table
+
+
+def figures(comparisons: "list[Comparison]", weightings: "dict[str, Spread]") -> dict[str, object]:
+    """What the tables show, for a program."""
+    return {
+        "estimators": [
+            {
+                "trajectories": one.trajectories,
+                "multi_trajectory": one.plain.variance,
+                "rao_blackwell": one.expected.variance,
+                "ratio": one.ratio,
+                "disagreement": one.disagreement,
+            }
+            for one in comparisons
+        ],
+        "weightings": {
+            name: {"variance": spread.variance, "signal_to_noise": spread.signal_to_noise}
+            for name, spread in weightings.items()
+        },
+    }

@@ -1,0 +1,111 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from margrpo.components.guidance import Linear
+from margrpo.components.sampler import Ddim, Ddpm
+from margrpo.maths.diffusion import guided
+from margrpo.nets.mar import Mar
+from margrpo.records import Prediction
+from margrpo.testing import small
+from margrpo.testing.strategies import samplers, seeds
+from margrpo.train.chain import Condition, draw, packed, predict, transition
+from margrpo.train.roll_out import conditions
+
+from ..golden.reading import allowed, largest_difference, recorded
+from ..nets.published import labelled, published
+
+SAMPLING = "mar_sampling_s16_cfg3_linear_T25_iter4_temp1"
+
+
+@pytest.fixture(scope="module")
+def model() -> Mar:
+    return published()
+
+
+@pytest.mark.parametrize(("case", "temperature"), [("loop10", 1.0), ("loop25", 1.0), ("loop25", 0.9), ("loop100", 1.0)])
+def test_a_chain_is_the_published_loop(model: Mar, case: str, temperature: float):
+    theirs = recorded("ddpm", f"{case}_temp{temperature}.")
+    steps = len(theirs["noise"])
+    noise = torch.cat([theirs["x_T"][None], theirs["noise"]])[:, None]
+    sampler, where = Ddpm(steps=steps, temperature=temperature), torch.ones(4, 1, dtype=torch.bool)
+    condition, every = Condition(theirs["c"], None, 1.0), range(steps)
+    chain = draw(model.head, sampler, condition, noise, keep=every, drawn=where)
+    limit = allowed("ddpm", f"{case}_temp{temperature}.states")
+    assert largest_difference(chain.next[:, 0], theirs["states"]) <= limit
+    assert torch.equal(chain.sample, chain.next[-1])
+    assert torch.equal(chain.state[1:], chain.next[:-1])
+
+
+def test_guided_sampling_is_the_published_one(model: Mar):
+    theirs = recorded(SAMPLING)
+    prompts, tokens = labelled(theirs["in.labels"]), torch.zeros(2, 16, 16)
+    for i, left in enumerate((14, 11, 6, 0)):
+        case = {key.removeprefix(f"step{i:02d}."): value for key, value in theirs.items()}
+        unknown, committed = case["mask_in"].bool(), case["mask_to_pred"].bool()
+        assert (unknown & ~committed).sum(1).tolist() == [left] * 2
+        scale = Linear(weight=3.0).scale(16, left)
+        known = conditions(model, tokens, unknown, prompts, scale=scale).of(committed)
+        noise = torch.cat([case["init_noise"][None], case["step_noise"]])[:, None]
+        chain = draw(model.head, Ddpm(steps=25), known, noise, keep=(), drawn=committed)
+        assert largest_difference(chain.sample[0], case["sampled"]) <= allowed(SAMPLING, "out.tokens")
+        if "z_pred_null" in case:
+            assert largest_difference(known.z, case["z_pred_cond"]) < 0.01
+            assert largest_difference(known.null, case["z_pred_null"]) < 0.01
+        tokens = tokens.masked_scatter(committed[..., None], chain.sample[0])
+    assert largest_difference(tokens, theirs["out.tokens"]) <= allowed(SAMPLING, "out.tokens")
+
+
+def condition(seed: int, tokens: int, scale: object) -> Condition:
+    z, null = torch.randn(2, tokens, 8, generator=torch.Generator().manual_seed(seed))
+    return Condition(z, None if scale is None else null, 1.0 if scale is None else scale)
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(seed=seeds, sampler=samplers(), k=st.integers(1, 3), tokens=st.integers(1, 5), data=st.data())
+def test_a_transition_is_recorded_as_it_was_taken(seed: int, sampler: Ddpm, k: int, tokens: int, data: st.DataObject):
+    head, scale = small.pipeline(seed=seed).model.head, data.draw(st.sampled_from((None, 2.0)))
+    keep = data.draw(st.lists(st.integers(0, sampler.steps - 1), unique=True).map(lambda x: sorted(x, reverse=True)))
+    noise = torch.randn(sampler.steps + 1, k, tokens, 3, generator=torch.Generator().manual_seed(seed))
+    known, where = condition(seed, tokens, scale), torch.ones(tokens, 1, dtype=torch.bool)
+    chain = draw(head, sampler, known, noise, keep=keep, drawn=where)
+    assert chain.state.shape[0] == len(keep)
+    for j, t in enumerate(keep):
+        again = transition(head, sampler, known, chain.state[j], t)
+        assert torch.equal(again.mean, chain.mean[j])
+        assert torch.equal(again.std, chain.std[j])
+        assert torch.equal(chain.next[j], chain.mean[j] + chain.std[j] * noise[sampler.steps - t])
+    nothing = draw(head, sampler, known, noise, keep=(), drawn=where)
+    assert torch.equal(nothing.sample, chain.sample)
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(seed=seeds, tokens=st.integers(1, 5))
+def test_guidance_mixes_the_two_branches_token_by_token(seed: int, tokens: int):
+    head, sampler = small.pipeline(seed=seed).model.head, Ddim(steps=5)
+    scale = torch.rand(tokens, 1, generator=torch.Generator().manual_seed(seed)) * 4
+    known = condition(seed, tokens, scale)
+    x = torch.randn(2, tokens, 3, generator=torch.Generator().manual_seed(seed + 1))
+    apart = [predict(head, sampler, Condition(z, None, 1.0), x, 2) for z in (known.z, known.null)]
+    found, wanted = predict(head, sampler, known, x, 2), guided(*apart, scale)
+    assert torch.allclose(found.epsilon, wanted.epsilon, atol=1e-5)
+    assert torch.allclose(found.variance, apart[0].variance, atol=1e-6)
+    plain = predict(head, sampler, Condition(known.z, known.null, 1.0), x, 2)
+    assert torch.allclose(plain.epsilon, Prediction(*vars(apart[0]).values()).epsilon, atol=1e-5)
+
+
+def test_packed_noise_is_image_major():
+    noise = torch.arange(12.0).view(2, 1, 1, 3, 2).expand(2, 2, 4, 3, 2)
+    where = torch.tensor([[True, False, True], [False, True, False]])
+    found = packed(noise, where)
+    assert found.shape == (4, 2, 3, 2)
+    assert found[0, 0].tolist() == [[0, 1], [4, 5], [8, 9]]
+
+
+def test_some_rows_of_a_condition_keep_their_own_scale():
+    known = condition(0, 4, torch.tensor([[1.0], [2.0], [3.0], [4.0]]))
+    rows = known.at(torch.tensor([2, 0]))
+    assert rows.scale.flatten().tolist() == [3.0, 1.0]
+    assert torch.equal(rows.z, known.z[[2, 0]])
+    assert torch.equal(rows.null, known.null[[2, 0]])
