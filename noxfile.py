@@ -35,6 +35,8 @@ def env(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after -- go to pytest."""
     in_env(session, "python", "-m", "pytest", "-n", str(min(2, os.cpu_count() or 1)), *session.posargs)
+    if not session.posargs:
+        in_env(session, "python", "-m", "pytest", "plugins/margrpo-example")
 
 
 @nox.session(venv_backend="none", requires=["env"])

@@ -25,6 +25,10 @@ else:
 class Kernel(Protocol):
     """How attention is computed."""
 
+    def require(self) -> None:
+        """Raise a `MargrpoError` where this machine cannot run it; called before weights are loaded."""
+        ...
+
     def attention(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Softmax attention of q, k, v of shape (batch, heads, length, channels), no mask, no dropout."""
         ...
@@ -208,6 +212,7 @@ class Head(Protocol):
 class PromptSource(Protocol):
     """Where prompts come from (recipe table `prompts`)."""
 
+    prompts: int
     group: int
 
     def draw(self, step: int, seed: int) -> Prompts:

@@ -1,6 +1,7 @@
 """Run every recipe of recipes/shapes for several seeds and write the table and plot of docs/experiments/shapes.md.
 
-`python docs/experiments/shapes.py --out runs/experiments` runs what is not there yet and then writes; `--no-run` only writes.
+`python docs/experiments/shapes.py --out runs/experiments` runs what is not there yet, then writes; with `--no-run` it
+only writes.
 """
 
 import argparse
@@ -68,19 +69,26 @@ def row(name: str, runs: list[dict]) -> str:
     mean = statistics.mean(after)
     return (
         f"| [`{name}`](../../recipes/shapes/{name}.toml) | {title} | {mean:.3f} ({each}) | {gain:+.3f} "
-        f"| {middle:.2g} ({low:.2g} to {high:.2g}) | {kl:.1f} | {statistics.mean(run['seconds'] for run in runs):.0f} |"
+        f"| {middle:.2g} ({low:.2g} to {high:.2g}) | {kl:.3g} |"
     )
 
 
 def table(results: dict[str, list[dict]]) -> str:
     """The table in Markdown."""
     before = next(iter(results.values()))[0]["held_out"]
-    head = "| recipe | what | strict score after: mean (each seed) | gain | gradient norm: median (10 % to 90 %) | KL | s |"
+    head = (
+        "recipe",
+        "what",
+        "strict score after: mean (each seed)",
+        "gain",
+        "gradient norm: median (10 to 90 %)",
+        "KL",
+    )
     lines = [
         f"Before training: {before['before']:.3f} on {before['prompts']} held-out prompts.",
         "",
-        head,
-        "|---|---|---|---|---|---|---|",
+        f"| {' | '.join(head)} |",
+        "|" + "---|" * len(head),
     ]
     return "\n".join([*lines, *(row(name, runs) for name, runs in results.items())])
 

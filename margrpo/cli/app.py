@@ -7,6 +7,7 @@ import typer
 from margrpo import __version__
 from margrpo.cli import components, plan, pretrain, recipes, sample, train, variance
 from margrpo.cli.terminal import out
+from margrpo.cli.threads import wait_passively
 from margrpo.cli.trouble import spoken
 
 app = typer.Typer(
@@ -47,4 +48,5 @@ app.add_typer(components.app, name="components")
 
 def main() -> None:
     """Run the command line; every trouble ends in a sentence on standard error and an exit code."""
+    wait_passively()
     app(prog_name="margrpo")

@@ -7,6 +7,15 @@ MOST = 4
 threads would wait for one another. A container also tends to show more cores than it may use."""
 
 
+def wait_passively() -> None:
+    """Let idle threads sleep unless OMP_WAIT_POLICY says otherwise; torch reads it when it is loaded.
+
+    Two threads that spin while they wait were measured, on two cores that other work shared, to stretch steps of
+    3 seconds to minutes.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
 def settle_threads() -> int:
     """Let torch use a few threads, unless OMP_NUM_THREADS says how many; how many it now uses."""
     import torch

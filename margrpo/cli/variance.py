@@ -52,9 +52,7 @@ def estimator_table(comparisons: "list[Comparison]", images: int, replicates: in
 
 def weighting_table(weightings: "dict[str, Spread]", batches: int) -> Table:
     """A row for each weighting."""
-    table = Table(
-        title="Signal-to-noise of the gradient, committed tokens", caption=f"{batches} independent rollouts"
-    )
+    table = Table(title="Signal-to-noise of the gradient, committed tokens", caption=f"{batches} independent rollouts")
     for column in ("weighting", "total variance", "signal-to-noise"):
         table.add_column(column, justify="left" if column == "weighting" else "right")
     for name, spread in weightings.items():

@@ -23,6 +23,9 @@ class KernelError(MargrpoError):
 class Sdpa:
     """PyTorch's scaled_dot_product_attention, which picks a fused kernel where there is one."""
 
+    def require(self) -> None:
+        """Every machine can run it."""
+
     def attention(
         self, q: Float[Tensor, "b heads l e"], k: Float[Tensor, "b heads m e"], v: Float[Tensor, "b heads m e"]
     ) -> Float[Tensor, "b heads l e"]:
@@ -33,6 +36,10 @@ class Sdpa:
 @component
 class Xformers:
     """xformers' memory_efficient_attention; needs a CUDA device and the extra margrpo[xformers]."""
+
+    def require(self) -> None:
+        """A machine that cannot run it is a `KernelError`."""
+        memory_efficient_attention()
 
     def attention(
         self, q: Float[Tensor, "b heads l e"], k: Float[Tensor, "b heads m e"], v: Float[Tensor, "b heads m e"]

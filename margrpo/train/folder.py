@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tomllib
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +15,9 @@ from margrpo.nets import weights
 from margrpo.train.assemble import Session
 
 CHECKPOINTS = "checkpoints"
+SUMMARY = "summary.json"
+MAY_CHANGE = ("title", "notes", "run", "tracker")
+"""What a resumed run may do otherwise: how long it goes on and what it tells; of `run`, the seed may not change."""
 
 
 def start(folder: Path, *, resume: bool) -> None:
@@ -27,6 +31,26 @@ def start(folder: Path, *, resume: bool) -> None:
         (folder / "images").mkdir(exist_ok=True)
     except OSError as error:
         raise RunError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from None
+
+
+def check_same(folder: Path, resolved: Mapping[str, Any]) -> None:
+    """Refuse to go on with another recipe, naming the tables that differ."""
+    before = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
+    tables = [key for key in {**before, **resolved} if key not in MAY_CHANGE]
+    changed = [f"[{key}]" for key in tables if before.get(key) != resolved.get(key)]
+    if before["run"]["seed"] != resolved["run"]["seed"]:
+        changed.append("run.seed")
+    if changed:
+        raise RunError(
+            f"{folder}: was begun with another recipe, which differs in {', '.join(changed)}; "
+            f"resume it with its own: margrpo train {folder} --resume"
+        )
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """The summary of a finished run."""
+    found: dict[str, Any] = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    return found
 
 
 def next_free(stem: str) -> Path:

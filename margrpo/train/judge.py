@@ -6,6 +6,7 @@ from torch import Tensor
 
 from margrpo.contracts import Advantage, Reward
 from margrpo.errors import RewardError
+from margrpo.plugin.registry import registry
 from margrpo.records import Prompts, Rollout, Verdict
 
 
@@ -30,6 +31,8 @@ def judge(rewards: tuple[Reward, ...], advantage: Advantage, rollout: Rollout) -
 
 
 def reward_names(rewards: tuple[Reward, ...]) -> tuple[str, ...]:
-    """The class name of each reward, numbered where it occurs twice."""
-    names = [type(reward).__name__ for reward in rewards]
+    """The name of each reward in the recipe (its class's, if it is no plugin's), numbered where it occurs twice."""
+    registered = {entry.target: entry.name for entry in registry().entries("reward")}
+    classes = [type(reward) for reward in rewards]
+    names = [registered.get(f"{cls.__module__}:{cls.__qualname__}", cls.__name__) for cls in classes]
     return tuple(name if names.count(name) == 1 else f"{name}_{place}" for place, name in enumerate(names))

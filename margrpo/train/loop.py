@@ -12,6 +12,7 @@ from margrpo.contracts import Track
 from margrpo.nets import weights
 from margrpo.pictures import save_grid, save_pairs
 from margrpo.recipe import Recipe, unstructure
+from margrpo.records import Prompts
 from margrpo.train import folder as run_folder
 from margrpo.train import parity
 from margrpo.train.assemble import Session, assemble, measure_of
@@ -23,15 +24,20 @@ def train(
     recipe: Recipe, folder: Path, *, resume: bool = False, stopped: Callable[[], bool] = lambda: False
 ) -> dict[str, Any] | None:
     """Run the recipe into the folder and return its summary, or None where `stopped` ended it early."""
+    held_out, resolved = recipe.prompts.held_out(), unstructure(recipe)
     run_folder.start(folder, resume=resume)
+    if resume:
+        run_folder.check_same(folder, resolved)
     session = assemble(recipe)
     memory = run_folder.restore(folder, session) if resume else {"step": 0}
-    run_folder.write_text(folder / "recipe.toml", tomlkit.dumps(unstructure(recipe)))
+    if memory["step"] >= recipe.run.steps and (folder / run_folder.SUMMARY).exists():
+        return run_folder.summary(folder)
+    run_folder.write_text(folder / "recipe.toml", tomlkit.dumps(resolved))
     run_folder.write_json(folder / "versions.json", run_folder.versions())
     title = recipe.title or folder.name
     tracks = [tracker.open(folder, title, recipe.run.steps, memory["step"]) for tracker in recipe.tracker]
     try:
-        return _Loop(session, folder, tracks, memory).run(stopped)
+        return _Loop(session, held_out, folder, tracks, memory).run(stopped)
     finally:
         for track in tracks:
             track.close()
@@ -40,11 +46,11 @@ def train(
 class _Loop:
     """A run on its way: the session, where it writes, and what must outlive a restart."""
 
-    def __init__(self, session: Session, folder: Path, tracks: list[Track], memory: dict[str, Any]):
+    def __init__(self, session: Session, held_out: Prompts, folder: Path, tracks: list[Track], memory: dict[str, Any]):
         self.session, self.folder, self.tracks, self.memory = session, folder, tracks, memory
         self.recipe, self.settings = session.recipe, session.recipe.run
         self.began = perf_counter() - memory.get("seconds", 0.0)
-        held_out = self.recipe.prompts.held_out().to(session.pipeline.device)
+        held_out = held_out.to(session.pipeline.device)
         self.prompts = held_out.part(slice(self.settings.held_out))
         self.watched = held_out.part(slice(self.settings.watch))
 
@@ -72,7 +78,7 @@ class _Loop:
         for track in self.tracks:
             track.say(sentence)
 
-    def look(self, prompts: Any) -> Look:
+    def look(self, prompts: Prompts) -> Look:
         """Draw and measure held-out prompts."""
         return look(self.session.pipeline, prompts, measure_of(self.recipe), self.settings.seed)
 
@@ -113,7 +119,7 @@ class _Loop:
             "steps": self.settings.steps,
             "seconds": perf_counter() - self.began,
         }
-        run_folder.write_json(self.folder / "summary.json", summary)
+        run_folder.write_json(self.folder / run_folder.SUMMARY, summary)
         self.save_before_and_after(seen)
         return summary
 
