@@ -12,6 +12,7 @@ from margrpo.components.selector import Committed, Uncommitted
 from margrpo.components.weighting import Density, Std, Variance
 from margrpo.contracts import Weighting
 from margrpo.declare import record
+from margrpo.errors import RunError
 from margrpo.maths import noise
 from margrpo.recipe import Recipe
 from margrpo.records import Rollout
@@ -81,7 +82,13 @@ def rollout_of(
     recipe = session.recipe
     prompts = recipe.prompts.draw(step, recipe.run.seed).part(slice(images)).to(session.pipeline.device)
     rollout = roll_out(session.pipeline, prompts, (recipe.run.seed, "variance", step), recording)
-    return rollout, judge(recipe.reward, recipe.advantage, rollout).advantages
+    advantages = judge(recipe.reward, recipe.advantage, rollout).advantages
+    if not advantages.any():
+        raise RunError(
+            f"no image of the rollout has an advantage: within each prompt its {len(prompts)} images earn the same; "
+            "take more images, another run.seed, or weights that draw better"
+        )
+    return rollout, advantages
 
 
 def compare_estimators(

@@ -1,11 +1,13 @@
 """One training step: collect, judge, learn."""
 
 from itertools import pairwise
+from math import isfinite
 from time import perf_counter
 
 import torch
 
-from margrpo.maths import noise
+from margrpo.errors import RunError
+from margrpo.maths import groups, noise
 from margrpo.records import Rollout, Verdict
 from margrpo.train.assemble import Session, recording_of
 from margrpo.train.judge import judge
@@ -33,6 +35,7 @@ def learn(session: Session, rollout: Rollout, verdict: Verdict, rate: float) -> 
         backward(session.pipeline, session.method, rollout, verdict.advantages, tally)
         if tally.evaluations:
             norm = float(torch.nn.utils.clip_grad_norm_(parameters, session.recipe.optimizer.max_norm))
+            check_finite(norm)
             session.optimizer.step()
     return {
         "gradient_norm": norm,
@@ -41,6 +44,15 @@ def learn(session: Session, rollout: Rollout, verdict: Verdict, rate: float) -> 
         "head_evaluations": tally.evaluations,
         "learning_rate": rate,
     }
+
+
+def check_finite(norm: float) -> None:
+    """Refuse to take a step that would spoil the weights."""
+    if not isfinite(norm):
+        raise RunError(
+            f"the norm of the gradient is {norm}, so no step was taken; the last checkpoint is sound. Likely causes: "
+            "a transition with a std near 0 (see weighting, sampler.temperature) or a learning rate that is too high"
+        )
 
 
 def train_step(session: Session, step: int) -> dict[str, float]:
@@ -58,7 +70,7 @@ def train_step(session: Session, step: int) -> dict[str, float]:
     return {
         "reward": float(verdict.total.mean()),
         **{f"reward/{name}": float(x) for name, x in zip(verdict.names, verdict.rewards.mean(0), strict=True)},
-        "live_groups": float((verdict.advantages != 0).float().mean()),
+        "live_groups": float((groups.spread(verdict.total, rollout.prompts.group) > 0).float().mean()),
         **figures,
         **{f"seconds/{name}": end - start for name, (start, end) in parts},
     }

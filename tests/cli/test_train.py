@@ -98,3 +98,18 @@ def test_ctrl_c_stops_after_the_step_with_a_checkpoint_and_says_how_to_go_on(tmp
     assert said.splitlines()[-1] == (
         f"stopped; the run can go on from step {step} of 500: margrpo train '{folder}' --resume"
     )
+
+
+def test_a_run_does_not_go_on_with_another_recipe(trained: Path) -> None:
+    done = run("train", trained, "--resume", *setting("weighting.use=density", "run.steps=3"))
+    assert done.exit_code == 2
+    assert f"error: {trained}: was begun with another recipe, which differs in [weighting]; resume it" in done.stderr
+    assert 'use = "variance"' in (trained / "recipe.toml").read_text()
+
+
+def test_a_finished_run_tells_its_summary_again(trained: Path) -> None:
+    before = (trained / "summary.json").read_text()
+    done = run("train", trained, "--resume")
+    assert done.exit_code == 0, done.output
+    assert (trained / "summary.json").read_text() == before
+    assert "95 % interval" in done.stdout

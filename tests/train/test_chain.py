@@ -97,10 +97,10 @@ def test_guidance_mixes_the_two_branches_token_by_token(seed: int, tokens: int):
 
 def test_packed_noise_is_image_major():
     noise = torch.arange(12.0).view(2, 1, 1, 3, 2).expand(2, 2, 4, 3, 2)
-    where = torch.tensor([[True, False, True], [False, True, False]])
+    where = torch.tensor([[True, False, True], [False, True, True]])
     found = packed(noise, where)
-    assert found.shape == (4, 2, 3, 2)
-    assert found[0, 0].tolist() == [[0, 1], [4, 5], [8, 9]]
+    assert found.shape == (4, 2, 4, 2)
+    assert found[0, 0].tolist() == [[0, 1], [4, 5], [8, 9], [10, 11]]
 
 
 def test_some_rows_of_a_condition_keep_their_own_scale():

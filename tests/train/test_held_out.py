@@ -3,10 +3,11 @@ import torch
 
 from margrpo.components.guidance import Linear
 from margrpo.components.reward.brightness import Brightness
+from margrpo.components.sampler import Ddpm
 from margrpo.maths.divergence import gaussian_kl
 from margrpo.testing import small
 from margrpo.train.chain import transition
-from margrpo.train.held_out import drift, look, paired_difference
+from margrpo.train.held_out import BATCH, drift, look, paired_difference
 from margrpo.train.roll_out import conditions, roll_out
 
 
@@ -18,6 +19,13 @@ def test_a_look_is_the_same_at_every_time_and_scores_the_weighted_sum():
     bright, dark = (one.score(seen.images, prompts) for one in measure)
     assert torch.allclose(seen.scores, 2 * bright - dark)
     assert not torch.allclose(look(pipeline, prompts, measure, 4).images, seen.images)
+
+
+def test_a_look_at_more_prompts_than_fit_in_a_batch_misses_none():
+    pipeline, prompts = small.pipeline(sampler=Ddpm(steps=2)), small.prompts(4, group=BATCH // 4 + 1)
+    seen, alone = (look(pipeline, some, (Brightness(),), 0) for some in (prompts, prompts.part(slice(BATCH, None))))
+    assert len(seen.scores) == len(prompts) == BATCH + 4
+    assert torch.allclose(seen.images[BATCH:], alone.images, atol=1e-4)
 
 
 def test_drift_is_nothing_at_the_origin_and_grows_as_the_weights_leave_it():

@@ -39,7 +39,7 @@ def test_the_total_is_the_weighted_sum_and_advantages_are_of_the_total():
 def test_a_real_reward_sees_the_images():
     verdict = judge((Brightness(),), Group(), ROLLOUT)
     assert torch.allclose(verdict.total, Brightness().score(ROLLOUT.images, ROLLOUT.prompts))
-    assert verdict.names == ("Brightness",)
+    assert verdict.names == ("brightness",)
 
 
 @pytest.mark.parametrize(
@@ -61,5 +61,5 @@ def test_whole_numbers_are_taken_as_scores():
     assert score(Given(scores=torch.tensor([1, 0, 2, 3])), ROLLOUT.images, ROLLOUT.prompts).tolist() == [1, 0, 2, 3]
 
 
-def test_two_rewards_of_a_class_are_told_apart():
-    assert reward_names((Brightness(), Given(scores=1), Brightness())) == ("Brightness_0", "Given", "Brightness_2")
+def test_rewards_are_named_as_in_the_recipe_and_two_of_a_name_are_told_apart():
+    assert reward_names((Brightness(), Given(scores=1), Brightness())) == ("brightness_0", "Given", "brightness_2")

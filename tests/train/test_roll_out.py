@@ -1,4 +1,5 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 import torch
@@ -91,7 +92,7 @@ def test_steps_record_what_was_unknown_before_and_commit_every_token_once(seed: 
 def test_earlier_predictions_are_those_of_the_step_before(seed: int, sampler: Ddpm, guidance: Guidance):
     rollout = small.rollout(small.pipeline(seed=seed, sampler=sampler, guidance=guidance))
     assert rollout.steps[0].earlier is None
-    for before, step in zip(rollout.steps, rollout.steps[1:], strict=False):
+    for before, step in pairwise(rollout.steps):
         assert torch.equal(step.earlier[before.unknown], before.chain.sample[0])
 
 
@@ -120,6 +121,13 @@ def test_trajectories_have_noise_of_their_own_and_more_of_them_leave_the_first_a
     assert torch.allclose(many.sample[:2], few.sample, rtol=CLOSE, atol=CLOSE)
     samples = [*many.sample, small.rollout(pipeline).tokens.flatten(0, 1)]
     assert not any(torch.allclose(a, b) for i, a in enumerate(samples) for b in samples[:i])
+
+
+def test_a_token_has_noise_of_its_own_at_every_step():
+    rollout = small.rollout(small.pipeline())
+    for before, step in pairwise(rollout.steps):
+        starts = (each.chain.state[0, 0, each.chain.rows(step.unknown)] for each in (before, step))
+        assert bool((torch.sub(*starts).abs().amax(-1) > 0.01).all())
 
 
 def test_only_kept_steps_and_transitions_are_kept():

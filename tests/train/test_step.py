@@ -12,6 +12,7 @@ from margrpo.components.reference import Frozen, Periodic
 from margrpo.components.reward.brightness import Brightness
 from margrpo.components.selector import Every, Uncertain
 from margrpo.components.trainable import Everything
+from margrpo.errors import RunError
 from margrpo.records import Verdict
 from margrpo.testing import small
 from margrpo.train.assemble import Session, assemble
@@ -40,7 +41,7 @@ def test_a_step_moves_the_backbone_and_never_the_head(tmp_path: Path):
         assert name.startswith("backbone.") or value.grad is None
     assert figures["learning_rate"] == 1e-2
     assert figures["gradient_norm"] > 0
-    assert figures["reward"] == pytest.approx(figures["reward/Brightness"])
+    assert figures["reward"] == pytest.approx(figures["reward/brightness"])
     assert {"seconds/collect", "seconds/judge", "seconds/learn"} <= figures.keys()
 
 
@@ -102,3 +103,12 @@ def test_training_raises_the_reward(tmp_path: Path):
     before = judge((Brightness(),), Group(), collect(assemble(small.recipe(tmp_path)), 0)).total.mean()
     after = judge((Brightness(),), Group(), collect(session, 0)).total.mean()
     assert float(after - before) > 0.05
+
+
+def test_a_gradient_that_is_not_finite_takes_no_step_and_says_so(tmp_path: Path):
+    session = assemble(small.recipe(tmp_path))
+    rollout, before = collect(session, 0), weights(session)
+    verdict = Verdict(torch.ones(4, 1), torch.ones(4), torch.tensor([torch.inf, 1.0, -1.0, 1.0]), ("Brightness",))
+    with pytest.raises(RunError, match=r"the norm of the gradient is (nan|inf), so no step was taken"):
+        learn(session, rollout, verdict, rate=0.1)
+    assert torch.equal(weights(session), before)

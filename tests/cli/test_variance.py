@@ -1,0 +1,23 @@
+import json
+from pathlib import Path
+
+from .command import QUICKSTART, TINY, run, setting
+
+
+def test_variance_prints_both_tables_and_writes_the_figures(tmp_path: Path) -> None:
+    # The shipped weights: with random ones every image is a blur, whose rewards are all equal.
+    sets = setting("prompts.prompts=1", "prompts.group=4", "timesteps={use='random', ar_steps=2, transitions=2}")
+    counts = ("--images", "4", "--replicates", "2", "--batches", "2")
+    done = run("variance", QUICKSTART, *sets, *counts, "--json", tmp_path / "figures.json")
+    assert done.exit_code == 0, done.output
+    assert "Total variance of the gradient" in done.stdout
+    assert "Signal-to-noise of the gradient" in done.stdout
+    figures = json.loads((tmp_path / "figures.json").read_text())
+    assert [row["trajectories"] for row in figures["estimators"]] == [1, 2, 4, 8]
+    assert set(figures["weightings"]) == {"density", "std", "variance"}
+
+
+def test_variance_without_any_advantage_says_so() -> None:
+    done = run("variance", QUICKSTART, *setting(*TINY), "--images", "1", "--replicates", "2", "--batches", "2")
+    assert done.exit_code == 2
+    assert "no image of the rollout has an advantage" in done.stderr
