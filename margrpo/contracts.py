@@ -131,7 +131,7 @@ class Autoencoder(Weights, Protocol):
     """The built codec, an nn.Module."""
 
     def fit(self, images: Float[Tensor, "b 3 h w"]) -> None:
-        """Learn from images what can be learned without gradients; a codec with nothing to learn does nothing."""
+        """Learn from images what can be learned without gradients, unless there is nothing or it is known already."""
         ...
 
     def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
@@ -214,6 +214,10 @@ class PromptSource(Protocol):
 
     prompts: int
     group: int
+
+    def require(self) -> None:
+        """Raise `DataError` where the prompts cannot be read; imports no torch, since it is part of the check."""
+        ...
 
     def draw(self, step: int, seed: int) -> Prompts:
         """The prompts of one training step, each repeated `group` times; a pure function of (step, seed)."""

@@ -83,6 +83,11 @@ class Chain:
         tensors = (self.state[:, k], self.next[:, k], self.mean[:, k], self.std[:, k])
         return Chain(*tensors, sample=self.sample[k], drawn=self.drawn)
 
+    def transition(self, place: int) -> "Chain":
+        """The one recorded transition at this place along t."""
+        t = slice(place, place + 1)
+        return Chain(self.state[t], self.next[t], self.mean[t], self.std[t], self.sample, self.drawn)
+
 
 @record
 class ARStep:

@@ -22,7 +22,6 @@ def pretrain(recipe: RecipeFile, sets: Sets = None, folder: Out = None) -> None:
     from margrpo.train.pretrain_loop import run
 
     settle_threads()
-    tell(f"the run's folder: {folder}")
     with stopping(STOPPING) as stopped:
         summary = run(checked, folder, stopped=stopped)
     if summary is None:

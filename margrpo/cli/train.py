@@ -50,7 +50,6 @@ def run_in(recipe: Recipe, folder: Path, *, resume: bool) -> None:
     from margrpo.train.loop import train as run
 
     settle_threads()
-    tell(f"the run's folder: {folder}")
     summary = None
     try:
         with stopping(STOPPING) as stopped:

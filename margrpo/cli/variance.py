@@ -28,12 +28,15 @@ def variance(
     from margrpo.evaluate import variance as measure
 
     settle_threads()
-    comparisons = measure.compare_estimators(checked, images=images, replicates=replicates, progress=tell)
+    fixed = measure.Fixed(checked, images=images, replicates=replicates)
+    comparisons = measure.compare_estimators(fixed, tell)
+    transitions = measure.compare_transitions(fixed, tell)
     weightings = measure.compare_weightings(checked, batches=batches, progress=tell)
     out().print(estimator_table(comparisons, images, replicates))
+    out().print(transition_table(transitions))
     out().print(weighting_table(weightings, batches))
     if to is not None:
-        to.write_text(json.dumps(figures(comparisons, weightings), indent=2) + "\n", encoding="utf-8")
+        to.write_text(json.dumps(figures(comparisons, transitions, weightings), indent=2) + "\n", encoding="utf-8")
 
 
 def estimator_table(comparisons: "list[Comparison]", images: int, replicates: int) -> Table:
@@ -50,6 +53,16 @@ def estimator_table(comparisons: "list[Comparison]", images: int, replicates: in
     return table
 
 
+def transition_table(transitions: "dict[int, Comparison]") -> Table:
+    """A row for each transition."""
+    table = Table(title="The same at K = 1, each transition alone")
+    for column in ("t", "multi_trajectory", "rao_blackwell", "ratio"):
+        table.add_column(column, justify="right")
+    for t, one in transitions.items():
+        table.add_row(str(t), f"{one.plain.variance:.3g}", f"{one.expected.variance:.3g}", f"{one.ratio:.3f}")
+    return table
+
+
 def weighting_table(weightings: "dict[str, Spread]", batches: int) -> Table:
     """A row for each weighting."""
     table = Table(title="Signal-to-noise of the gradient, committed tokens", caption=f"{batches} independent rollouts")
@@ -60,21 +73,25 @@ def weighting_table(weightings: "dict[str, Spread]", batches: int) -> Table:
     return table
 
 
-def figures(comparisons: "list[Comparison]", weightings: "dict[str, Spread]") -> dict[str, object]:
+def figures(
+    comparisons: "list[Comparison]", transitions: "dict[int, Comparison]", weightings: "dict[str, Spread]"
+) -> dict[str, object]:
     """What the tables show, for a program."""
     return {
-        "estimators": [
-            {
-                "trajectories": one.trajectories,
-                "multi_trajectory": one.plain.variance,
-                "rao_blackwell": one.expected.variance,
-                "ratio": one.ratio,
-                "disagreement": one.disagreement,
-            }
-            for one in comparisons
-        ],
+        "estimators": [{"trajectories": one.trajectories, **row(one)} for one in comparisons],
+        "transitions": [{"t": t, **row(one)} for t, one in transitions.items()],
         "weightings": {
             name: {"variance": spread.variance, "signal_to_noise": spread.signal_to_noise}
             for name, spread in weightings.items()
         },
+    }
+
+
+def row(one: "Comparison") -> dict[str, float]:
+    """The figures of one comparison."""
+    return {
+        "multi_trajectory": one.plain.variance,
+        "rao_blackwell": one.expected.variance,
+        "ratio": one.ratio,
+        "disagreement": one.disagreement,
     }

@@ -34,4 +34,5 @@ class Patch:
         codec = Patches(side=self.image // self.patch, patch=self.patch, components=self.components)
         if self.weights != "random":
             weights.put(codec, weights.read(self.weights, "codec"), self.weights)
+            codec.fitted = True
         return codec

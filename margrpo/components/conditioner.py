@@ -29,6 +29,8 @@ class Caption:
     def row(self, text: str) -> list[int]:
         """The indices of one text, refused with a sentence where it has unknown words or too many."""
         words = text.lower().split()
+        if not words:
+            raise DataError(f"prompt {text!r}: has no words; write a caption of {self.known()}")
         unknown = [word for word in words if word not in self.words]
         if unknown:
             raise DataError(f"prompt {text!r}: the policy does not know {unknown[0]!r}; it knows {self.known()}")

@@ -68,7 +68,8 @@ class RaoBlackwell:
     """Multi-trajectory expectation with the noise of each transition integrated out: same mean, less variance.
 
     For a resampled chain the reward does not depend on its noise, so E[ℓ | x_t] may stand for ℓ. The same holds for
-    main chains of tokens that were not committed, never for committed ones, whose noise made the image.
+    main chains of tokens that were not committed, never for committed ones, whose noise made the image. Exactly so
+    where the selection does not look at that noise; `consistent` and `uncertain` look at the tokens it ended in.
     """
 
     trajectories: int = setting(5, "chains per token, K", check=at_least(1))

@@ -10,7 +10,7 @@ from torch import Tensor
 from margrpo.components.estimator import MultiTrajectory, RaoBlackwell, Single
 from margrpo.components.selector import Committed, Uncommitted
 from margrpo.components.weighting import Density, Std, Variance
-from margrpo.contracts import Weighting
+from margrpo.contracts import Estimator, Weighting
 from margrpo.declare import record
 from margrpo.errors import RunError
 from margrpo.maths import noise
@@ -91,29 +91,60 @@ def rollout_of(
     return rollout, advantages
 
 
-def compare_estimators(
-    recipe: Recipe, *, images: int = 8, replicates: int = 12, progress: Callable[[str], None] = print
-) -> list[Comparison]:
-    """MTE against Rao–Blackwell on the tokens that later steps commit, on one fixed rollout, chains drawn afresh.
+class Fixed:
+    """One rollout whose chains can be drawn afresh: tokens, masks and advantages stay.
 
-    The recipe's weighting, timesteps and replay are kept; so are tokens, masks and advantages.
+    The recipe's weighting, timesteps and replay are kept; the loss is over the tokens that later steps commit.
     """
-    session, most = assemble(recipe), max(TRAJECTORIES)
-    steps = recording_of(recipe, noise.generator((recipe.run.seed, "variance", "timesteps")))
-    recording = Recording(steps.steps, steps.transitions, frozenset(steps.steps), most * replicates)
-    rollout, advantages = rollout_of(session, 0, recording, images=images)
-    chains, comparisons = rollout.trajectories, []
-    assert chains is not None
+
+    def __init__(self, recipe: Recipe, *, images: int, replicates: int):
+        self.session, self.replicates = assemble(recipe), replicates
+        steps = recording_of(recipe, noise.generator((recipe.run.seed, "variance", "timesteps")))
+        every = frozenset(steps.steps)
+        recording = Recording(steps.steps, steps.transitions, every, max(TRAJECTORIES) * replicates)
+        self.rollout, self.advantages = rollout_of(self.session, 0, recording, images=images)
+
+    def comparison(self, trajectories: int, rollout: Rollout) -> Comparison:
+        """Both estimators at this K, on the same chains."""
+        plain, expected = (
+            spread([self.gradient(kind(trajectories=trajectories), rollout, each) for each in range(self.replicates)])
+            for kind in (MultiTrajectory, RaoBlackwell)
+        )
+        return Comparison(trajectories, plain, expected)
+
+    def gradient(self, estimator: Estimator, rollout: Rollout, replicate: int) -> Float[Tensor, "p"]:
+        """The gradient with the chains of one replicate."""
+        assert rollout.trajectories is not None
+        chains = rollout.trajectories.some(replicate * max(TRAJECTORIES), max(TRAJECTORIES))
+        method = replace(self.session.method, selector=Uncommitted(), estimator=estimator)
+        return gradient(self.session, method, replace(rollout, trajectories=chains), self.advantages)
+
+    def at(self, place: int) -> Rollout:
+        """The rollout as if only the transition at this place had been recorded."""
+        assert self.rollout.trajectories is not None
+        return replace(
+            self.rollout,
+            diffusion_steps=self.rollout.diffusion_steps[place : place + 1],
+            trajectories=self.rollout.trajectories.transition(place),
+            steps=tuple(replace(step, chain=step.chain.transition(place)) for step in self.rollout.steps),
+        )
+
+
+def compare_estimators(fixed: Fixed, progress: Callable[[str], None] = print) -> list[Comparison]:
+    """MTE against Rao–Blackwell at each K."""
+    comparisons = []
     for count in TRAJECTORIES:
-        samples: dict[str, list[Tensor]] = {"plain": [], "expected": []}
-        for replicate in range(replicates):
-            fresh = replace(rollout, trajectories=chains.some(replicate * most, count))
-            for name, kind in (("plain", MultiTrajectory), ("expected", RaoBlackwell)):
-                method = replace(session.method, selector=Uncommitted(), estimator=kind(trajectories=count))
-                samples[name].append(gradient(session, method, fresh, advantages))
-        comparisons.append(Comparison(count, spread(samples["plain"]), spread(samples["expected"])))
-        progress(f"K = {count}: {replicates} replicates done")
+        comparisons.append(fixed.comparison(count, fixed.rollout))
+        progress(f"K = {count}: {fixed.replicates} replicates done")
     return comparisons
+
+
+def compare_transitions(fixed: Fixed, progress: Callable[[str], None] = print) -> dict[int, Comparison]:
+    """The same at K = 1 for each transition alone, where Rao–Blackwell is never the noisier one."""
+    steps = fixed.rollout.diffusion_steps
+    found = {t: fixed.comparison(1, fixed.at(place)) for place, t in enumerate(steps)}
+    progress(f"transitions {steps[0]} to {steps[-1]}: {fixed.replicates} replicates done")
+    return found
 
 
 def compare_weightings(

@@ -18,14 +18,16 @@ class Patches(nn.Module):
         pixels = 3 * patch**2
         kept = components or pixels
         self.side, self.patch, self.components = side, patch, components
+        self.fitted = not components
         self.register_buffer("mean", torch.full((pixels,), 0.5))
         self.register_buffer("basis", torch.eye(pixels)[:, :kept].contiguous())
         self.register_buffer("scale", torch.full((kept,), 0.5))
 
     def fit(self, images: Float[Tensor, "b 3 h w"]) -> None:
-        """Take mean, basis and scale from the principal components of the images' patches."""
-        if not self.components:
+        """Take mean, basis and scale from the principal components of the images' patches, unless they are known."""
+        if self.fitted:
             return
+        self.fitted = True
         patches = rearrange(self.cut(images), "b n e -> (b n) e").double()
         mean = patches.mean(0)
         covariance = torch.cov((patches - mean).T)

@@ -6,6 +6,7 @@ import attrs
 
 from margrpo.components import estimator as estimators
 from margrpo.components import selector as selectors
+from margrpo.maths.tokens import share
 
 
 @attrs.frozen
@@ -96,7 +97,7 @@ def _(selector: selectors.Uncommitted, tokens: int) -> Extent:
 @extent.register(selectors.Uncertain)
 @extent.register(selectors.Random)
 def _(selector: selectors.Uncertain | selectors.Random, tokens: int) -> Extent:
-    count = max(1, int(selector.fraction * tokens))
+    count = share(selector.fraction, tokens)
     return Extent(count / tokens, count / tokens, count) & extent(selector.within, tokens)
 
 

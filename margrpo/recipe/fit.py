@@ -4,7 +4,7 @@ import importlib.util
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from margrpo.errors import RecipeError
+from margrpo.errors import DataError, RecipeError
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.problem import shown
 from margrpo.recipe.schema import Pretraining, Recipe
@@ -84,7 +84,21 @@ def looks_fit_in_the_held_out(recipe: Recipe | Pretraining) -> Iterator[str]:
         yield f"run.watch = {run.watch} is more than run.held_out = {run.held_out}; set it to {run.held_out} or less"
 
 
-SHARED = (tokens_are_those_of_the_codec, steps_do_not_outnumber_tokens, weights_are_there, looks_fit_in_the_held_out)
+def prompts_can_be_read(recipe: Recipe | Pretraining) -> Iterator[str]:
+    """Prompt files are read before anything else is."""
+    try:
+        recipe.prompts.require()
+    except DataError as error:
+        yield f"prompts: {error}"
+
+
+SHARED = (
+    tokens_are_those_of_the_codec,
+    steps_do_not_outnumber_tokens,
+    weights_are_there,
+    looks_fit_in_the_held_out,
+    prompts_can_be_read,
+)
 TRAINING: tuple[Rule, ...] = (
     group_is_large_enough,
     some_transition_has_a_density,

@@ -7,6 +7,7 @@ from torch.nn import Parameter
 
 from margrpo.contracts import Model, Reward
 from margrpo.declare import record
+from margrpo.errors import RunError
 from margrpo.recipe.schema import Pretraining, Recipe
 from margrpo.records import Needs
 from margrpo.train.parts import Method
@@ -31,10 +32,13 @@ class Session:
 
 
 def device_of(name: str) -> str:
-    """The device that "auto" stands for here, or the one named."""
-    if name != "auto":
-        return name
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """The device that "auto" stands for here, or the one named; `RunError` where this machine lacks it."""
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return "cuda" if there["cuda"] else "cpu"
+    if not there[name.partition(":")[0]]:
+        raise RunError(f'run.device = "{name}": torch finds no such device here; set run.device = "auto" or "cpu"')
+    return name
 
 
 def pipeline_of(recipe: Recipe | Pretraining) -> Pipeline:

@@ -1,6 +1,7 @@
 """The run folder: what is in it, and that it is complete or absent."""
 
 import json
+import os
 import shutil
 import tomllib
 from collections.abc import Mapping
@@ -17,15 +18,24 @@ from margrpo.train.assemble import Session
 CHECKPOINTS = "checkpoints"
 SUMMARY = "summary.json"
 MAY_CHANGE = ("title", "notes", "run", "tracker")
-"""What a resumed run may do otherwise: how long it goes on and what it tells; of `run`, the seed may not change."""
+"""What a resumed run may change: how long it goes on and what it tells; of `run`, not the seed and not `held_out`."""
 
 
-def start(folder: Path, *, resume: bool) -> None:
-    """Make the folder; refuse one that holds a run already, unless it is to go on."""
+def check(folder: Path, *, resume: bool) -> None:
+    """Refuse a folder that holds a run already, unless it is to go on, and one that cannot be made."""
     if (folder / "recipe.toml").exists() and not resume:
         raise RunError(f"{folder}: holds a run already; add --resume to go on with it, or choose another --out")
     if resume and not (folder / "recipe.toml").exists():
         raise RunError(f"{folder}: holds no run to resume; leave --resume out to begin one there")
+    above = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise RunError(
+            f"{folder}: cannot be made, because {above} is no folder that can be written; choose another --out"
+        )
+
+
+def make(folder: Path) -> None:
+    """Make the folder of a run that is about to begin."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "images").mkdir(exist_ok=True)
@@ -38,8 +48,7 @@ def check_same(folder: Path, resolved: Mapping[str, Any]) -> None:
     before = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
     tables = [key for key in {**before, **resolved} if key not in MAY_CHANGE]
     changed = [f"[{key}]" for key in tables if before.get(key) != resolved.get(key)]
-    if before["run"]["seed"] != resolved["run"]["seed"]:
-        changed.append("run.seed")
+    changed += [f"run.{key}" for key in ("seed", "held_out") if before["run"][key] != resolved["run"][key]]
     if changed:
         raise RunError(
             f"{folder}: was begun with another recipe, which differs in {', '.join(changed)}; "
@@ -47,9 +56,10 @@ def check_same(folder: Path, resolved: Mapping[str, Any]) -> None:
         )
 
 
-def summary(folder: Path) -> dict[str, Any]:
-    """The summary of a finished run."""
-    found: dict[str, Any] = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+def summary(folder: Path) -> dict[str, Any] | None:
+    """The summary of a run that finished."""
+    path = folder / SUMMARY
+    found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     return found
 
 

@@ -25,13 +25,16 @@ def train(
 ) -> dict[str, Any] | None:
     """Run the recipe into the folder and return its summary, or None where `stopped` ended it early."""
     held_out, resolved = recipe.prompts.held_out(), unstructure(recipe)
-    run_folder.start(folder, resume=resume)
+    run_folder.check(folder, resume=resume)
     if resume:
         run_folder.check_same(folder, resolved)
     session = assemble(recipe)
     memory = run_folder.restore(folder, session) if resume else {"step": 0}
-    if memory["step"] >= recipe.run.steps and (folder / run_folder.SUMMARY).exists():
-        return run_folder.summary(folder)
+    finished = run_folder.summary(folder)
+    if finished is not None and finished["steps"] == memory["step"] >= recipe.run.steps:
+        return finished
+    check_prompts(session, held_out, memory["step"])
+    run_folder.make(folder)
     run_folder.write_text(folder / "recipe.toml", tomlkit.dumps(resolved))
     run_folder.write_json(folder / "versions.json", run_folder.versions())
     title = recipe.title or folder.name
@@ -41,6 +44,15 @@ def train(
     finally:
         for track in tracks:
             track.close()
+
+
+@torch.no_grad()
+def check_prompts(session: Session, held_out: Prompts, start: int) -> None:
+    """Let the policy read every prompt that is to come, so that one it cannot express is refused now."""
+    source, run = session.recipe.prompts, session.recipe.run
+    session.model.prefix(held_out.to(session.pipeline.device))
+    for step in range(start, run.steps):
+        session.model.prefix(source.draw(step, run.seed).to(session.pipeline.device))
 
 
 class _Loop:
@@ -57,6 +69,7 @@ class _Loop:
     def run(self, stopped: Callable[[], bool]) -> dict[str, Any] | None:
         """Measure, train, measure again."""
         start = self.memory["step"]
+        self.say(f"the run's folder: {self.folder}")
         if "before" not in self.memory:
             self.measure_before()
         self.check_parity(start)

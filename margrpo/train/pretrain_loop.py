@@ -8,6 +8,7 @@ from typing import Any
 import tomlkit
 import torch
 
+from margrpo.contracts import Track
 from margrpo.nets import weights
 from margrpo.pictures import save_grid
 from margrpo.recipe import Pretraining, unstructure
@@ -26,12 +27,14 @@ def run(recipe: Pretraining, folder: Path, *, stopped: Callable[[], bool] = lamb
 
     Pre-training begins anew when it is started again: an interrupted run leaves its last average in `final/`.
     """
-    run_folder.start(folder, resume=False)
+    run_folder.check(folder, resume=False)
+    loop = _Loop(recipe)
+    run_folder.make(folder)
     run_folder.write_text(folder / "recipe.toml", tomlkit.dumps(unstructure(recipe)))
     run_folder.write_json(folder / "versions.json", run_folder.versions())
     tracks = [tracker.open(folder, recipe.title or folder.name, recipe.run.steps, 0) for tracker in recipe.tracker]
     try:
-        return _Loop(recipe, folder, tracks).run(stopped)
+        return loop.run(folder, tracks, stopped)
     finally:
         for track in tracks:
             track.close()
@@ -40,8 +43,10 @@ def run(recipe: Pretraining, folder: Path, *, stopped: Callable[[], bool] = lamb
 class _Loop:
     """A pre-training run on its way."""
 
-    def __init__(self, recipe: Pretraining, folder: Path, tracks: list[Any]):
-        self.recipe, self.folder, self.tracks = recipe, folder, tracks
+    folder: Path
+
+    def __init__(self, recipe: Pretraining):
+        self.recipe = recipe
         self.pipeline = pipeline_of(recipe)
         self.model = self.pipeline.model.train()
         self.average = pretrain.Average(self.model, recipe.run.average)
@@ -51,16 +56,18 @@ class _Loop:
         self.masking = pretrain.Masking(settings.masked_mean, settings.masked_std, settings.masked_least)
         self.began = perf_counter()
 
-    def run(self, stopped: Callable[[], bool]) -> dict[str, Any] | None:
+    def run(self, folder: Path, tracks: list[Track], stopped: Callable[[], bool]) -> dict[str, Any] | None:
         """Fit the codec, then step."""
-        if self.recipe.codec.weights == "random":
-            images, _ = self.recipe.dataset.images(-1 % 2**32, FITTED_ON, self.recipe.run.seed)
-            self.pipeline.codec.fit(images.to(self.pipeline.device))
+        self.folder = folder
+        for track in tracks:
+            track.say(f"the run's folder: {folder}")
+        images, _ = self.recipe.dataset.images(-1 % 2**32, FITTED_ON, self.recipe.run.seed)
+        self.pipeline.codec.fit(images.to(self.pipeline.device))
         for step in range(self.recipe.run.steps):
             figures, done = self.step(step), step + 1
             if done % self.recipe.run.watch_every == 0:
                 figures |= self.watch(done)
-            for track in self.tracks:
+            for track in tracks:
                 track.write(step, figures)
             early = stopped()
             if early or done % self.recipe.run.save_every == 0:

@@ -14,6 +14,9 @@ def test_variance_prints_both_tables_and_writes_the_figures(tmp_path: Path) -> N
     assert "Signal-to-noise of the gradient" in done.stdout
     figures = json.loads((tmp_path / "figures.json").read_text())
     assert [row["trajectories"] for row in figures["estimators"]] == [1, 2, 4, 8]
+    assert [row["t"] for row in figures["transitions"]] == sorted(
+        (row["t"] for row in figures["transitions"]), reverse=True
+    )
     assert set(figures["weightings"]) == {"density", "std", "variance"}
 
 

@@ -6,7 +6,15 @@ from hypothesis import given, settings
 
 from margrpo.components.guidance import Constant
 from margrpo.components.sampler import Ddpm
-from margrpo.evaluate.variance import TRAJECTORIES, Spread, compare_estimators, compare_weightings, spread
+from margrpo.evaluate.variance import (
+    TRAJECTORIES,
+    Fixed,
+    Spread,
+    compare_estimators,
+    compare_transitions,
+    compare_weightings,
+    spread,
+)
 from margrpo.testing import small
 from margrpo.testing.strategies import seeds
 
@@ -33,7 +41,7 @@ def test_rao_blackwell_has_no_more_variance_and_the_same_mean(guidance: Constant
     # seeds (a z-score, where one direction owns the variance, as here). Noise is keyed: no run differs from another.
     recipe = small.recipe(tmp_path, guidance=guidance, sampler=Ddpm(steps=3))
     said: list[str] = []
-    comparisons = compare_estimators(recipe, images=2, replicates=12, progress=said.append)
+    comparisons = compare_estimators(Fixed(recipe, images=2, replicates=12), said.append)
     assert tuple(each.trajectories for each in comparisons) == TRAJECTORIES
     assert len(said) == len(TRAJECTORIES)
     for each in comparisons:
@@ -49,3 +57,10 @@ def test_weightings_are_compared_on_the_same_batches(tmp_path: Path):
     assert found.keys() == {"density", "std", "variance"}
     assert all(each.replicates == 6 and each.variance > 0 for each in found.values())
     assert found["variance"].variance < found["density"].variance
+
+
+def test_each_transition_alone_is_no_noisier_under_rao_blackwell(tmp_path: Path):
+    recipe = small.recipe(tmp_path, sampler=Ddpm(steps=4))
+    found = compare_transitions(Fixed(recipe, images=2, replicates=12), lambda line: None)
+    assert list(found) == [3, 2, 1]
+    assert all(0 < each.ratio <= 1 for each in found.values())

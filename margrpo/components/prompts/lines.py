@@ -18,6 +18,10 @@ class Lines:
     prompts: int = setting(4, "prompts per step", check=positive)
     group: int = setting(8, "images per prompt", check=positive)
 
+    def require(self) -> None:
+        """Read the files."""
+        assert self._split
+
     def draw(self, step: int, seed: int) -> Prompts:
         """The prompts of one step; none comes again before all have come."""
         train, _ = self._split

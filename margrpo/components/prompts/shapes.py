@@ -20,6 +20,9 @@ class Shapes:
     group: int = setting(8, "images per prompt", check=positive)
     kinds: tuple[str, ...] = setting(KINDS, "kinds of caption to draw and to hold out", check=some_kinds)
 
+    def require(self) -> None:
+        """They ship with the package."""
+
     def draw(self, step: int, seed: int) -> Prompts:
         """The captions of one step; a kind comes again when every kind has, a caption when all of its kind have."""
         captions = self._captions()

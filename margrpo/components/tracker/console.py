@@ -71,7 +71,7 @@ class Bar:
         # A step may take a minute, and the usual 30 seconds of memory would hold no speed to tell the time left from.
         self._bar = Progress(*columns, console=terminal, speed_estimate_period=1800)
         self._task = self._bar.add_task(title, total=steps, completed=start)
-        self._view, self._line = view, Text()
+        self._view, self._line = view, Text(no_wrap=True, overflow="ellipsis")
         self._live = Live(Group(self._bar, self._line), console=terminal, refresh_per_second=4)
         self._live.start()
 

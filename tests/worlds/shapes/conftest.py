@@ -22,8 +22,13 @@ def draw() -> Callable[..., np.ndarray]:
 @pytest.fixture(scope="session")
 def thousand() -> tuple[np.ndarray, tuple[Requirement, ...]]:
     """A thousand images of the world, kinds in turn, and what each was drawn for."""
+    return drawn(1000)
+
+
+def drawn(count: int) -> tuple[np.ndarray, tuple[Requirement, ...]]:
+    """Images of the world, kinds in turn, and what each was drawn for."""
     rng = np.random.default_rng(1)
     repertoires = [repertoire(kind) for kind in KINDS]
-    asked = tuple(ones[rng.integers(len(ones))] for ones in (repertoires[i % 6] for i in range(1000)))
+    asked = tuple(ones[rng.integers(len(ones))] for ones in (repertoires[i % 6] for i in range(count)))
     images = np.stack([render(place(one, rng)) for one in asked])
     return images.transpose(0, 3, 1, 2).astype(np.float32) / 255, asked
