@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from .command import QUICKSTART, ROOT, TINY, run, setting
@@ -113,3 +114,55 @@ def test_a_finished_run_tells_its_summary_again(trained: Path) -> None:
     assert done.exit_code == 0, done.output
     assert (trained / "summary.json").read_text() == before
     assert "95 % interval" in done.stdout
+
+
+def test_the_summary_of_an_earlier_end_is_not_taken_for_the_last_one(trained: Path) -> None:
+    stale = json.loads((trained / "summary.json").read_text()) | {"steps": 1}
+    (trained / "summary.json").write_text(json.dumps(stale))
+    assert run("train", trained, "--resume").exit_code == 0
+    assert json.loads((trained / "summary.json").read_text())["steps"] == 2
+
+
+def test_a_score_on_other_prompts_is_no_way_to_go_on(trained: Path) -> None:
+    done = run("train", trained, "--resume", *setting("run.held_out=5", "run.steps=3"))
+    assert done.exit_code == 2
+    assert "differs in run.held_out" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("sets", "sentence"),
+    [
+        (["kernel.use=xformers"], 'kernel.use = "xformers" needs a CUDA device'),
+        (["run.device=cuda:7"], 'run.device = "cuda:7": torch finds no such device here'),
+        (
+            ["policy.heads=8", "policy.weights=package://margrpo.worlds.shapes/base.safetensors", "policy.width=64"],
+            "fit",
+        ),
+    ],
+)
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the refusals are those of a machine without CUDA")
+def test_what_this_machine_cannot_do_is_refused_and_nothing_is_written(
+    sets: list[str], sentence: str, tmp_path: Path
+) -> None:
+    done = run("train", QUICKSTART, *setting(*TINY, *sets), "--out", tmp_path / "run")
+    assert done.exit_code == 2, done.output
+    assert sentence in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("unknown", ["a pink circle", "a round circle"])
+def test_a_prompt_that_the_policy_cannot_read_is_refused_before_training(unknown: str, tmp_path: Path) -> None:
+    (tmp_path / "prompts.txt").write_text("a circle\na square\na cross\na red circle\na red cross\n" + unknown + "\n")
+    lines = f"prompts={{use='lines', path='{tmp_path}/prompts.txt', held_out_share=0.5, prompts=1, group=2}}"
+    sets = [*TINY[:2], lines, "run.steps=40", "run.held_out=2", "run.watch=2"]
+    done = run("train", QUICKSTART, *setting(*sets), "--out", tmp_path / "run")
+    assert done.exit_code == 2, done.output
+    assert f"error: prompt '{unknown}': the policy does not know" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_prompt_file_that_is_missing_fails_the_check(tmp_path: Path) -> None:
+    lines = f"prompts={{use='lines', path='{tmp_path}/none.txt'}}"
+    done = run("recipes", "check", QUICKSTART, *setting(lines))
+    assert done.exit_code == 2
+    assert "none.txt" in done.stderr

@@ -15,7 +15,7 @@ def test_a_kind_is_its_contract_in_lower_case() -> None:
 
 
 def test_every_contract_of_settings_is_a_kind() -> None:
-    built = {"Prefix", "Autoencoder", "Model", "Head", "Leash", "Track"}
+    built = {"Weights", "Prefix", "Autoencoder", "Model", "Head", "Leash", "Track"}
     declared = set(re.findall(r"^class (\w+)\(Protocol\)", inspect.getsource(contracts), re.MULTILINE))
     assert declared - built == {kind.protocol.__name__ for kind in KINDS.values()}
 
