@@ -68,14 +68,15 @@ def row(name: str, runs: list[dict]) -> str:
     each = ", ".join(f"{value:.3f}" for value in after)
     mean = statistics.mean(after)
     return (
-        f"| [`{name}`](../../recipes/shapes/{name}.toml) | {title} | {mean:.3f} ({each}) | {gain:+.3f} "
+        f"| `{name}` | {title} | {mean:.3f} ({each}) | {gain:+.3f} "
         f"| {middle:.2g} ({low:.2g} to {high:.2g}) | {kl:.3g} |"
     )
 
 
 def table(results: dict[str, list[dict]]) -> str:
     """The table in Markdown."""
-    before = next(iter(results.values()))[0]["held_out"]
+    scores = [run["held_out"] for run in next(iter(results.values()))]
+    before = ", ".join(f"{score['before']:.3f}" for score in scores)
     head = (
         "recipe",
         "what",
@@ -85,7 +86,7 @@ def table(results: dict[str, list[dict]]) -> str:
         "KL",
     )
     lines = [
-        f"Before training: {before['before']:.3f} on {before['prompts']} held-out prompts.",
+        f"Before training: {before} for the {len(scores)} seeds, on {scores[0]['prompts']} held-out prompts.",
         "",
         f"| {' | '.join(head)} |",
         "|" + "---|" * len(head),
