@@ -15,7 +15,7 @@ def test_a_caption_by_hand():
 
 
 @settings(derandomize=True, deadline=None)
-@given(words=st.lists(st.sampled_from(CAPTION.words), max_size=4))
+@given(words=st.lists(st.sampled_from(CAPTION.words), min_size=1, max_size=4))
 def test_a_caption_can_be_read_back_from_its_rows(words: list[str]):
     rows = CAPTION.row(" ".join(words))
     assert len(rows) == 4
@@ -29,9 +29,11 @@ def test_a_prefix_is_the_rows_of_the_table():
     assert torch.equal(prefix[1], embedded.class_emb.weight[[2, 1, 0, 0]])
 
 
-def test_an_unknown_word_and_a_long_caption_are_refused():
+def test_an_unknown_word_and_captions_that_are_empty_or_too_long_are_refused():
     with pytest.raises(DataError, match=r"prompt 'a blue circle': the policy does not know .*'blue'; it knows a, red"):
         CAPTION.row("a blue circle")
+    with pytest.raises(DataError, match="prompt ' ': has no words; write a caption of a, red, circle"):
+        CAPTION.row(" ")
     with pytest.raises(DataError, match="has 5 words, the policy reads at most 4"):
         CAPTION.row("a a a a a")
 

@@ -56,9 +56,9 @@ def test_the_update_evaluates_the_head_exactly_as_planned(parts: dict[str, objec
     assert learn(session, rollout, verdict, 1e-4)["head_evaluations"] == counted.update.most
 
 
-def test_the_quickstart_evaluates_the_head_between_bounds_that_hold() -> None:
+def test_committed_tokens_of_random_steps_evaluate_the_head_between_bounds_that_hold() -> None:
     sets = ("policy.weights=random", "codec.weights=random", 'reward=[{use="brightness"}]')
-    recipe = load(RECIPES / "quickstart.toml", sets)
+    recipe = load(RECIPES / "shapes" / "single.toml", sets)
     session, counted = assemble(recipe), plan(recipe)
     rollout = collect(session, 0)
     verdict = judge(recipe.reward, recipe.advantage, rollout)
