@@ -25,6 +25,12 @@ def thousand() -> tuple[np.ndarray, tuple[Requirement, ...]]:
     return drawn(1000)
 
 
+@pytest.fixture(scope="session")
+def draw_scenes() -> Callable[[int], tuple[np.ndarray, tuple[Requirement, ...]]]:
+    """Draws as many images of the world as asked for."""
+    return drawn
+
+
 def drawn(count: int) -> tuple[np.ndarray, tuple[Requirement, ...]]:
     """Images of the world, kinds in turn, and what each was drawn for."""
     rng = np.random.default_rng(1)

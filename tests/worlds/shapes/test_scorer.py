@@ -29,8 +29,8 @@ def _strict(images, asked):
     return np.array([one.strict for one in scores(images, asked)])
 
 
-def test_own_renders_satisfy_their_captions(thousand):
-    assert _strict(*thousand).sum() >= 999
+def test_own_renders_satisfy_their_captions(draw_scenes):
+    assert _strict(*draw_scenes(10_000)).sum() >= 9_990
 
 
 def _mutated(requirement, rng):
