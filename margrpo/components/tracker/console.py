@@ -34,18 +34,18 @@ class Console:
 
 
 class View:
-    """The latest value of every figure, as one line."""
+    """The latest value of every figure, as text."""
 
     def __init__(self, names: tuple[str, ...]):
         self._names = names
         self._latest: dict[str, float] = {}
 
-    def line(self, figures: Mapping[str, float]) -> str:
-        """The figures to show; one that is measured now and then keeps its last value."""
+    def lines(self, figures: Mapping[str, float]) -> tuple[str, ...]:
+        """The figures to show, then the seconds of each part; what is measured now and then keeps its last value."""
         self._latest.update(figures)
         shown = [f"{name} {self._latest[name]:.4g}" for name in self._names if name in self._latest]
         parts = [f"{name.partition('/')[2]} {value:.2g} s" for name, value in figures.items() if is_seconds(name)]
-        return "  ".join(shown) + (f"  ({', '.join(parts)})" if parts else "")
+        return ("  ".join(shown), f"({', '.join(parts)})") if parts else ("  ".join(shown),)
 
 
 def is_seconds(name: str) -> bool:
@@ -54,7 +54,7 @@ def is_seconds(name: str) -> bool:
 
 
 class Bar:
-    """A live bar with a line of figures under it."""
+    """A live bar with the figures and the seconds under it."""
 
     def __init__(self, terminal: "Terminal", view: View, *, title: str, steps: int, start: int):
         from rich.console import Group
@@ -77,7 +77,7 @@ class Bar:
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
         """Move the bar and renew the line."""
-        self._line.plain = self._view.line(figures)
+        self._line.plain = "\n".join(self._view.lines(figures))
         self._bar.update(self._task, completed=step + 1)
 
     def say(self, sentence: str) -> None:
@@ -99,7 +99,7 @@ class Plain:
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
         """Take the figures, and print them if a line is due."""
-        line, done = self._view.line(figures), step + 1
+        line, done = "  ".join(self._view.lines(figures)), step + 1
         if done % self._every == 0 or done == self._steps:
             left = (monotonic() - self._began) / (done - self._start) * (self._steps - done)
             self.say(f"step {done}/{self._steps}  {line}  {duration(left)} left")

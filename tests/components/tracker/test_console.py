@@ -58,7 +58,7 @@ def test_on_a_terminal_a_bar_shows_the_title_the_step_and_the_figures():
     shown = file.getvalue()
     assert "7/20" in shown
     assert "8/20" in shown
-    for part in ("quickstart [1]", "replay parity holds", "reward 0.5  kl 0.125  (rollout 2 s, update 3 s)"):
+    for part in ("quickstart [1]", "replay parity holds", "reward 0.5  kl 0.125", "(rollout 2 s, update 3 s)"):
         assert part in shown
 
 
