@@ -13,6 +13,7 @@ import torch
 
 from margrpo.errors import RunError
 from margrpo.nets import weights
+from margrpo.plugin.registry import Registry, registry
 from margrpo.train.assemble import Session
 
 CHECKPOINTS = "checkpoints"
@@ -83,10 +84,12 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
-def versions() -> dict[str, str]:
-    """The versions of the libraries that decide the numbers."""
+def versions(among: Registry | None = None) -> dict[str, str]:
+    """The versions of the libraries that decide the numbers, and of every plugin's distribution."""
+    found = among or registry()
     names = ("margrpo", "torch", "numpy", "scipy", "einops", "attrs", "cattrs", "pluggy", "safetensors")
-    return {name: installed(name) for name in names}
+    plugins = sorted({found.distribution(entry) for entry in found.entries()})
+    return {name: installed(name) for name in (*names, *plugins)}
 
 
 def installed(name: str) -> str:
