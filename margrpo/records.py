@@ -47,10 +47,20 @@ class Prompts:
 
 @record
 class Prediction:
-    """What the head says about x_t: the noise in it, and where the log-variance lies in its learned range."""
+    """What the head says about x_t: the noise in it, and where the log-variance lies in its learned range.
+
+    `clean` is the token that x_t comes from; it is None where the noise determines it at every level.
+    """
 
     epsilon: Float[Tensor, "*m d"]
     variance: Float[Tensor, "*m d"]
+    clean: Float[Tensor, "*m d"] | None = None
+
+    def halves(self) -> "tuple[Prediction, Prediction]":
+        """The predictions for the first and the second half of the tokens."""
+        parts = [(None, None) if x is None else x.chunk(2, dim=-2) for x in (self.epsilon, self.variance, self.clean)]
+        first, second = zip(*parts, strict=True)
+        return Prediction(*first), Prediction(*second)
 
 
 @record
@@ -101,10 +111,18 @@ class ARStep:
     chain: Chain
     earlier: Float[Tensor, "b n d"] | None
 
+    @property
+    def remaining(self) -> int:
+        """How many tokens of an image are unknown after the step."""
+        return int((self.unknown & ~self.committed)[0].sum())
+
 
 @record
 class Rollout:
-    """One batch of images and everything the update needs to replay how they came about."""
+    """One batch of images and everything the update needs to replay how they came about.
+
+    `rank` is each token's place in the order of unmasking, in which 0 is committed last.
+    """
 
     prompts: Prompts
     steps: tuple[ARStep, ...]
@@ -112,6 +130,7 @@ class Rollout:
     trajectories: Chain | None
     tokens: Float[Tensor, "b n d"]
     images: Float[Tensor, "b 3 h w"]
+    rank: Int[Tensor, "b n"]
     key: Key
 
 

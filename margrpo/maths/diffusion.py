@@ -79,14 +79,13 @@ def ddpm_transition(x: Float[Tensor, "*m d"], prediction: Prediction, table: Tab
     """The ancestral transition with learned-range variance.
 
     μ = √ᾱ_{t−1} β_t/(1−ᾱ_t) x̂_0 + √α_t (1−ᾱ_{t−1})/(1−ᾱ_t) x_t   (ddpm, eq. 7)
-    log σ² = v log β_t + (1 − v) log β̃_t, v = (output + 1)/2   (improved_ddpm, eq. 15); σ = 0 at t = 0.
+    log σ² = v log β_t + (1 − v) log β̃_t, v = (output + 1)/2   (improved_ddpm, eq. 15). At t = 0 no noise is drawn; σ is
+    then what the formula gives with β̃_1 for β̃_0.
     """
     beta, alpha_bar, after = float(table.beta[t]), float(table.alpha_bar[t]), float(table.alpha_bar_next[t])
     clean = predicted_clean(x, prediction.epsilon, alpha_bar)
     mean = math.sqrt(after) * beta / (1 - alpha_bar) * clean
     mean = mean + math.sqrt(1 - beta) * (1 - after) / (1 - alpha_bar) * x
-    if t == 0:
-        return Gaussian(mean, torch.zeros_like(mean))
     share = (prediction.variance + 1) / 2
     log_variance = share * math.log(beta) + (1 - share) * float(table.log_posterior_variance[t])
     return Gaussian(mean, (0.5 * log_variance).exp())
@@ -114,6 +113,9 @@ def noised(
 
 
 def guided(conditional: Prediction, unconditional: Prediction, scale: Float[Tensor, "*m 1"] | float) -> Prediction:
-    """ε = ε_∅ + w (ε_z − ε_∅); the variance is the conditional branch's   (cfg, eq. 6)."""
+    """ε = ε_∅ + w (ε_z − ε_∅), x̂_0 likewise where given; the variance is the conditional branch's   (cfg, eq. 6)."""
     epsilon = unconditional.epsilon + scale * (conditional.epsilon - unconditional.epsilon)
-    return Prediction(epsilon, conditional.variance)
+    if conditional.clean is None or unconditional.clean is None:
+        return Prediction(epsilon, conditional.variance)
+    clean = unconditional.clean + scale * (conditional.clean - unconditional.clean)
+    return Prediction(epsilon, conditional.variance, clean)

@@ -33,10 +33,13 @@ def spread(x: Float[Tensor, "b"], group: Int[Tensor, "b"]) -> Float[Tensor, "b"]
 
 def standardised(x: Float[Tensor, "b"], group: Int[Tensor, "b"], *, eps: float = 1e-4) -> Float[Tensor, "b"]:
     """(x − mean_group) / (std_group + eps), unbiased std   (grpo, section 4.1.2)."""
-    residual = centred(x, group)
+    return centred(x, group) / (deviation(x, group) + eps)
+
+
+def deviation(x: Float[Tensor, "b"], group: Int[Tensor, "b"]) -> Float[Tensor, "b"]:
+    """The unbiased std of the group of each image, exactly 0 where all of it are equal."""
     size = group_size(group, int(group.max()) + 1)[group]
-    variance = group_mean(residual**2, group) * size / (size - 1).clamp(min=1)
-    return residual / (variance.sqrt() + eps)
+    return (group_mean(centred(x, group) ** 2, group) * size / (size - 1).clamp(min=1)).sqrt()
 
 
 def leave_one_out(x: Float[Tensor, "b"], group: Int[Tensor, "b"]) -> Float[Tensor, "b"]:

@@ -2,7 +2,7 @@
 
 import math
 
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from margrpo.lazy import Tensor, torch
 
@@ -16,6 +16,15 @@ def cosine_counts(tokens: int, steps: int) -> tuple[int, ...]:
     for i in range(steps - 1):
         counts.append(max(1, min(counts[-1] - 1, math.floor(tokens * math.cos(math.pi / 2 * (i + 1) / steps)))))
     return (*counts, 0)
+
+
+def still_unknown(rank: Int[Tensor, "b n"], remaining: int) -> Bool[Tensor, "b n"]:
+    """Where the published mask after a step is 1: the `remaining` tokens of the lowest ranks, and at least one.
+
+    At the last step nothing remains, but the published schedule never goes below one, so the token of rank 0 stays in
+    the mask of the step that commits it   (as in mar).
+    """
+    return rank < max(remaining, 1)
 
 
 def share(fraction: float, tokens: int) -> int:

@@ -4,28 +4,33 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from margrpo.maths.groups import centred, leave_one_out, standardised
+from margrpo.maths.groups import centred, deviation, leave_one_out, standardised
 from margrpo.testing.strategies import grouped_rewards
 
-from ..golden.reading import recorded
+from ..golden.reading import allowed, largest_difference, recorded
 
 GOLDEN = recorded("group_advantages")
 
 
-@pytest.mark.parametrize(("case", "group"), [("p2g8f3", 8), ("p1g2f1", 2)])
-def test_standardised_rewards_are_those_of_the_release(case: str, group: int):
-    rewards, advantages = GOLDEN[f"{case}.sum.rewards"], GOLDEN[f"{case}.sum.advantages"]
-    found = standardised(rewards, torch.arange(len(rewards)) // group)
-    assert torch.allclose(found, advantages, atol=2e-5)
+@pytest.mark.golden("group_advantages")
+@pytest.mark.parametrize("branch", ["sum", "geneval"])
+@pytest.mark.parametrize(("case", "size"), [("p3g4f1", 4), ("p2g8f3", 8), ("p1g2f1", 2)])
+def test_standardised_rewards_are_those_of_the_release(case: str, size: int, branch: str):
+    # The "geneval" branch of the release drops a reward that is constant over the batch: that shifts all, and no more.
+    scores, theirs = GOLDEN[f"{case}.rewards_per_func"], recorded("group_advantages", f"{case}.{branch}.")
+    total, group = scores.sum(1), torch.arange(len(scores)) // size
+    dropped = scores[0, scores.std(0) <= 1e-6].sum() if branch == "geneval" else 0.0
+    found = {"rewards": total - dropped, "advantages": standardised(total, group), "std": deviation(total, group)}
+    for key, ours in found.items():
+        assert largest_difference(ours, theirs[key]) <= allowed("group_advantages", f"{case}.{branch}.{key}"), key
 
 
-def test_only_a_group_of_equal_rewards_differs_from_the_release():
-    rewards, advantages = GOLDEN["p3g4f1.sum.rewards"], GOLDEN["p3g4f1.sum.advantages"]
-    found = standardised(rewards, torch.arange(12) // 4)
-    mixed = torch.tensor([True] * 4 + [False] * 4 + [True] * 4)
-    assert torch.allclose(found[mixed], advantages[mixed], atol=2e-5)
-    # The release leaves what rounding the mean of four 0.7301 costs; a group without a spread says nothing.
-    assert torch.equal(found[~mixed], torch.zeros(4))
+@pytest.mark.golden("group_advantages")
+def test_a_batch_of_equal_rewards_has_the_releases_advantages_and_std_of_zero():
+    theirs = recorded("group_advantages", "allconst.")
+    reward, group = theirs["rewards_per_func"].sum(1), torch.zeros(8, dtype=torch.long)
+    assert torch.equal(standardised(reward, group), theirs["geneval.advantages"])
+    assert torch.equal(deviation(reward, group), theirs["geneval.std"])
 
 
 def test_two_rewards_by_hand():
