@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from jaxtyping import Bool, Float, Int
 
 from margrpo.lazy import Generator, Module, Parameter, Tensor
+from margrpo.maths.path import Path
 from margrpo.records import ARStep, Evidence, Gaussian, Needs, Prediction, Prompts, Rollout
 
 if TYPE_CHECKING:
@@ -98,10 +99,21 @@ class Prefix(Weights, Protocol):
 class Parameterization(Protocol):
     """What the head's raw output means."""
 
+    @property
+    def path(self) -> Path:
+        """The forward process that the head was trained to undo."""
+        ...
+
     def epsilon(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: float | Tensor
     ) -> Float[Tensor, "*m d"]:
         """The noise in x, from the output."""
+        ...
+
+    def clean(
+        self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: float | Tensor
+    ) -> Float[Tensor, "*m d"] | None:
+        """The clean token in x, or None where the noise determines it at every level."""
         ...
 
     def target(
@@ -115,10 +127,15 @@ class Parameterization(Protocol):
 class Codec(Protocol):
     """Between images and tokens."""
 
+    checkpoint: str
     weights: str
 
+    def published(self) -> str:
+        """Where weights for these settings are published, as a sentence, or nothing."""
+        ...
+
     def build(self) -> "Autoencoder":
-        """Make the module, with its weights loaded."""
+        """Make the module, with the weights of its checkpoint unless they are "random"."""
         ...
 
     def geometry(self) -> tuple[int, int]:
@@ -147,15 +164,20 @@ class Autoencoder(Weights, Protocol):
 class Policy(Protocol):
     """The generator that is tuned."""
 
+    checkpoint: str
     weights: str
     parameterization: Parameterization
+
+    def published(self) -> str:
+        """Where weights for these settings are published, as a sentence, or nothing."""
+        ...
 
     def geometry(self) -> tuple[int, int]:
         """Tokens per image and channels per token."""
         ...
 
     def build(self, *, kernel: Kernel) -> "Model":
-        """Make the model on the CPU, with its weights loaded unless they are "random"."""
+        """Make the model on the CPU, with the weights of its checkpoint unless they are "random"."""
         ...
 
 
@@ -245,8 +267,17 @@ class Sampler(Protocol):
 
     steps: int
 
+    @property
+    def path(self) -> Path:
+        """The forward process whose reverse it is; it must be that of the head's parameterization."""
+        ...
+
     def has_density(self, t: int) -> bool:
-        """Whether transition t draws noise."""
+        """Whether transition t has a log-density that can be trained on."""
+        ...
+
+    def draws_noise(self, t: int) -> bool:
+        """Whether noise is added when transition t is taken."""
         ...
 
     def time(self, t: int) -> float:
@@ -351,9 +382,13 @@ class Weighting(Protocol):
 
 @runtime_checkable
 class Objective(Protocol):
-    """The surrogate whose gradient is the update's direction."""
+    """The surrogate whose gradient is the update's direction.
+
+    The loss is its mean over all trained terms, or with `per_step` the sum of the means of each AR step.
+    """
 
     updates: int
+    per_step: bool
 
     def surrogate(
         self, logp: Float[Tensor, "k m"], old: Float[Tensor, "k m"], advantage: Float[Tensor, "m"]
@@ -364,16 +399,27 @@ class Objective(Protocol):
 
 @runtime_checkable
 class Replay(Protocol):
-    """The guidance under which recorded transitions are scored."""
+    """How recorded transitions are put to the policy again: guidance, mask, dropout, and the floor of the variance."""
+
+    dropout: bool
+    floor: float
 
     def scale(self, rollout_scale: float) -> float:
         """The scale for replay, given the rollout's."""
+        ...
+
+    def unknown(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
+        """What the backbone takes as unknown; every image must have equally many."""
         ...
 
 
 @runtime_checkable
 class Penalty(Protocol):
     """What holds the policy near its reference."""
+
+    def needs(self) -> Needs:
+        """What the rollout must record for this."""
+        ...
 
     def build(self, model: Model) -> "Leash":
         """Make the penalty's state for this model, as it is before training."""
@@ -382,9 +428,10 @@ class Penalty(Protocol):
 
 @runtime_checkable
 class Leash(Protocol):
-    """The built penalty."""
+    """The built penalty; it falls on what carries loss, or on the main chains of the tokens that `where` marks."""
 
     reference: Model | None
+    where: Selector | None
 
     def divergence(
         self, mean: Float[Tensor, "k m d"], reference: Float[Tensor, "k m d"], std: Float[Tensor, "k m d"]

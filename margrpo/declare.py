@@ -55,9 +55,25 @@ def one_of(*allowed: Any) -> Check:
     return Check(lambda value: value in allowed, "one of " + ", ".join(map(repr, allowed)), {"enum": list(allowed)})
 
 
-def setting(default: Any = REQUIRED, meaning: str = "", *, check: Check | None = None) -> Any:
-    """Declare one TOML key of a component: its default (or REQUIRED), its meaning with unit, its allowed values."""
-    return attrs.field(default=default, validator=check, metadata={"meaning": meaning, "check": check})
+def setting(default: Any = REQUIRED, meaning: str = "", *, check: Check | None = None, by: str = "") -> Any:
+    """Declare one TOML key of a component: its default (or REQUIRED), its meaning with unit, its allowed values.
+
+    With `by` the default is a function of the value of another setting, which stands above.
+    """
+    if by:
+        default = _following(by, default)
+    return attrs.field(default=default, validator=check, metadata={"meaning": meaning, "check": check, "by": by})
+
+
+def _following(other: str, default: Callable[[Any], Any]) -> Any:
+    def made(settings: Any) -> Any:
+        value = getattr(settings, other)
+        try:
+            return default(value)
+        except LookupError:
+            raise SettingError(other, value, "one of those that are known") from None
+
+    return attrs.Factory(made, takes_self=True)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)

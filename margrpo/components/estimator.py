@@ -1,9 +1,11 @@
 """Which transitions stand for a token in the loss."""
 
+from dataclasses import replace
+
 from jaxtyping import Bool
 
 from margrpo.contracts import Selector
-from margrpo.declare import at_least, component, positive, setting
+from margrpo.declare import at_least, component, one_of, positive, setting
 from margrpo.lazy import Tensor
 from margrpo.records import ARStep, Chain, Evidence, Needs, Rollout
 
@@ -51,16 +53,26 @@ class MultiTrajectory:
     trajectories: int = setting(5, "chains per token, K", check=at_least(1))
     where: Selector | None = setting(None, "tokens that get K chains, the others their main chain; all unless given")
     weight: float = setting(1.0, "weight of these tokens against the others", check=positive)
+    std: str = setting(
+        "own",
+        'whose std the K chains are scored with: their "own", or that of the "main" chain, as in the release',
+        check=one_of("own", "main"),
+    )
 
     def needs(self) -> Needs:
-        """K trajectories."""
-        return Needs(trajectories=self.trajectories) | (self.where.needs() if self.where else Needs())
+        """K trajectories, and main chains of the same tokens where their std is used."""
+        where = self.where.needs() if self.where else Needs()
+        return Needs(trajectories=self.trajectories, virtual=self.std == "main") | where
 
     def evidence(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Evidence]:
         """K chains where marked, the main chain elsewhere."""
         assert rollout.trajectories is not None
         marked, others = split(self.where, rollout, step, selected)
-        return [drawn(rollout.trajectories.some(0, self.trajectories), marked, self.weight), drawn(step.chain, others)]
+        several = drawn(rollout.trajectories.some(0, self.trajectories), marked, self.weight)
+        if self.std == "main":
+            main = step.chain.std[:, :, step.chain.rows(marked)]
+            several = replace(several, std=main.expand_as(several.std))
+        return [several, drawn(step.chain, others)]
 
 
 @component

@@ -12,6 +12,7 @@ class OnPolicy:
     """One optimizer step per rollout: exp(ℓ − sg ℓ)·A, whose gradient is A·∇ℓ."""
 
     updates = 1
+    per_step: bool = setting(False, "sum the means of the AR steps instead of one mean over all terms")
 
     def surrogate(
         self, logp: Float[Tensor, "k m"], old: Float[Tensor, "k m"], advantage: Float[Tensor, "m"]
@@ -26,6 +27,7 @@ class Clipped:
 
     updates: int = setting(2, "optimizer steps per rollout", check=at_least(1))
     clip: float = setting(0.2, "how far the ratio may leave 1", check=positive)
+    per_step: bool = setting(False, "sum the means of the AR steps instead of one mean over all terms")
 
     def surrogate(
         self, logp: Float[Tensor, "k m"], old: Float[Tensor, "k m"], advantage: Float[Tensor, "m"]

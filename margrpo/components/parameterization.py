@@ -1,20 +1,32 @@
-"""What the head's raw output means: the noise, or the velocity."""
+"""What the head's raw output means: the noise, or a velocity."""
+
+from typing import ClassVar
 
 from jaxtyping import Float
 
 from margrpo.declare import component
 from margrpo.lazy import Tensor
+from margrpo.maths.flow import level_of
+from margrpo.maths.path import DIFFUSION, FLOW, Path
 
 
 @component
 class Epsilon:
     """The output is the noise ε   (ddpm, section 3.2); the published MAR."""
 
+    path: ClassVar[Path] = DIFFUSION
+
     def epsilon(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
     ) -> Float[Tensor, "*m d"]:
         """The output itself."""
         return output
+
+    def clean(
+        self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
+    ) -> Float[Tensor, "*m d"] | None:
+        """None: the noise determines it."""
+        return None
 
     def target(
         self, clean: Float[Tensor, "*m d"], noise: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, "*m 1"]
@@ -27,14 +39,47 @@ class Epsilon:
 class Velocity:
     """The output is v = √ᾱ ε − √(1 − ᾱ) x_0   (v_prediction, appendix D): of even size at every noise level."""
 
+    path: ClassVar[Path] = DIFFUSION
+
     def epsilon(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
     ) -> Float[Tensor, "*m d"]:
         """ε = √ᾱ v + √(1 − ᾱ) x_t."""
         return alpha_bar**0.5 * output + (1 - alpha_bar) ** 0.5 * x
 
+    def clean(
+        self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
+    ) -> Float[Tensor, "*m d"] | None:
+        """None: the noise determines it."""
+        return None
+
     def target(
         self, clean: Float[Tensor, "*m d"], noise: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, "*m 1"]
     ) -> Float[Tensor, "*m d"]:
         """v = √ᾱ ε − √(1 − ᾱ) x_0."""
         return alpha_bar.sqrt() * noise - (1 - alpha_bar).sqrt() * clean
+
+
+@component
+class Flow:
+    """The output is the velocity ε − x_0 of the straight flow x = (1 − σ) x_0 + σ ε   (flow_matching, example II)."""
+
+    path: ClassVar[Path] = FLOW
+
+    def epsilon(
+        self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
+    ) -> Float[Tensor, "*m d"]:
+        """ε = x + (1 − σ) v."""
+        return x + (1 - level_of(alpha_bar)) * output
+
+    def clean(
+        self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
+    ) -> Float[Tensor, "*m d"] | None:
+        """x_0 = x − σ v; at σ = 1 the noise is x whatever the output, and only this remembers it."""
+        return x - level_of(alpha_bar) * output
+
+    def target(
+        self, clean: Float[Tensor, "*m d"], noise: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, "*m 1"]
+    ) -> Float[Tensor, "*m d"]:
+        """v = ε − x_0, at every level."""
+        return noise - clean

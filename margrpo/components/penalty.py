@@ -2,15 +2,20 @@
 
 from jaxtyping import Float
 
-from margrpo.contracts import Leash, Model, Reference
+from margrpo.contracts import Leash, Model, Reference, Selector
 from margrpo.declare import component, not_negative, setting
 from margrpo.lazy import Tensor, torch
 from margrpo.maths import divergence
+from margrpo.records import Needs
 
 
 @component
 class NoPenalty:
     """Nothing; no reference is kept."""
+
+    def needs(self) -> Needs:
+        """Nothing."""
+        return Needs()
 
     def build(self, model: Model) -> Leash:
         """A leash without a reference."""
@@ -25,12 +30,17 @@ class GaussianKL:
 
     coefficient: float = setting(0.01, "factor on the mean KL of a transition, in nats", check=not_negative)
     reference: Reference = setting(meaning="which earlier policy")
+    where: Selector | None = setting(None, "tokens whose main chains it falls on; what carries loss unless given")
+
+    def needs(self) -> Needs:
+        """What its own tokens need."""
+        return self.where.needs() if self.where else Needs()
 
     def build(self, model: Model) -> Leash:
         """A leash with a copy of the model as its reference."""
         from margrpo.nets import leash
 
-        return leash.Leash(model, self.divergence, self.reference.is_due)
+        return leash.Leash(model, self.divergence, self.reference.is_due, self.where)
 
     def divergence(
         self, mean: Float[Tensor, "k m d"], reference: Float[Tensor, "k m d"], std: Float[Tensor, "k m d"]
@@ -45,12 +55,17 @@ class K3OfMeans:
 
     coefficient: float = setting(0.01, "factor on the mean over transitions", check=not_negative)
     reference: Reference = setting(meaning="which earlier policy")
+    where: Selector | None = setting(None, "tokens whose main chains it falls on; what carries loss unless given")
+
+    def needs(self) -> Needs:
+        """What its own tokens need."""
+        return self.where.needs() if self.where else Needs()
 
     def build(self, model: Model) -> Leash:
         """A leash with a copy of the model as its reference."""
         from margrpo.nets import leash
 
-        return leash.Leash(model, self.divergence, self.reference.is_due)
+        return leash.Leash(model, self.divergence, self.reference.is_due, self.where)
 
     def divergence(
         self, mean: Float[Tensor, "k m d"], reference: Float[Tensor, "k m d"], std: Float[Tensor, "k m d"]

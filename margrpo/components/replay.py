@@ -1,21 +1,66 @@
-"""The guidance under which recorded transitions are scored."""
+"""How recorded transitions are put to the policy again."""
 
-from margrpo.declare import component
+from jaxtyping import Bool
+
+from margrpo.declare import component, not_negative, one_of, setting
+from margrpo.lazy import Tensor
+from margrpo.maths import tokens as token_maths
+from margrpo.records import ARStep, Rollout
 
 
 @component
 class Guided:
-    """The rollout's own: the exact density of what was drawn, at the cost of a second backbone pass."""
+    """The rollout's own guidance: the exact density of what was drawn, at the cost of a second backbone pass."""
+
+    dropout = False
+    floor = 0.0
 
     def scale(self, rollout_scale: float) -> float:
         """The rollout's scale."""
         return rollout_scale
 
+    def unknown(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
+        """U_i, what was unknown at the input of the step."""
+        return step.unknown
+
 
 @component
 class Conditional:
-    """None: the conditional branch alone, as in the paper's release; cheaper, and off the behaviour density."""
+    """No guidance: the conditional branch alone; cheaper, and off the behaviour density."""
+
+    dropout = False
+    floor = 0.0
 
     def scale(self, rollout_scale: float) -> float:
         """1, whatever the rollout's."""
         return 1.0
+
+    def unknown(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
+        """U_i, what was unknown at the input of the step."""
+        return step.unknown
+
+
+@component
+class Released:
+    """As the release of mar_grpo replays: no guidance, the mask of the step after, dropout, a floor of the variance.
+
+    Each is a setting, so that each can be put right alone; docs/paper_release.md says what they change.
+    """
+
+    mask: str = setting(
+        "after",
+        'what the backbone takes as unknown: "after" the step, or "before" it, as it was drawn',
+        check=one_of("after", "before"),
+    )
+    dropout: bool = setting(True, "whether the policy's dropout is on, at the rate that the policy has")
+    floor: float = setting(1e-6, "least variance in the log-density's square, least std in its log", check=not_negative)
+
+    def scale(self, rollout_scale: float) -> float:
+        """1, whatever the rollout's."""
+        return 1.0
+
+    def unknown(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
+        """U_{i+1}, and at the last step the token that is committed last; or U_i with `mask = "before"`."""
+        if self.mask == "before":
+            return step.unknown
+        return token_maths.still_unknown(rollout.rank, step.remaining)

@@ -1,10 +1,14 @@
 """The reverse diffusion of the head: how x_{t-1} follows from x_t."""
 
+from typing import ClassVar
+
+import numpy as np
 from jaxtyping import Float
 
-from margrpo.declare import between, component, positive, setting
+from margrpo.declare import between, component, not_negative, positive, setting
 from margrpo.lazy import Tensor
-from margrpo.maths import diffusion
+from margrpo.maths import diffusion, flow
+from margrpo.maths.path import DIFFUSION, FLOW, Path
 from margrpo.records import Gaussian, Prediction
 
 
@@ -12,11 +16,18 @@ from margrpo.records import Gaussian, Prediction
 class Ddpm:
     """Ancestral sampling with learned-range variance on the respaced cosine schedule   (ddpm; improved_ddpm)."""
 
+    path: ClassVar[Path] = DIFFUSION
+
     steps: int = setting(25, "diffusion steps of a token, out of 1000", check=between(2, 1000))
     temperature: float = setting(1.0, "factor on the std of every transition", check=positive)
+    score_last: bool = setting(False, "train on t = 0 too, with the std it would have had, as the release does")
 
     def has_density(self, t: int) -> bool:
-        """Every transition but the last, t = 0, draws noise."""
+        """Every transition but the last, t = 0, unless that is scored all the same."""
+        return t > 0 or self.score_last
+
+    def draws_noise(self, t: int) -> bool:
+        """Every transition but the last."""
         return t > 0
 
     def time(self, t: int) -> float:
@@ -30,17 +41,21 @@ class Ddpm:
     def nominal_std(self, t: int) -> float:
         """√(β_t β̃_t)^½ · temperature: the middle of the learned range, on a log scale."""
         table = diffusion.tables(self.steps)
-        return float((table.beta[t] * table.posterior_variance[t]) ** 0.25) * self.temperature
+        if not self.has_density(t):
+            return 0.0
+        return float((table.beta[t] * np.exp(table.log_posterior_variance[t])) ** 0.25) * self.temperature
 
     def transition(self, x: Float[Tensor, "*m d"], prediction: Prediction, t: int) -> Gaussian:
         """Mean and std of x_{t-1} given x_t."""
         gaussian = diffusion.ddpm_transition(x, prediction, diffusion.tables(self.steps), t)
-        return Gaussian(gaussian.mean, gaussian.std * self.temperature)
+        return Gaussian(gaussian.mean, gaussian.std * (self.temperature if self.has_density(t) else 0.0))
 
 
 @component
 class Ddim:
     """DDIM with noise: σ_t is η times that of DDPM's posterior   (ddim, eq. 12 and 16)."""
+
+    path: ClassVar[Path] = DIFFUSION
 
     steps: int = setting(25, "diffusion steps of a token, out of 1000", check=between(2, 1000))
     eta: float = setting(1.0, "share of DDPM's noise; 0 is deterministic and has no density", check=between(0, 1))
@@ -49,6 +64,10 @@ class Ddim:
     def has_density(self, t: int) -> bool:
         """Every transition but the last, unless η = 0."""
         return t > 0 and self.eta > 0
+
+    def draws_noise(self, t: int) -> bool:
+        """Every transition that has a density."""
+        return self.has_density(t)
 
     def time(self, t: int) -> float:
         """The original time of respaced transition t."""
@@ -67,3 +86,42 @@ class Ddim:
         table = diffusion.tables(self.steps)
         gaussian = diffusion.ddim_transition(x, prediction, table, t, eta=self.eta)
         return Gaussian(gaussian.mean, gaussian.std * self.temperature)
+
+
+@component
+class FlowSde:
+    """The straight flow with noise added and its marginals kept, step by step   (flow_grpo, section 4.2)."""
+
+    path: ClassVar[Path] = FLOW
+
+    steps: int = setting(25, "steps of a token between the 1000 levels of training", check=between(2, 1000))
+    shift: float = setting(1.0, "above 1 it moves the levels towards the noise, below 1 away", check=positive)
+    noise: float = setting(0.7, "level a of the noise; 0 is deterministic and has no density", check=not_negative)
+
+    def has_density(self, t: int) -> bool:
+        """Every transition, the last included, unless a = 0."""
+        return self.noise > 0
+
+    def draws_noise(self, t: int) -> bool:
+        """Every transition that has a density."""
+        return self.has_density(t)
+
+    def time(self, t: int) -> float:
+        """1000 σ."""
+        return flow.TRAINING_LEVELS * self.level(t)
+
+    def level(self, t: int) -> float:
+        """σ before transition t."""
+        return float(flow.levels(self.steps, self.shift)[t + 1])
+
+    def alpha_bar(self, t: int) -> float:
+        """(1 − σ)² / ((1 − σ)² + σ²)."""
+        return flow.signal_share(self.level(t))
+
+    def nominal_std(self, t: int) -> float:
+        """The std of the transition, exactly."""
+        return flow.sde_std(flow.levels(self.steps, self.shift), t, self.noise)
+
+    def transition(self, x: Float[Tensor, "*m d"], prediction: Prediction, t: int) -> Gaussian:
+        """Mean and std of x_{t-1} given x_t."""
+        return flow.sde_transition(x, prediction, flow.levels(self.steps, self.shift), t, noise=self.noise)

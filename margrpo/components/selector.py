@@ -3,7 +3,7 @@
 from jaxtyping import Bool
 
 from margrpo.contracts import Selector
-from margrpo.declare import between, component, setting
+from margrpo.declare import at_least, between, component, setting
 from margrpo.lazy import Tensor, torch
 from margrpo.maths import noise
 from margrpo.maths import tokens as token_maths
@@ -50,12 +50,16 @@ class Committed:
 class Uncommitted:
     """The tokens that a later step makes, U_i without P_i."""
 
+    last_too: bool = setting(False, "at the last step, which leaves none, its last token, as in the paper's release")
+
     def needs(self) -> Needs:
         """Draws of these tokens."""
         return Needs(virtual=True)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """U_i \\ P_i."""
+        if self.last_too:
+            return token_maths.still_unknown(rollout.rank, step.remaining)
         return step.unknown & ~step.committed
 
 
@@ -85,6 +89,7 @@ class Consistent:
     """The tokens whose prediction moved towards the finished image since the step before   (mar_grpo, section 3.4)."""
 
     threshold: float = setting(0.0, "smallest gain of cosine similarity, excluded", check=between(-2, 2))
+    first_step: int = setting(1, "first AR step that is filtered, counted from 0; the release: 2", check=at_least(1))
     within: Selector | None = setting(None, "chosen among these; all of U_i unless given")
 
     def needs(self) -> Needs:
@@ -94,7 +99,7 @@ class Consistent:
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """Tokens with g > threshold; at the first step, which has none before it, all."""
         candidates = chosen(self.within, rollout, step)
-        if step.earlier is None:
+        if step.earlier is None or step.index < self.first_step:
             return candidates
         now = step.chain.sample[0, step.chain.rows(candidates)]
         gain = token_maths.progress(now, step.earlier[candidates], rollout.tokens[candidates])

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from margrpo.contracts import Model
+from margrpo.contracts import Model, Selector
 
 
 class Leash:
@@ -16,9 +16,10 @@ class Leash:
         model: Model | None,
         divergence: Callable[[Tensor, Tensor, Tensor], Tensor],
         is_due: Callable[[int], bool] = lambda step: False,
+        where: Selector | None = None,
     ):
         self.reference = None if model is None else copy.deepcopy(model).eval().requires_grad_(False)
-        self.divergence, self.is_due = divergence, is_due
+        self.divergence, self.is_due, self.where = divergence, is_due, where
 
     def after_step(self, step: int, model: Model) -> None:
         """Let the reference become the model where that is due."""

@@ -1,12 +1,10 @@
 """A masked autoregressive generator: prefix, backbone, head."""
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from margrpo.contracts import Prefix
+from margrpo.contracts import Parameterization, Prefix
 from margrpo.nets.denoiser import Denoiser, Modulation
 from margrpo.nets.mae import Mae
 from margrpo.records import Prediction, Prompts
@@ -15,9 +13,9 @@ from margrpo.records import Prediction, Prompts
 class Head(nn.Module):
     """The denoiser with the meaning of its output."""
 
-    def __init__(self, net: Denoiser, epsilon: Callable[[Tensor, Tensor, Tensor | float], Tensor]):
+    def __init__(self, net: Denoiser, parameterization: Parameterization):
         super().__init__()
-        self.net, self.epsilon = net, epsilon
+        self.net, self.parameterization = net, parameterization
 
     def prepare(self, z: Float[Tensor, "m c"], time: float) -> Modulation:
         """The modulation of every block for these conditions at one model time."""
@@ -32,7 +30,8 @@ class Head(nn.Module):
 
     def forward(self, x: Float[Tensor, "*k m d"], modulation: Modulation, alpha_bar: float) -> Prediction:
         output, variance = self.net(x, modulation).chunk(2, dim=-1)
-        return Prediction(self.epsilon(output, x, alpha_bar), variance)
+        meaning = self.parameterization
+        return Prediction(meaning.epsilon(output, x, alpha_bar), variance, meaning.clean(output, x, alpha_bar))
 
 
 class Backbone(nn.Module):

@@ -118,7 +118,7 @@ def replay_bytes(recipe: Recipe, stages: Sequence[Stage], images: int) -> int:
     frame = tokens * channels * BYTES
     drawn = [stage.unknown if needs.virtual else stage.committed for stage in stages]
     largest = sorted(drawn, reverse=True)[:kept]
-    masks = 2 * tokens * kept
+    masks = 2 * tokens * kept + 8 * tokens  # and the order of unmasking
     before = min(kept, len(stages) - 1) if needs.earlier else kept - 1  # steps whose predecessor draws everything too
     earlier = before * frame if needs.virtual else 0
     side = getattr(recipe.codec, "image", 0)  # a codec need not say how large its images are

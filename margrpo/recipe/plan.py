@@ -9,7 +9,7 @@ import attrs
 from margrpo.components import timesteps
 from margrpo.contracts import Unmasking
 from margrpo.errors import RecipeError
-from margrpo.recipe.extent import Count, Stage, fixed, scored
+from margrpo.recipe.extent import Count, Stage, extent, fixed, scored
 from margrpo.recipe.schema import Pretraining, Recipe
 from margrpo.records import Needs
 
@@ -49,6 +49,7 @@ def plan(recipe: Recipe) -> Plan:
     update = summed_over_kept(per_image, kept) * (transitions * images * updates)
     passes = summed_over_kept([fixed(2 if scale != 1 else 1) for scale in scales], kept) * updates
     has_reference = getattr(recipe.penalty, "reference", None) is not None
+    held = held_of(recipe, stages, kept) * (transitions * images * updates)
     trajectories = needs_of(recipe).trajectories * stages[0].tokens * images * recipe.sampler.steps
     return Plan(
         prompts=images // recipe.prompts.group,
@@ -60,8 +61,8 @@ def plan(recipe: Recipe) -> Plan:
         transitions=transitions,
         rollout=drawn(recipe, stages) * (images * recipe.sampler.steps),
         trajectories=trajectories,
-        update=update,
-        reference=update if has_reference else fixed(0),
+        update=update + held,
+        reference=fixed(0) if not has_reference else held if held.most else update,
         guided_rollout=any(stage.scale != 1 for stage in stages),
         guided_update=any(scale != 1 for scale in scales),
         backbone_rollout=sum(2 if stage.scale != 1 else 1 for stage in stages),
@@ -86,6 +87,14 @@ def stages_of(recipe: Recipe) -> tuple[Stage, ...]:
     return tuple(Stage(tokens, now, now - after, scale(tokens, after)) for now, after in pairwise(counts))
 
 
+def held_of(recipe: Recipe, stages: Sequence[Stage], kept: int) -> Count:
+    """The main chains of one image that the penalty falls on, where it has tokens of its own."""
+    where = getattr(recipe.penalty, "where", None)
+    if where is None:
+        return fixed(0)
+    return summed_over_kept([extent(where, stage.tokens).at(stage) for stage in stages], kept)
+
+
 def kept_of(recipe: Recipe) -> tuple[int, int]:
     """How many AR steps and transitions are trained on; all, as a bound, where the choice is not ours."""
     steps = recipe.unmasking.steps
@@ -96,8 +105,8 @@ def kept_of(recipe: Recipe) -> tuple[int, int]:
 
 
 def needs_of(recipe: Recipe) -> Needs:
-    """What a rollout records for selector and estimator."""
-    return recipe.selector.needs() | recipe.estimator.needs()
+    """What a rollout records for selector, estimator and penalty."""
+    return recipe.selector.needs() | recipe.estimator.needs() | recipe.penalty.needs()
 
 
 def summed_over_kept(counts: Sequence[Count], kept: int) -> Count:

@@ -79,7 +79,7 @@ def assemble(recipe: Recipe) -> Session:
 
 def recording_of(recipe: Recipe, generator: torch.Generator) -> Recording:
     """What one rollout must keep: drawn steps and transitions, and what selector and estimator need."""
-    needs = recipe.selector.needs() | recipe.estimator.needs()
+    needs = recipe.selector.needs() | recipe.estimator.needs() | recipe.penalty.needs()
     stochastic = [t for t in range(recipe.sampler.steps) if recipe.sampler.has_density(t)]
     steps, transitions = recipe.timesteps.draw(recipe.unmasking.steps, stochastic, generator)
     return Recording(steps, transitions, virtual_steps(steps, needs), needs.trajectories)

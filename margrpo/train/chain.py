@@ -34,8 +34,7 @@ def predict(head: Head, sampler: Sampler, condition: Condition, x: Float[Tensor,
         return head(x, head.prepare(condition.z, time), alpha_bar)
     modulation = head.prepare(torch.cat([condition.z, condition.null]), time)
     both = head(torch.cat([x, x], dim=1), modulation, alpha_bar)
-    (given, none), (variance, _) = both.epsilon.chunk(2, dim=1), both.variance.chunk(2, dim=1)
-    return diffusion.guided(Prediction(given, variance), Prediction(none, variance), condition.scale)
+    return diffusion.guided(*both.halves(), condition.scale)
 
 
 def transition(head: Head, sampler: Sampler, condition: Condition, x: Float[Tensor, "k m d"], t: int) -> Gaussian:
@@ -57,7 +56,7 @@ def draw(
     x, kept = noise[0], []
     for place, t in enumerate(reversed(range(sampler.steps))):
         gaussian = transition(head, sampler, condition, x, t)
-        after = gaussian.mean + gaussian.std * noise[place + 1]
+        after = gaussian.mean + gaussian.std * noise[place + 1] if sampler.draws_noise(t) else gaussian.mean
         if t in keep:
             kept.append((x, after, gaussian.mean, gaussian.std))
         x = after

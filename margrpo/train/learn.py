@@ -6,18 +6,20 @@ Tokens are gathered before the head, so that what carries no loss costs nothing.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from margrpo.contracts import Head
+from margrpo.contracts import Model
 from margrpo.declare import record
-from margrpo.maths import gaussian
-from margrpo.records import ARStep, Evidence, Rollout
+from margrpo.maths import gaussian, noise
+from margrpo.records import Key, Rollout
 from margrpo.train.chain import Condition, transition
 from margrpo.train.parts import Method
 from margrpo.train.roll_out import Conditions, Pipeline, conditions
+from margrpo.train.shares import Part, Share, parts_of, shares
 
 
 class Tally:
@@ -26,7 +28,7 @@ class Tally:
     def __init__(self) -> None:
         self.old: dict[tuple[int, ...], Tensor] = {}
         self.surrogate = self.divergence = 0.0
-        self.tokens = self.evaluations = 0
+        self.tokens = self.evaluations = self.updates = 0
 
     def first(self, name: tuple[int, ...], logp: Float[Tensor, "k m"]) -> Float[Tensor, "k m"]:
         """The log-probabilities of this piece at the first update."""
@@ -41,91 +43,100 @@ class Loss:
     method: Method
     transitions: tuple[int, ...]
     weights: Float[Tensor, "t"]
-    terms: int
     tally: Tally
 
 
 def backward(
     pipeline: Pipeline, method: Method, rollout: Rollout, advantages: Float[Tensor, "b"], tally: Tally
 ) -> None:
-    """Add the gradient of −mean over (trained transitions × selected tokens) of w·surrogate to the parameters.
-
-    Images of zero advantage count in the mean but are not evaluated.
-    """
+    """Add the gradient of −mean over (trained transitions × selected tokens) of w·surrogate to the parameters."""
     selected = [method.selector.select(rollout, step) for step in rollout.steps]
     tally.tokens = sum(int(mask.sum()) for mask in selected)
     std = torch.tensor([pipeline.sampler.nominal_std(t) for t in rollout.diffusion_steps], device=pipeline.device)
-    terms = max(1, tally.tokens * len(rollout.diffusion_steps))
-    loss = Loss(pipeline, method, rollout.diffusion_steps, method.weighting.weights(std), terms, tally)
-    for step, mask in zip(rollout.steps, selected, strict=True):
-        live = mask & (advantages != 0)[:, None]
-        if live.any():
-            step_backward(loss, rollout, step, live, advantages)
+    loss = Loss(pipeline, method, rollout.diffusion_steps, method.weighting.weights(std), tally)
+    with dropout(pipeline.model, on=method.replay.dropout, key=(*rollout.key, "dropout", tally.updates)):
+        for share in shares(method, rollout, advantages, selected):
+            if share.live.any() or (share.held is not None and share.held.any()):
+                step_backward(loss, rollout, share, advantages)
+    tally.updates += 1
 
 
-def step_backward(
-    loss: Loss, rollout: Rollout, step: ARStep, live: Bool[Tensor, "b n"], advantages: Float[Tensor, "b"]
-) -> None:
+@contextmanager
+def dropout(model: Model, *, on: bool, key: Key) -> Iterator[None]:
+    """The model in training mode with keyed dropout, and back in evaluation mode; nothing where it is not `on`."""
+    if not on:
+        yield
+        return
+    with torch.random.fork_rng():
+        torch.manual_seed(noise.generator(key).initial_seed())
+        model.train()
+        try:
+            yield
+        finally:
+            model.eval()
+
+
+def step_backward(loss: Loss, rollout: Rollout, share: Share, advantages: Float[Tensor, "b"]) -> None:
     """The loss of one AR step: its pieces first, then the backbone once."""
-    scale = loss.method.replay.scale(step.guidance)
-    gradient = Gradient(conditions(loss.pipeline.model, step.tokens, step.unknown, rollout.prompts, scale=scale))
-    anchor = reference_conditions(loss, rollout, step, scale)
-    for place, evidence in enumerate(loss.method.estimator.evidence(rollout, step, live)):
+    method, step = loss.method, share.step
+    unknown, scale = method.replay.unknown(rollout, step), method.replay.scale(step.guidance)
+    known = conditions(loss.pipeline.model, step.tokens, unknown, rollout.prompts, scale=scale)
+    anchor, gradient = None, Gradient(known)
+    if method.leash.reference is not None:
+        with torch.no_grad():
+            anchor = conditions(method.leash.reference, step.tokens, unknown, rollout.prompts, scale=scale)
+    for place, part in enumerate(parts_of(method, rollout, share)):
+        evidence = part.evidence
         index = evidence.where.flatten().nonzero()[:, 0]
-        for rows in chunks(len(index), evidence.state.shape[1], loss.method.rows):
+        for rows in chunks(len(index), evidence.state.shape[1], method.rows):
             leaf = gradient.leaf(index[rows])
-            tokens = Piece(evidence, rows, advantages[index[rows] // live.shape[1]], (step.index, place, rows.start))
-            near = anchor and Near(anchor[0], anchor[1].of(evidence.where).at(rows))
-            piece_backward(loss, tokens, leaf, near)
+            near = anchor.of(evidence.where).at(rows) if anchor and part.penalty else None
+            images = index[rows] // evidence.where.shape[1]
+            piece_backward(loss, Piece(part, rows, advantages[images], near, (step.index, place, rows.start)), leaf)
             gradient.add(index[rows], leaf)
     gradient.flow()
 
 
-def reference_conditions(loss: Loss, rollout: Rollout, step: ARStep, scale: float) -> tuple[Head, Conditions] | None:
-    """The reference's head and its conditions of this AR step, where a penalty has a reference."""
-    reference = loss.method.leash.reference
-    if reference is None:
-        return None
-    with torch.no_grad():
-        return reference.head, conditions(reference, step.tokens, step.unknown, rollout.prompts, scale=scale)
-
-
-@record
-class Near:
-    """The reference's head and its condition of the tokens of a piece."""
-
-    head: Head
-    condition: Condition
-
-
 @record
 class Piece:
-    """Some tokens of one piece of evidence: which rows, their advantages, and a name that stays over updates."""
+    """Some tokens of a part: which rows, their advantages, the reference's conditions, and a name for all updates."""
 
-    evidence: Evidence
+    part: Part
     rows: slice
     advantage: Float[Tensor, "m"]
+    near: Condition | None
     name: tuple[int, int, int]
 
 
-def piece_backward(loss: Loss, piece: Piece, leaf: Condition, near: "Near | None") -> None:
+def piece_backward(loss: Loss, piece: Piece, leaf: Condition) -> None:
     """Score each trained transition of some tokens and back-propagate it down to their conditions."""
-    evidence, sampler, method = piece.evidence, loss.pipeline.sampler, loss.method
+    evidence, sampler, tally = piece.part.evidence, loss.pipeline.sampler, loss.tally
     for j, t in enumerate(loss.transitions):
         state, target, std = (x[j, :, piece.rows] for x in (evidence.state, evidence.target, evidence.std))
         mean = transition(loss.pipeline.model.head, sampler, leaf, state, t).mean
-        logp = gaussian.log_density(target, mean, std)
-        surrogate = method.objective.surrogate(logp, loss.tally.first((*piece.name, t), logp), piece.advantage)
-        value = (loss.weights[j] * evidence.weight * surrogate).mean(0).sum() / loss.terms  # k m → ·
-        divergence = torch.zeros((), device=mean.device)
-        if near is not None:
-            with torch.no_grad():
-                reference = transition(near.head, sampler, near.condition, state, t).mean
-            divergence = method.leash.divergence(mean, reference, std).mean(0).sum() / loss.terms
+        value = divergence = torch.zeros((), device=mean.device)
+        if piece.part.surrogate is not None:
+            logp = gaussian.log_density(target, mean, std, floor=loss.method.replay.floor)
+            before = tally.first((*piece.name, t), logp)
+            surrogate = loss.method.objective.surrogate(logp, before, piece.advantage)
+            value = (loss.weights[j] * evidence.weight * surrogate).mean(0).sum() / piece.part.surrogate  # k m → ·
+        if piece.near is not None and piece.part.penalty is not None:
+            divergence = penalised(loss, piece, mean, j).mean(0).sum() / piece.part.penalty
         (divergence - value).backward()
-        loss.tally.surrogate += float(value.detach())
-        loss.tally.divergence += float(divergence.detach())
-        loss.tally.evaluations += logp.numel()
+        tally.surrogate += float(value.detach())
+        tally.divergence += float(divergence.detach())
+        tally.evaluations += mean[..., 0].numel()
+
+
+def penalised(loss: Loss, piece: Piece, mean: Float[Tensor, "k m d"], j: int) -> Float[Tensor, "k m"]:
+    """The divergence of transition number j from the reference's, for the tokens of a piece."""
+    leash, evidence = loss.method.leash, piece.part.evidence
+    state, std, t = evidence.state[j, :, piece.rows], evidence.std[j, :, piece.rows], loss.transitions[j]
+    assert leash.reference is not None
+    assert piece.near is not None
+    with torch.no_grad():
+        reference = transition(leash.reference.head, loss.pipeline.sampler, piece.near, state, t).mean
+    return leash.divergence(mean, reference, std)
 
 
 def chunks(tokens: int, trajectories: int, rows: int) -> Iterator[slice]:

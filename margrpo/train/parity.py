@@ -101,8 +101,7 @@ def low_precision(pipeline: Pipeline, rollout: Rollout) -> str | None:
 def other_guidance(pipeline: Pipeline, rollout: Rollout) -> str | None:
     """A guidance scale other than the recorded one, under which the difference goes away."""
     for step in rollout.steps:
-        remaining = int((step.unknown & ~step.committed)[0].sum())
-        for scale in (pipeline.guidance.scale(pipeline.model.tokens, remaining), 1.0):
+        for scale in (pipeline.guidance.scale(pipeline.model.tokens, step.remaining), 1.0):
             if scale != step.guidance and difference(pipeline, rollout, step, scale=scale) <= TOLERANCE:
                 return (
                     f"AR step {step.index} was drawn under guidance {scale:g} but is replayed under {step.guidance:g}: "

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from margrpo.contracts import Model, Parameterization
 from margrpo.declare import record
-from margrpo.maths import denoising, diffusion, noise
+from margrpo.maths import diffusion, noise
 from margrpo.records import Key, Prompts
 
 REPEATS = 4
@@ -48,15 +48,15 @@ def loss(
     """The squared error of the head's target and the variance bound, both averaged over hidden tokens."""
     z = repeat(model.condition(tokens, unknown, prefix)[unknown], "m c -> (r m) c", r=REPEATS)
     clean = repeat(tokens[unknown], "m d -> (r m) d", r=REPEATS)
-    draw, table = noise.generator((*key, "diffusion")), diffusion.tables(diffusion.TRAINING_STEPS)
+    draw, path = noise.generator((*key, "diffusion")), parameterization.path
     t = torch.randint(diffusion.TRAINING_STEPS, (len(clean),), generator=draw).to(clean.device)
     epsilon = torch.randn(clean.shape, generator=draw).to(clean.device)
-    alpha_bar = denoising.column(table.alpha_bar, t)
-    x = diffusion.noised(clean, epsilon, alpha_bar)
-    output, variance = model.head.raw(x, z, t)
+    alpha_bar = path.alpha_bar(t)
+    x = path.noised(clean, epsilon, alpha_bar)
+    output, variance = model.head.raw(x, z, path.time(t))
     error = (output - parameterization.target(clean, epsilon, alpha_bar)).pow(2).mean()
     predicted = parameterization.epsilon(output, x, alpha_bar)
-    return error, denoising.variance_bound(clean, x, predicted, variance, table=table, t=t).mean()
+    return error, path.bound(clean, x, predicted, variance, t=t).mean()
 
 
 def without_prompt(model: Model, prompts: Prompts, share: float, key: Key) -> Float[Tensor, "b p c"]:

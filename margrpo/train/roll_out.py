@@ -1,6 +1,6 @@
 """Drawing images AR step by AR step, recording what the update will replay."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -65,11 +65,23 @@ def conditions(
 
 
 @torch.no_grad()
-def roll_out(pipeline: Pipeline, prompts: Prompts, key: Key, recording: Recording = NOTHING) -> Rollout:
-    """Draw one image for each prompt; every draw is a function of `key`, the prompt's own key and its place."""
+def roll_out(
+    pipeline: Pipeline,
+    prompts: Prompts,
+    key: Key,
+    recording: Recording = NOTHING,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Rollout:
+    """Draw one image for each prompt; every draw is a function of `key`, the prompt's own key and its place.
+
+    `progress` is told, after each AR step, how many have been taken and how many there are.
+    """
     walk = _Walk(pipeline, prompts, key, recording)
     for index in range(pipeline.unmasking.steps):
         walk.take(index)
+        if progress:
+            progress(index + 1, pipeline.unmasking.steps)
     images = pipeline.codec.decode(walk.tokens)
     return Rollout(
         prompts=prompts,
@@ -78,6 +90,7 @@ def roll_out(pipeline: Pipeline, prompts: Prompts, key: Key, recording: Recordin
         trajectories=walk.resampled(),
         tokens=walk.tokens,
         images=images,
+        rank=walk.rank,
         key=key,
     )
 

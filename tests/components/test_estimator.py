@@ -78,3 +78,17 @@ def test_needs_are_the_chains_and_what_marks_them():
         assert vars(kind(trajectories=1).needs()) == vars(Needs(trajectories=1))
         assert vars(kind(trajectories=1, where=Uncertain()).needs()) == vars(Needs(trajectories=2, virtual=True))
     assert vars(Single().needs()) == vars(Needs())
+
+
+@settings(derandomize=True, deadline=None, max_examples=8)
+@given(seed=SEEDS)
+def test_with_the_main_std_k_chains_take_that_of_their_tokens_main_chain_at_this_step(seed: int):
+    rollout, own = drawn(seed), MultiTrajectory(trajectories=3)
+    main = MultiTrajectory(trajectories=3, std="main")
+    assert vars(main.needs()) == vars(Needs(trajectories=3, virtual=True))
+    for step in rollout.steps:
+        (ours, _), (theirs, _) = (each.evidence(rollout, step, step.unknown) for each in (main, own))
+        assert torch.equal(ours.target, theirs.target)
+        for k in range(3):
+            assert torch.equal(ours.std[:, k], step.chain.std[:, 0])
+        assert not torch.equal(ours.std, theirs.std)

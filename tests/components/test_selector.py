@@ -47,6 +47,30 @@ def test_committed_and_uncommitted_are_the_two_parts_of_every(seed: int):
         assert torch.equal(committed, step.committed)
 
 
+@settings(derandomize=True, deadline=None, max_examples=8)
+@given(seed=SEEDS)
+def test_with_last_too_the_last_step_leaves_the_token_that_is_committed_last(seed: int):
+    rollout = drawn(seed)
+    *earlier, last = rollout.steps
+    for step in earlier:
+        both = (Uncommitted(last_too=each).select(rollout, step) for each in (True, False))
+        assert torch.equal(*both)
+    assert not Uncommitted().select(rollout, last).any()
+    assert torch.equal(Uncommitted(last_too=True).select(rollout, last), rollout.rank == 0)
+
+
+@settings(derandomize=True, deadline=None, max_examples=8)
+@given(seed=SEEDS, first=st.integers(1, 4))
+def test_consistency_begins_at_the_first_step_it_is_told(seed: int, first: int):
+    rollout = drawn(seed)
+    for step in rollout.steps:
+        filtered = Consistent(first_step=first).select(rollout, step)
+        if step.index < first:
+            assert torch.equal(filtered, step.unknown)
+        else:
+            assert torch.equal(filtered, Consistent().select(rollout, step))
+
+
 @settings(derandomize=True, deadline=None)
 @given(seed=SEEDS, fraction=fractions)
 def test_as_many_tokens_are_uncertain_as_the_fraction_says_and_no_other_is_more_so(seed: int, fraction: float):

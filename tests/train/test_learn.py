@@ -11,7 +11,7 @@ from margrpo.components.guidance import Constant, Linear
 from margrpo.components.objective import Clipped, OnPolicy
 from margrpo.components.penalty import GaussianKL, K3OfMeans
 from margrpo.components.reference import Frozen
-from margrpo.components.replay import Conditional, Guided
+from margrpo.components.replay import Conditional, Guided, Released
 from margrpo.components.sampler import Ddim, Ddpm
 from margrpo.components.selector import Committed, Consistent, Every, Random, Uncertain, Uncommitted
 from margrpo.components.trainable import Backbone, Head
@@ -196,3 +196,50 @@ def test_the_value_of_the_loss_and_its_count_do_not_depend_on_the_pieces(rows: i
         streamed(pipeline, small.method(pipeline, penalty=penalty, rows=size, **parts), rollout, tally)
     assert tallies[0].evaluations == tallies[1].evaluations
     assert tallies[0].surrogate == pytest.approx(tallies[1].surrogate, abs=1e-5)
+
+
+def test_per_step_the_gradient_is_the_sum_of_what_each_ar_step_gives_alone():
+    pipeline, rollout, objective = fresh(True), drawn(True), OnPolicy(per_step=True)
+    method = small.method(pipeline, selector=Every(), objective=objective)
+    together = streamed(pipeline, method, rollout, Tally())
+    alone = [
+        streamed(pipeline, small.method(pipeline, selector=Every()), replace(rollout, steps=(step,)), Tally())
+        for step in rollout.steps
+    ]
+    assert len(alone) > 1
+    assert same(together, torch.stack(alone).sum(0))
+
+
+def test_a_penalty_with_tokens_of_its_own_falls_on_their_main_chains_whoever_carries_loss():
+    pipeline, rollout = fresh(True), drawn(True)
+    apart = GaussianKL(coefficient=0.3, reference=Frozen(), where=Uncommitted())
+    shared = GaussianKL(coefficient=0.3, reference=Frozen())
+    found = {}
+    for name, penalty, selector, advantages in (
+        ("both", apart, Committed(), ADVANTAGES),
+        ("surrogate", None, Committed(), ADVANTAGES),
+        ("penalty", apart, Committed(), torch.zeros(4)),
+        ("alone", shared, Uncommitted(), torch.full((4,), 1e-30)),
+    ):
+        pipeline = fresh(True)
+        method = small.method(pipeline, selector=selector, penalty=penalty)
+        plain.at_other_weights(pipeline, seed=0, share=0.01)
+        backward(pipeline, method, rollout, advantages, Tally())
+        found[name] = small.gradients(pipeline.model)
+    assert same(found["both"], found["surrogate"] + found["penalty"])
+    assert same(found["penalty"], found["alone"])
+    assert float(found["penalty"].abs().max()) > 0.01
+
+
+def test_dropout_in_replay_is_keyed_by_the_rollout_and_leaves_the_policy_and_the_global_generator_as_they_were():
+    pipeline = small.pipeline(made=small.policy(dropout=0.5))
+    rollout = small.rollout(pipeline)
+    on, off = (small.method(pipeline, selector=Every(), replay=Released(dropout=one)) for one in (True, False))
+    before = torch.random.get_rng_state()
+    first, again, without = (streamed(pipeline, method, rollout, Tally()) for method in (on, on, off))
+    other = streamed(pipeline, on, replace(rollout, key=("another",)), Tally())
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert not any(part.training for part in pipeline.model.modules())
+    assert torch.equal(first, again)
+    assert not same(first, without)
+    assert not same(first, other)

@@ -19,6 +19,7 @@ from margrpo.testing.strategies import samplers, seeds
 from margrpo.train.chain import Condition, draw
 from margrpo.train.learn import Loss, Piece, Tally, piece_backward
 from margrpo.train.roll_out import Pipeline
+from margrpo.train.shares import Part
 
 ROWS = 4000
 LIMIT = 5.0
@@ -67,9 +68,9 @@ class Situation:
         weights = torch.linspace(0.5, 1.5, count) if only is None else torch.eye(count)[only]
         method, leaf = small.method(self.pipeline), self.condition(self.now, rows)
         leaf.z.requires_grad_()
-        loss = Loss(self.pipeline, method, self.transitions, weights, 1, Tally())
-        advantage = torch.full((rows,), self.advantage)
-        piece_backward(loss, Piece(evidence, slice(0, rows), advantage, (0, 0, 0)), leaf, None)
+        loss = Loss(self.pipeline, method, self.transitions, weights, Tally())
+        part, advantage = Part(evidence, surrogate=1, penalty=None), torch.full((rows,), self.advantage)
+        piece_backward(loss, Piece(part, slice(0, rows), advantage, None, (0, 0, 0)), leaf)
         return -leaf.z.grad.double()
 
     def plain(self, chain: Chain, only: int | None = None) -> Tensor:

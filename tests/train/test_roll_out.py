@@ -198,3 +198,10 @@ def test_a_step_without_guidance_is_resampled_without_it_beside_guided_ones():
             pipeline.model.head, pipeline.sampler, known.of(step.committed), rollout.trajectories.state[0][:, rows], 3
         )
         assert torch.allclose(again.mean, rollout.trajectories.mean[0][:, rows], atol=1e-4)
+
+
+def test_progress_is_told_after_each_ar_step_and_changes_nothing():
+    pipeline, told = small.pipeline(), []
+    seen = roll_out(pipeline, small.prompts(), ("x",), progress=lambda taken, steps: told.append((taken, steps)))
+    assert told == [(1, 3), (2, 3), (3, 3)]
+    assert torch.equal(seen.tokens, roll_out(pipeline, small.prompts(), ("x",)).tokens)
