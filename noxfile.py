@@ -60,6 +60,12 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def golden(session: nox.Session) -> None:
+    """Change three numbers of every recorded output by ten times its tolerance; a change that no test notices fails."""
+    in_env(session, "python", "-m", "tests.golden.disturbing", "--all", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def quickstart(session: nox.Session) -> None:
     """Train the quickstart recipe into a temporary folder."""
     with TemporaryDirectory() as folder:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
-MARGIN, LINE = 8, 13
+MARGIN, LETTERS = 8, 10
 
 
 def save_grid(path: Path, images: Float[Tensor, "b 3 h w"], captions: Sequence[str], *, columns: int = 8) -> None:
@@ -34,14 +34,15 @@ def picture(image: Float[Tensor, "3 h w"], scale: int) -> Image.Image:
 
 def tile(image: Float[Tensor, "3 h w"], caption: str, scale: int) -> Image.Image:
     """One enlarged image over its caption, in as many lines as it takes."""
-    shown, font = picture(image, scale), ImageFont.load_default(size=10)
-    width = max(shown.width, 96)
+    shown = picture(image, scale)
+    width, letters = max(shown.width, 96), max(LETTERS, shown.width // 18)
+    font, line = ImageFont.load_default(size=letters), letters + 3
     lines = wrapped(caption, font, width)
-    whole = Image.new("RGB", (width, shown.height + LINE * max(2, len(lines)) + 2), "white")
+    whole = Image.new("RGB", (width, shown.height + line * max(2, len(lines)) + 2), "white")
     whole.paste(shown, ((width - shown.width) // 2, 0))
     draw = ImageDraw.Draw(whole)
-    for place, line in enumerate(lines):
-        draw.text((0, shown.height + 2 + place * LINE), line, fill="#333333", font=font)
+    for place, words in enumerate(lines):
+        draw.text((0, shown.height + 2 + place * line), words, fill="#333333", font=font)
     return whole
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from margrpo import __version__
-from margrpo.cli import components, plan, pretrain, recipes, sample, train, variance
+from margrpo.cli import components, plan, pretrain, recipes, sample, train, variance, weights
 from margrpo.cli.terminal import out
 from margrpo.cli.threads import wait_passively
 from margrpo.cli.trouble import spoken
@@ -44,6 +44,7 @@ app.command("plan")(spoken(plan.plan))
 app.command("variance")(spoken(variance.variance))
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(components.app, name="components")
+app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:

@@ -62,7 +62,7 @@ def table(head: str, path: str, entry: Entry, found: Registry) -> str:
             nested.append(table(f"[{path}.{key}]", f"{path}.{key}", inner, found))
         elif required:
             lines.append(f"{key} = {shown(stand_in(field.type), 200)}")
-        elif not kind and default_of(field) is not None:
+        elif not kind and not field.metadata.get("by") and default_of(field) is not None:
             lines.append(f"{key} = {shown(default_of(field), 200)}")
     return "\n".join([*lines, "", *nested])
 

@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
 from margrpo.errors import RecipeError, RunError
 from margrpo.recipe import Pretraining, Recipe, load
 from margrpo.recipe.plan import check_geometry
+from margrpo.recipe.presence import check_presence
 
+AnyRecipe = TypeVar("AnyRecipe", Recipe, Pretraining, Recipe | Pretraining)
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe file (TOML).", show_default=False)]
 RecipeOrRun = Annotated[
     Path, typer.Argument(metavar="RECIPE", help="A recipe file, or the folder of a run.", show_default=False)
@@ -32,6 +34,12 @@ def sound(path: Path, sets: list[str] | None) -> Recipe | Pretraining:
     """The recipe, checked in full; imports no torch."""
     recipe = load(path, sets or [])
     check_geometry(recipe, source=str(path))
+    return recipe
+
+
+def loadable(recipe: AnyRecipe, source: Path) -> AnyRecipe:
+    """The recipe, once the files of weights that it names are there; imports no torch."""
+    check_presence(recipe, source=str(source))
     return recipe
 
 
@@ -65,6 +73,6 @@ def with_seed(sets: list[str] | None, seed: int | None) -> list[str]:
     return [*(sets or []), *([] if seed is None else [f"run.seed={seed}"])]
 
 
-def with_weights(sets: list[str] | None, weights: Path) -> list[str]:
-    """The sets with the policy's weights first, so that one given by hand wins."""
-    return [f"policy.weights={json.dumps(str(weights))}", *(sets or [])]
+def with_weights(sets: list[str] | None, weights: str) -> list[str]:
+    """The sets with the policy's file of weights first, so that one given by hand wins."""
+    return [f"policy.checkpoint={json.dumps(weights)}", *(sets or [])]

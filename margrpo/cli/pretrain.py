@@ -3,7 +3,7 @@
 import typer
 
 from margrpo.cli import run_files
-from margrpo.cli.given import Out, RecipeFile, Sets, pretraining
+from margrpo.cli.given import Out, RecipeFile, Sets, loadable, pretraining
 from margrpo.cli.stopping import stopping
 from margrpo.cli.terminal import facts, out, tell
 from margrpo.cli.threads import settle_threads
@@ -17,7 +17,7 @@ def pretrain(recipe: RecipeFile, sets: Sets = None, folder: Out = None) -> None:
 
     Ctrl-C stops after the current step and keeps the weights so far; a stopped run begins anew.
     """
-    checked = pretraining(recipe, sets)
+    checked = loadable(pretraining(recipe, sets), recipe)
     folder = folder or next_folder(recipe)
     from margrpo.train.pretrain_loop import run
 

@@ -15,6 +15,7 @@ from margrpo.errors import MargrpoError
 from margrpo.recipe import Pretraining, Recipe
 from margrpo.recipe.explain import explain
 from margrpo.recipe.explain import schema as recipe_schema
+from margrpo.recipe.presence import not_here
 
 app = typer.Typer(help="Check and explain recipes.", no_args_is_help=True)
 
@@ -35,6 +36,8 @@ def check(
             broken += 1
         else:
             out().print(Text.assemble(("ok", "bold green"), f"  {path}  ", (what_it_is(recipe), "dim")), soft_wrap=True)
+            if absent := not_here(recipe):
+                out().print(Text(f"    not here yet: {', '.join(absent)}", "dim"), soft_wrap=True)
     if broken:
         raise typer.Exit(REFUSED)
 

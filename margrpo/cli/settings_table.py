@@ -44,6 +44,8 @@ def default_words(field: "attrs.Attribute[Any]") -> str:
     """The default as TOML, or that there is none."""
     if field.default is attrs.NOTHING:
         return "required"
+    if other := field.metadata.get("by"):
+        return f"by {other}"
     value = default_of(field)
     return "none" if value is None else shown(value, 40)
 

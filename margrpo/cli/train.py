@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from margrpo.cli import run_files
-from margrpo.cli.given import Out, RecipeOrRun, Sets, recipe_of, training, with_seed
+from margrpo.cli.given import Out, RecipeOrRun, Sets, loadable, recipe_of, training, with_seed
 from margrpo.cli.stopping import stopping
 from margrpo.cli.terminal import facts, out, tell
 from margrpo.cli.threads import settle_threads
@@ -34,7 +34,7 @@ def train(
     if resume and folder is None and recipe.is_file():
         raise RunError("--resume needs the run's folder: give it with --out, or in place of the recipe")
     source = recipe_of(recipe)
-    checked = training(source, with_seed(sets, seed))
+    checked = loadable(training(source, with_seed(sets, seed)), source)
     run_in(checked, folder or (recipe if recipe.is_dir() else next_folder(source)), resume=resume)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
-from margrpo.cli.given import RecipeFile, Sets, training
+from margrpo.cli.given import RecipeFile, Sets, loadable, training
 from margrpo.cli.terminal import out, tell
 from margrpo.cli.threads import settle_threads
 
@@ -24,7 +24,7 @@ def variance(
     to: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there too.")] = None,
 ) -> None:
     """Measure how noisy the gradient is: MTE against Rao-Blackwell at K = 1, 2, 4, 8, and each weighting."""
-    checked = training(recipe, sets)
+    checked = loadable(training(recipe, sets), recipe)
     from margrpo.evaluate import variance as measure
 
     settle_threads()

@@ -1,72 +1,131 @@
-"""Reading and writing weights files; nothing that is read can run code."""
+"""From files of weights to modules and back."""
 
-from collections.abc import Mapping
-from importlib import resources
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
 from margrpo.contracts import Weights
 from margrpo.errors import WeightsError
+from margrpo.nets.checkpoint import Tensors, opened
+from margrpo.nets.published import kind_of_names, without_loss
 
-PACKAGED = "package://"
+SHOWN = 8
+"""Differences that are named before the others are counted."""
+_MEANT_FOR = {
+    "policy": "a MAR, so give it as policy.checkpoint",
+    "codec": "an autoencoder, so give it as codec.checkpoint",
+}
 
 
-def read(source: str, prefix: str) -> dict[str, Tensor]:
-    """The tensors of a safetensors file whose names begin with `prefix.`, without it.
+@runtime_checkable
+class Choice(Protocol):
+    """The settings of a component that choose weights."""
 
-    `source` is a path, or `package://package.module/FILE` for a file that ships inside a package.
+    @property
+    def checkpoint(self) -> str:
+        """The source of the file."""
+
+    @property
+    def weights(self) -> str:
+        """Which of its sets, "ema" or "model"."""
+
+    @property
+    def sha256(self) -> str:
+        """What its SHA-256 must be, or nothing."""
+
+
+def load(
+    module: Weights,
+    part: str,
+    choice: Choice,
+    *,
+    published: Callable[[str], str] = str,
+    cure: Callable[[Tensors], str] = lambda _: "",
+) -> None:
+    """Load into a module the weights that a component's settings choose, from a published file or one of margrpo's.
+
+    `published` gives the published name of each of the module's tensors; `cure` says of published tensors that do not
+    fit which settings would fit them.
     """
-    try:
-        data = packaged(source).read_bytes() if source.startswith(PACKAGED) else Path(source).read_bytes()
-    except OSError as error:
-        raise WeightsError(f"{source}: cannot be read ({error.strerror or error}); give an existing file") from None
-    try:
-        tensors = load(data)
-    except SafetensorError as error:
-        raise WeightsError(f"{source}: is no whole safetensors file ({error}); write or fetch it again") from None
-    chosen = {name[len(prefix) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(prefix + ".")}
-    if not chosen:
-        raise WeightsError(f"{source}: holds no tensor named {prefix}.*; it was made for something else")
-    return chosen
+    file = opened(choice.checkpoint, choice.sha256)
+    tensors, source = without_loss(file.chosen(part, choice.weights)), choice.checkpoint
+    if file.is_ours:
+        found = {published(name): tensor for name, tensor in tensors.items()}
+        put(module, tensors, source, cure=lambda _: cure(found))
+        return
+    kind = kind_of_names(tensors)
+    if kind not in (None, part):
+        raise WeightsError(f"{source}: is no {part}: it holds {_MEANT_FOR[kind or part]}")
+    put(module, tensors, source, names=published, cure=cure)
 
 
-def packaged(source: str) -> "resources.abc.Traversable":
-    """The file inside a package that a `package://` source names."""
-    package, _, name = source.removeprefix(PACKAGED).partition("/")
-    try:
-        return resources.files(package) / name
-    except ModuleNotFoundError:
-        raise WeightsError(f"{source}: there is no package {package!r}; install it or give a path") from None
+def read(source: str, part: str) -> Tensors:
+    """The tensors of one part, "policy" or "codec", of a file that margrpo wrote."""
+    return opened(source).chosen(part, "model")
 
 
-def put(module: Weights, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Load tensors into a module, naming every one that is missing, left over or of another shape."""
-    own = module.state_dict()
-    problems = [f"{name} is missing" for name in own if name not in tensors]
-    problems += [f"{name} is left over" for name in tensors if name not in own]
-    problems += [
-        f"{name} is {tuple(tensors[name].shape)} where the model has {tuple(value.shape)}"
-        for name, value in own.items()
-        if name in tensors and tensors[name].shape != value.shape
-    ]
+def put(
+    module: Weights,
+    tensors: Tensors,
+    source: str,
+    *,
+    names: Callable[[str], str] = str,
+    cure: Callable[[Tensors], str] = lambda _: "",
+) -> None:
+    """Load tensors into a module, naming every one that is missing, left over, of another shape or no float.
+
+    `names` gives the name in the file of each of the module's tensors.
+    """
+    problems = differences({names(name): value for name, value in module.state_dict().items()}, tensors)
     if problems:
-        shown = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if len(problems) > 8 else "")
-        raise WeightsError(f"{source}: does not fit the model: {shown}")
-    module.load_state_dict(dict(tensors))
+        shown = "; ".join(problems[:SHOWN])
+        more = f"; and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        raise WeightsError(f"{source}: does not fit the model: {shown}{more}{cure(tensors)}")
+    module.load_state_dict({name: tensors[names(name)] for name in module.state_dict()})
 
 
-def write(path: Path, modules: Mapping[str, Weights], metadata: Mapping[str, str] | None = None) -> None:
+def differences(own: Tensors, given: Tensors) -> list[str]:
+    """Everything that keeps the given tensors from taking the place of a model's own."""
+    problems = [f"{name} is missing" for name in own if name not in given]
+    problems += [f"{name} is left over" for name in given if name not in own]
+    return problems + [
+        f"{name} is {said}" for name in own if name in given and (said := misfit(given[name], own[name]))
+    ]
+
+
+def misfit(given: Tensor, own: Tensor) -> str:
+    """How a tensor differs from the one it is for, in shape or in kind of number, or nothing."""
+    if given.shape != own.shape:
+        return f"{tuple(given.shape)} where the model has {tuple(own.shape)}"
+    if given.is_floating_point() != own.is_floating_point():
+        return f"of {dtype_name(given)} where the model has {dtype_name(own)}"
+    return ""
+
+
+def dtype_name(tensor: Tensor) -> str:
+    """float32, as in torch.float32."""
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def write(path: Path, modules: Mapping[str, Weights]) -> None:
     """Write the weights of modules as `NAME.parameter` into one safetensors file, in float32, whole or not at all."""
-    tensors = {
-        f"{name}.{key}": value.detach().to("cpu", torch.float32).contiguous()
-        for name, module in modules.items()
-        for key, value in module.state_dict().items()
-    }
+    write_tensors(
+        path,
+        {
+            f"{name}.{key}": value.detach().to("cpu", torch.float32)
+            for name, module in modules.items()
+            for key, value in module.state_dict().items()
+        },
+    )
+
+
+def write_tensors(path: Path, tensors: Tensors) -> None:
+    """Write tensors into a safetensors file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".partial")
-    save_file(tensors, beside, metadata=dict(metadata or {}))
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside)
     beside.replace(path)

@@ -13,18 +13,22 @@ _MODEL = [
     _entry("conditioner.label", "conditioner:Label", "one of a fixed number of classes"),
     _entry("parameterization.epsilon", "parameterization:Epsilon", "the head predicts the noise"),
     _entry("parameterization.velocity", "parameterization:Velocity", "the head predicts the velocity"),
-    _entry("codec.patch", "codec:Patch", "a linear map between image patches and tokens"),
+    _entry("parameterization.flow", "parameterization:Flow", "the head predicts the velocity of a straight flow"),
+    _entry("codec.patch", "codec.patch:Patch", "a linear map between image patches and tokens"),
+    _entry("codec.kl16", "codec.kl16:Kl16", "the KL autoencoder of the published MAR models"),
     _entry("kernel.sdpa", "kernel:Sdpa", "torch's scaled dot-product attention"),
     _entry("kernel.xformers", "kernel:Xformers", "memory-efficient attention of xformers, on CUDA"),
 ]
 
 _ROLLOUT = [
     _entry("prompts.shapes", "prompts.shapes:Shapes", "captions of the shapes world"),
+    _entry("prompts.classes", "prompts.classes:Classes", "classes by name, ImageNet's unless others are given"),
     _entry("prompts.lines", "prompts.lines:Lines", "a text file with one prompt a line"),
     _entry("prompts.jsonl", "prompts.jsonl:Jsonl", "a JSON Lines file of prompts with metadata"),
     _entry("unmasking.cosine", "unmasking:Cosine", "few tokens at first, many at the end"),
     _entry("sampler.ddpm", "sampler:Ddpm", "ancestral sampling with learned-range variance"),
     _entry("sampler.ddim", "sampler:Ddim", "DDIM with noise eta above 0"),
+    _entry("sampler.flow_sde", "sampler:FlowSde", "the straight flow with noise, as in Flow-GRPO"),
     _entry("guidance.constant", "guidance:Constant", "the same scale at every AR step"),
     _entry("guidance.linear", "guidance:Linear", "a scale that grows with the known tokens"),
     _entry("timesteps.random", "timesteps:Random", "AR steps and transitions drawn once a rollout"),
@@ -33,6 +37,7 @@ _ROLLOUT = [
 
 _VERDICT = [
     _entry("reward.shapes", "reward.shapes:Shapes", "exact score of a picture of shapes against its caption"),
+    _entry("reward.digits", "reward.digits:Digits", "what a classifier of handwritten digits says"),
     _entry("reward.jpeg_compressibility", "reward.jpeg_compressibility:JpegCompressibility", "how small a JPEG gets"),
     _entry("reward.brightness", "reward.brightness:Brightness", "the mean brightness of an image"),
     _entry("advantage.group", "advantage:Group", "reward against its group, in standard deviations"),
@@ -56,7 +61,8 @@ _UPDATE = [
     _entry("objective.on_policy", "objective:OnPolicy", "the plain policy gradient, one update a rollout"),
     _entry("objective.clipped", "objective:Clipped", "the clipped ratio, several updates a rollout"),
     _entry("replay.guided", "replay:Guided", "the guidance of the rollout: the exact density"),
-    _entry("replay.conditional", "replay:Conditional", "no guidance, as in the paper's release"),
+    _entry("replay.conditional", "replay:Conditional", "no guidance: cheaper, and off the behaviour density"),
+    _entry("replay.released", "replay:Released", "as the paper's release replays, each quirk a setting"),
     _entry("penalty.none", "penalty:NoPenalty", "nothing holds the policy"),
     _entry("penalty.gaussian", "penalty:GaussianKL", "exact KL of each transition to the reference"),
     _entry("penalty.k3_of_means", "penalty:K3OfMeans", "the release's k3 of means"),
@@ -71,6 +77,7 @@ _UPDATE = [
 _AROUND = [
     _entry("tracker.console", "tracker.console:Console", "a line a step on the terminal"),
     _entry("tracker.jsonl", "tracker.jsonl:Jsonl", "a JSON line a step in the run folder"),
+    _entry("dataset.digits", "dataset.digits:Digits", "handwritten digits of scikit-learn with their labels"),
     _entry("dataset.shapes", "dataset.shapes:Shapes", "pictures of the shapes world with captions"),
 ]
 

@@ -53,10 +53,10 @@ def _write(into: Any, table: Mapping[str, Any], settings: Any) -> None:
     for key in sorted(table, key=lambda key: _is_table(table[key])):
         made = getattr(settings, fields[key].name) if key in fields else None
         item = _item(table[key], made)
-        into.add(key, item)
         meaning = fields[key].metadata.get("meaning") if key in fields else None
         if meaning and not isinstance(item, AoT):
-            into[key].comment(meaning)
+            item.comment(meaning)
+        into.add(key, item)
 
 
 def _is_table(value: Any) -> bool:

@@ -1,16 +1,12 @@
 """Whether the components of a sound recipe can work together: one small rule each, all before weights are loaded."""
 
-import importlib.util
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from margrpo.errors import DataError, RecipeError
 from margrpo.plugin.registry import Registry, registry
-from margrpo.recipe.problem import shown
 from margrpo.recipe.schema import Pretraining, Recipe
 
 Rule = Callable[[Recipe], Iterator[str]]
-_PACKAGE = "package://"
 
 
 def check_fit(recipe: Recipe | Pretraining, *, source: str = "recipe", among: Registry | None = None) -> None:
@@ -38,12 +34,14 @@ def steps_do_not_outnumber_tokens(recipe: Recipe | Pretraining) -> Iterator[str]
         yield f"unmasking.steps = {steps} is more than the {tokens} tokens of an image; set it to {tokens} or less"
 
 
-def weights_are_there(recipe: Recipe | Pretraining) -> Iterator[str]:
-    """Files of weights must exist."""
-    for table, part in (("policy", recipe.policy), ("codec", recipe.codec)):
-        weights = getattr(part, "weights", "random")
-        if weights != "random" and not _exists(weights):
-            yield f'{table}.weights = {shown(weights)} names no file; give the path of a file, or "random"'
+def sampler_undoes_what_the_head_learned(recipe: Recipe | Pretraining) -> Iterator[str]:
+    """The head's training and the sampler must have one forward process."""
+    sampled, learned = recipe.sampler.path.name, recipe.policy.parameterization.path.name
+    if sampled != learned:
+        yield (
+            f"sampler takes the steps of a {sampled} and policy.parameterization is that of a {learned}; "
+            'flow_sde goes with "flow", ddpm and ddim with "epsilon" or "velocity", as the head was trained'
+        )
 
 
 def group_is_large_enough(recipe: Recipe) -> Iterator[str]:
@@ -56,7 +54,8 @@ def group_is_large_enough(recipe: Recipe) -> Iterator[str]:
 def some_transition_has_a_density(recipe: Recipe) -> Iterator[str]:
     """A deterministic sampler has no log-probability, so GRPO cannot train through it."""
     if _transitions(recipe) == 0:
-        cure = "set sampler.eta above 0" if hasattr(recipe.sampler, "eta") else "choose one that draws noise"
+        off = [key for key in ("eta", "noise") if hasattr(recipe.sampler, key)]
+        cure = f"set sampler.{off[0]} above 0" if off else "choose one that draws noise"
         yield f"sampler is deterministic, so its tokens have no log-probability to train on; {cure}"
 
 
@@ -92,12 +91,27 @@ def prompts_can_be_read(recipe: Recipe | Pretraining) -> Iterator[str]:
         yield f"prompts: {error}"
 
 
+def classes_are_those_of_the_policy(recipe: Recipe | Pretraining) -> Iterator[str]:
+    """Prompts that tell their labels must keep to the classes that the policy tells."""
+    known = getattr(getattr(recipe.policy, "conditioner", None), "classes", None)
+    labels = getattr(recipe.prompts, "labels", None)
+    if known is None or labels is None:
+        return
+    try:
+        beyond = [label for label in labels() if label >= known]
+    except DataError:
+        return  # said by prompts_can_be_read
+    if beyond:
+        yield f"prompts draw class {beyond[-1]}, and policy.conditioner.classes = {known}; draw 0 to {known - 1} only"
+
+
 SHARED = (
     tokens_are_those_of_the_codec,
     steps_do_not_outnumber_tokens,
-    weights_are_there,
+    sampler_undoes_what_the_head_learned,
     looks_fit_in_the_held_out,
     prompts_can_be_read,
+    classes_are_those_of_the_policy,
 )
 TRAINING: tuple[Rule, ...] = (
     group_is_large_enough,
@@ -109,15 +123,3 @@ TRAINING: tuple[Rule, ...] = (
 
 def _transitions(recipe: Recipe) -> int:
     return sum(recipe.sampler.has_density(t) for t in range(recipe.sampler.steps))
-
-
-def _exists(weights: str) -> bool:
-    if not weights.startswith(_PACKAGE):
-        return Path(weights).is_file()
-    package, _, name = weights.removeprefix(_PACKAGE).partition("/")
-    try:
-        spec = importlib.util.find_spec(package)
-    except (ImportError, ValueError):
-        return False
-    folders = (spec.submodule_search_locations or ()) if spec else ()
-    return any((Path(folder) / name).is_file() for folder in folders)

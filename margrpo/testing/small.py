@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from margrpo.components.advantage import Group
-from margrpo.components.codec import Patch
+from margrpo.components.codec.patch import Patch
 from margrpo.components.conditioner import Caption
 from margrpo.components.estimator import Single
 from margrpo.components.guidance import Constant
@@ -125,7 +125,7 @@ def recipe(folder: Path, *, seed: int = 0, side: int = 2, **tables: Any) -> Reci
     weights.write(file, {"policy": model(policy(**settings), seed)})
     defaults = {
         "run": Run(steps=3, seed=seed, device="cpu", watch=2, held_out=2),
-        "policy": policy(weights=str(file), **settings),
+        "policy": policy(checkpoint=str(file), weights="ema", **settings),
         "codec": Patch(image=2 * side, patch=2, components=CHANNELS),
         "kernel": Sdpa(),
         "prompts": Captions(prompts=2, group=2),

@@ -76,7 +76,7 @@ def test_pretraining_writes_weights_that_training_can_begin_from(tmp_path: Path)
     assert done.exit_code == 0, done.output
     file = folder / "final" / "policy.safetensors"
     assert str(file) in done.stdout
-    begun = setting(*TINY, f'policy.weights="{file}"', f'codec.weights="{file}"')
+    begun = setting(*TINY[2:], f'policy.checkpoint="{file}"', f'codec.checkpoint="{file}"')
     assert run("train", QUICKSTART, *begun, "--out", tmp_path / "run").exit_code == 0
 
 
@@ -135,7 +135,7 @@ def test_a_score_on_other_prompts_is_no_way_to_go_on(trained: Path) -> None:
         (["kernel.use=xformers"], 'kernel.use = "xformers" needs a CUDA device'),
         (["run.device=cuda:7"], 'run.device = "cuda:7": torch finds no such device here'),
         (
-            ["policy.heads=8", "policy.weights=package://margrpo.worlds.shapes/base.safetensors", "policy.width=64"],
+            ["policy.heads=8", "policy.weights=ema", "policy.width=64"],
             "fit",
         ),
     ],

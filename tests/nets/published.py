@@ -8,24 +8,12 @@ from margrpo.components.kernel import Sdpa
 from margrpo.components.parameterization import Epsilon
 from margrpo.components.policy.mar import Mar
 from margrpo.nets import mar
+from margrpo.nets.published import our_name
 from margrpo.records import Prompts
 
 from ..golden.reading import recorded
 
 SETTINGS = {"tokens": 16, "channels": 16, "width": 64, "encoder_depth": 2, "decoder_depth": 2, "heads": 4}
-PARTS = {
-    "diffloss.net.": "head.net.",
-    "class_emb.": "backbone.embedding.class_emb.",
-    "fake_latent": "backbone.fake_latent",
-}
-
-
-def our_name(theirs: str) -> str:
-    """Their name of a tensor, in our model."""
-    for part, ours in PARTS.items():
-        if theirs.startswith(part):
-            return ours + theirs.removeprefix(part)
-    return f"backbone.mae.{theirs}"
 
 
 def published() -> mar.Mar:

@@ -25,12 +25,15 @@ def forward(net: Denoiser) -> torch.Tensor:
     return net(GOLDEN["in.x"], net.prepare(GOLDEN["in.c"], GOLDEN["in.t"]))
 
 
+@pytest.mark.golden("mlp_head")
 def test_the_head_answers_as_the_published_one(published: Denoiser):
-    assert largest_difference(sinusoid(GOLDEN["in.t"]), GOLDEN["out.timestep_embedding_256"]) < 1e-4
-    assert largest_difference(published.time_embed(GOLDEN["in.t"]), GOLDEN["out.time_embed"]) <= 1e-4
-    assert largest_difference(forward(published), GOLDEN["out.forward"]) <= allowed("mlp_head", "forward")
+    embedding, embedded = sinusoid(GOLDEN["in.t"]), published.time_embed(GOLDEN["in.t"])
+    outputs = {"timestep_embedding_256": embedding, "time_embed": embedded, "forward": forward(published)}
+    for name, ours in outputs.items():
+        assert largest_difference(ours, GOLDEN[f"out.{name}"]) <= allowed("mlp_head", f"out.{name}"), name
 
 
+@pytest.mark.golden("mlp_head")
 def test_its_gradients_are_the_published_ones(published: Denoiser):
     x, c = GOLDEN["in.x"].clone().requires_grad_(), GOLDEN["in.c"].clone().requires_grad_()
     published.zero_grad()
@@ -43,14 +46,17 @@ def test_its_gradients_are_the_published_ones(published: Denoiser):
             assert largest_difference(value.grad, GOLDEN[f"out.grad.{name}"]) <= allowed("mlp_head", f"grad.{name}")
 
 
+@pytest.mark.golden("mlp_head")
 @pytest.mark.parametrize("scale", [3.0, 1.7])
 def test_guidance_is_the_published_one(published: Denoiser, scale: float):
     x, time = GOLDEN["in.x"][:6].repeat(2, 1), GOLDEN["in.t"][:6].repeat(2)
     epsilon, variance = published(x, published.prepare(GOLDEN["in.c"], time)).chunk(2, dim=1)
     found = guided(Prediction(epsilon[:6], variance[:6]), Prediction(epsilon[6:], variance[6:]), scale)
-    theirs, output = GOLDEN[f"out.cfg{scale:g}"][:6], f"cfg{scale:g}"
-    assert largest_difference(found.epsilon, theirs[:, :16]) <= allowed("mlp_head", output)
-    assert largest_difference(found.variance, theirs[:, 16:]) <= allowed("mlp_head", output)
+    # Both halves carry the mixed noise; the second has the variance of the unconditional branch, which nothing reads.
+    theirs, output = GOLDEN[f"out.cfg{scale:g}"], f"cfg{scale:g}"
+    assert largest_difference(found.epsilon.repeat(2, 1), theirs[:, :16]) <= allowed("mlp_head", output)
+    ours = torch.cat([found.variance, variance[6:]])
+    assert largest_difference(ours, theirs[:, 16:]) <= allowed("mlp_head", output)
 
 
 @settings(derandomize=True, deadline=None, max_examples=30)

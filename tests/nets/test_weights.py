@@ -28,13 +28,13 @@ def test_a_file_for_another_model_is_refused_with_every_difference(tmp_path: Pat
 
 def test_a_missing_a_torn_and_a_foreign_file_are_refused(tmp_path: Path):
     torn = tmp_path / "torn.safetensors"
-    torn.write_bytes(b"{")
     weights.write(tmp_path / "codec.safetensors", {"codec": torch.nn.Linear(1, 1)})
+    torn.write_bytes((tmp_path / "codec.safetensors").read_bytes()[:-1])
     for source, said in {
-        tmp_path / "none.safetensors": "cannot be read",
+        tmp_path / "none.safetensors": "there is no such file; give a path, package://",
         torn: "is no whole safetensors file",
         tmp_path / "codec.safetensors": r"holds no tensor named policy\.\*",
-        "package://no_such_package/x.safetensors": "there is no package 'no_such_package'",
+        "package://no_such_package/x.safetensors": "no installed package has this file; install the package",
     }.items():
         with pytest.raises(WeightsError, match=said):
             weights.read(str(source), "policy")

@@ -89,7 +89,7 @@ def test_what_is_not_there_is_told_with_what_was_perhaps_meant() -> None:
 def test_what_resembles_nothing_is_told_with_what_there_is() -> None:
     with pytest.raises(PluginError) as caught:
         Registry().find("replay", "xyz")
-    assert str(caught.value) == "there is no replay named 'xyz'; there are conditional, guided"
+    assert str(caught.value) == "there is no replay named 'xyz'; there are conditional, guided, released"
 
 
 def test_what_is_not_there_is_told_with_the_plugins_that_failed(folder: Path) -> None:
@@ -99,7 +99,7 @@ def test_what_is_not_there_is_told_with_the_plugins_that_failed(folder: Path) ->
     with pytest.raises(PluginError) as caught:
         among.find("replay", "xyz")
     assert str(caught.value) == (
-        "there is no replay named 'xyz'; there are conditional, guided; "
+        "there is no replay named 'xyz'; there are conditional, guided, released; "
         "plugin epsilon of epsilon failed to load: ModuleNotFoundError: No module named 'no_such_package'"
     )
 

@@ -83,7 +83,8 @@ def test_a_recipe_that_uses_it_structures_and_fits(among: Registry) -> None:
     check_fit(made, among=among)
     resolved = unstructure(made, among=among)
     assert resolved["reward"] == [{"use": "colourfulness", "weight": 1.0, "enough": 80.0}]
-    assert resolved["selector"] == {"use": "disputed", "fraction": 0.3, "within": {"use": "uncommitted"}}
+    within = {"use": "uncommitted", "last_too": False}
+    assert resolved["selector"] == {"use": "disputed", "fraction": 0.3, "within": within}
     assert structure(resolved, among=among) == made
 
 

@@ -1,5 +1,4 @@
 import tomllib
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,20 +35,17 @@ def test_a_recipe_whose_parts_fit_passes() -> None:
     check_fit(structure(good()))
 
 
-def test_weights_that_are_a_file_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "mine.safetensors").touch()
-    policy = tomllib.loads(GOOD)["policy"] | {"weights": "mine.safetensors"}
-    check_fit(structure(good(policy=policy)))
-
-
-def test_weights_in_a_package_are_found() -> None:
-    policy = tomllib.loads(GOOD)["policy"] | {"weights": "package://margrpo.worlds.shapes/scene.py"}
-    check_fit(structure(good(policy=policy)))
-
-
 def test_a_sampler_that_draws_noise_at_the_edge_passes() -> None:
     check_fit(structure(good(sampler={"use": "ddim", "eta": 1e-6})))
+
+
+def test_a_flow_is_sampled_as_one() -> None:
+    policy = tomllib.loads(GOOD)["policy"] | {"parameterization": {"use": "flow"}}
+    check_fit(structure(good(policy=policy, sampler={"use": "flow_sde"})))
+    assert problems(good(policy=policy)) == (
+        "sampler takes the steps of a diffusion and policy.parameterization is that of a flow; "
+        'flow_sde goes with "flow", ddpm and ddim with "epsilon" or "velocity", as the head was trained',
+    )
 
 
 def test_a_pre_training_may_sample_deterministically() -> None:
@@ -91,3 +87,23 @@ def test_a_rule_of_a_plugin_that_fails_is_named_not_passed_over() -> None:
     among = Registry()
     among.register(SimpleNamespace(margrpo_fit=hookimpl(margrpo_fit)), "theirs", distribution="their-package")
     assert problems(good(), among) == ("the fit rule of plugin their-package:theirs failed: RuntimeError: boom",)
+
+
+def label_policy(classes: int) -> dict[str, Any]:
+    return tomllib.loads(GOOD)["policy"] | {"conditioner": {"use": "label", "classes": classes}}
+
+
+@pytest.mark.parametrize(("classes", "drawn"), [(1000, []), (3, [2, "goldfish"]), (300, ["golden retriever", 0])])
+def test_prompts_of_classes_that_the_policy_has_pass(classes: int, drawn: list[int | str]) -> None:
+    check_fit(structure(good(policy=label_policy(classes), prompts={"use": "classes", "classes": drawn})))
+
+
+def test_a_class_that_the_policy_does_not_have_is_refused() -> None:
+    data = good(policy=label_policy(3), prompts={"use": "classes", "classes": [2, 3]})
+    assert problems(data) == ("prompts draw class 3, and policy.conditioner.classes = 3; draw 0 to 2 only",)
+
+
+def test_a_class_that_is_not_there_is_said_once() -> None:
+    data = good(policy=label_policy(3), prompts={"use": "classes", "classes": [1, "crane"]})
+    (said,) = problems(data)
+    assert said.startswith("prompts: class 'crane': 2 classes have that name; give the label, 134 (crane bird) or 517 ")

@@ -10,7 +10,7 @@ from margrpo.components.objective import Clipped
 from margrpo.components.penalty import GaussianKL
 from margrpo.components.reference import Frozen
 from margrpo.components.replay import Conditional
-from margrpo.components.selector import Committed, Consistent, Every
+from margrpo.components.selector import Committed, Consistent, Every, Uncommitted
 from margrpo.components.timesteps import Random
 from margrpo.errors import RecipeError
 from margrpo.recipe import load
@@ -125,3 +125,13 @@ def test_an_ar_step_that_commits_nothing_is_refused_with_the_nearest_number_of_s
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_falling_counts_are_accepted(steps: int, tmp_path: Path) -> None:
     check_geometry(small.recipe(tmp_path, unmasking=Stuck(steps=steps)))
+
+
+def test_a_penalty_with_tokens_of_its_own_adds_their_main_chains(tmp_path: Path):
+    alone = small.recipe(tmp_path, penalty=GaussianKL(reference=Frozen()))
+    apart = small.recipe(tmp_path, penalty=GaussianKL(reference=Frozen(), where=Uncommitted()))
+    shared, own = plan(alone), plan(apart)
+    left = plan(small.recipe(tmp_path, selector=Uncommitted())).update
+    assert shared.reference == shared.update
+    assert own.reference == left
+    assert own.update == shared.update + left

@@ -46,7 +46,7 @@ def test_a_kind_left_out_is_its_default() -> None:
 
 def test_a_default_component_can_be_set_without_its_name() -> None:
     recipe = structure(good(sampler={"steps": 7}))
-    assert unstructure(recipe)["sampler"] == {"use": "ddpm", "steps": 7, "temperature": 1.0}
+    assert unstructure(recipe)["sampler"] == {"use": "ddpm", "steps": 7, "temperature": 1.0, "score_last": False}
 
 
 def test_a_recipe_with_a_dataset_is_a_pre_training() -> None:
@@ -114,7 +114,7 @@ def test_a_broken_plugin_is_named_where_its_component_is_missing() -> None:
     with pytest.raises(RecipeError) as caught:
         structure(good(replay={"use": "theirs"}), among=among)
     assert caught.value.problems == (
-        "replay.use = \"theirs\": there is no replay named 'theirs'; there are conditional, guided; "
+        "replay.use = \"theirs\": there is no replay named 'theirs'; there are conditional, guided, released; "
         "plugin theirs of their-package failed to load: RuntimeError: boom",
     )
 

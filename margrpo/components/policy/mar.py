@@ -1,54 +1,107 @@
 """MAR: masked autoregressive generation with a diffusion head   (mar)."""
 
+from contextlib import nullcontext
+from typing import Any, Literal
+
 from margrpo.contracts import Conditioner, Kernel, Model, Parameterization
 from margrpo.declare import at_least, between, component, not_negative, positive, setting
+from margrpo.errors import WeightsError
 from margrpo.lazy import torch
+from margrpo.nets import mar_size
+from margrpo.nets.mar_size import SIZES
+from margrpo.weight_source import SOURCES, digest
+
+_ONE = at_least(1)
 
 
 @component
 class Mar:
-    """A masked autoencoder over continuous tokens, and an MLP that denoises each of them."""
+    """A masked autoencoder over continuous tokens, and an MLP that denoises each of them.
 
-    weights: str = setting(meaning='a safetensors file, a package:// file, or "random"')
+    A published `checkpoint-last.pth` loads as it is, and so do the files that a run writes.
+    """
+
+    checkpoint: str = setting("", f"the file of weights: {SOURCES}")
+    weights: Literal["ema", "model", "random"] = setting(
+        "ema", "the file's moving average if it has one, its model, or random weights instead"
+    )
+    sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
+    size: Literal["base", "large", "huge"] = setting("base", "the published size that gives widths, depths and heads")
     conditioner: Conditioner = setting(meaning="what the prompt becomes for the backbone")
     parameterization: Parameterization = setting(meaning="what the head's output means")
-    tokens: int = setting(256, "tokens per image", check=at_least(1))
-    channels: int = setting(16, "channels per token", check=at_least(1))
-    width: int = setting(768, "channels of the backbone", check=at_least(1))
-    encoder_depth: int = setting(12, "blocks of the encoder", check=at_least(1))
-    decoder_depth: int = setting(12, "blocks of the decoder", check=at_least(1))
-    heads: int = setting(12, "attention heads; must divide the width", check=at_least(1))
-    head_width: int = setting(1024, "channels of the diffusion head", check=at_least(1))
-    head_depth: int = setting(6, "blocks of the diffusion head", check=at_least(1))
+    tokens: int = setting(256, "tokens per image", check=_ONE)
+    channels: int = setting(16, "channels per token", check=_ONE)
+    width: int = setting(lambda size: SIZES[size].width, "channels of the backbone", check=_ONE, by="size")
+    encoder_depth: int = setting(lambda size: SIZES[size].encoder_depth, "blocks of the encoder", check=_ONE, by="size")
+    decoder_depth: int = setting(lambda size: SIZES[size].decoder_depth, "blocks of the decoder", check=_ONE, by="size")
+    heads: int = setting(
+        lambda size: SIZES[size].heads, "attention heads; must divide the width", check=_ONE, by="size"
+    )
+    head_width: int = setting(
+        lambda size: SIZES[size].head_width, "channels of the diffusion head", check=_ONE, by="size"
+    )
+    head_depth: int = setting(
+        lambda size: SIZES[size].head_depth, "blocks of the diffusion head", check=_ONE, by="size"
+    )
     dropout: float = setting(0.0, "share of activations dropped in the backbone while training", check=between(0, 1))
     embedding_std: float = setting(0.02, "std of initial position and prompt embeddings", check=positive)
     seed: int = setting(0, "seed of random weights", check=not_negative)
+    zero_init: bool = setting(
+        True, "whether a random head starts at zero gates and output, for pre-training; else no gradient is zero"
+    )
 
     def problems(self) -> list[str]:
         """What is wrong with the settings taken together."""
+        found = []
+        if self.weights != "random" and not self.checkpoint:
+            found.append(f'checkpoint is missing; give {SOURCES}, or set weights = "random"')
         if self.width % self.heads:
             near = [heads for heads in range(1, self.width + 1) if self.width % heads == 0]
             best = min(near, key=lambda heads: abs(heads - self.heads))
-            return [f"heads = {self.heads} does not divide width = {self.width}; the nearest that does is {best}"]
-        return []
+            found.append(f"heads = {self.heads} does not divide width = {self.width}; the nearest that does is {best}")
+        return found
+
+    def published(self) -> str:
+        """Where weights of these sizes are published, as a sentence, or nothing."""
+        size = mar_size.published_size(self.sizes())
+        if size is None:
+            return ""
+        return (
+            f"MAR's {size} model is published at https://github.com/LTH14/mar, whose util/download.py puts it at "
+            f"pretrained_models/mar/mar_{size}/checkpoint-last.pth; a copy is hf://jadechoghari/mar/mar-{size}.safetensors"
+        )
 
     def geometry(self) -> tuple[int, int]:
         """Tokens per image and channels per token."""
         return self.tokens, self.channels
 
+    def sizes(self) -> dict[str, int]:
+        """Every size that shows in the shapes of the weights, by its key below the policy."""
+        keys = ("tokens", "channels", "width", "encoder_depth", "decoder_depth", "head_width", "head_depth")
+        conditioner = {key: getattr(self.conditioner, key, None) for key in ("classes", "prefix")}
+        own = {f"conditioner.{key}": value for key, value in conditioner.items() if value is not None}
+        return {**{key: getattr(self, key) for key in keys}, **own}
+
     def build(self, *, kernel: Kernel) -> Model:
         """The model on the CPU, in evaluation mode, with its weights loaded unless they are "random"."""
         from margrpo.nets import weights
+        from margrpo.nets.published import published_name
 
+        if self.weights != "random" and not self.checkpoint:
+            raise WeightsError(f'policy.checkpoint is empty; give {SOURCES}, or set policy.weights = "random"')
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.seed)
-            model = self.assemble(kernel)
+            model = self.assemble(kernel, drawn=self.weights == "random")
         if self.weights != "random":
-            weights.put(model, weights.read(self.weights, "policy"), self.weights)
+            weights.load(model, "policy", self, published=published_name, cure=self.cure)
         return model.eval()
 
-    def assemble(self, kernel: Kernel) -> Model:
-        """The model with random weights."""
+    def cure(self, tensors: Any) -> str:
+        """Which settings would fit tensors that do not."""
+        return mar_size.cure({name: tensor.shape for name, tensor in tensors.items()}, self.sizes(), self.size)
+
+    def assemble(self, kernel: Kernel, *, drawn: bool = True) -> Model:
+        """The model with random weights; where they are not `drawn`, its large parts are memory not written yet."""
         from margrpo.nets import mae, mar
         from margrpo.nets.denoiser import Denoiser
 
@@ -63,9 +116,15 @@ class Mar:
             dropout=self.dropout,
             embedding_std=self.embedding_std,
         )
-        net = Denoiser(channels=self.channels, condition=self.width, width=self.head_width, depth=self.head_depth)
-        backbone = mar.Backbone(mae.Mae(shape, kernel.attention), self.conditioner.build(width=self.width))
-        model = mar.Mar(backbone, mar.Head(net, self.parameterization.epsilon))
-        mar.initialise(model)
-        net.start_at_identity()
+        with nullcontext() if drawn else torch.device("meta"):
+            net = Denoiser(channels=self.channels, condition=self.width, width=self.head_width, depth=self.head_depth)
+            trunk = mae.Mae(shape, kernel.attention)
+        if not drawn:
+            net, trunk = net.to_empty(device="cpu"), trunk.to_empty(device="cpu")
+        backbone = mar.Backbone(trunk, self.conditioner.build(width=self.width))
+        model = mar.Mar(backbone, mar.Head(net, self.parameterization))
+        if drawn:
+            mar.initialise(model)
+            if self.zero_init:
+                net.start_at_identity()
         return model

@@ -33,6 +33,15 @@ def test_a_new_head_predicts_nothing_so_training_starts_from_the_identity():
     assert torch.equal(prediction.variance, torch.zeros(4, 3))
 
 
+def test_a_head_with_random_gates_gives_its_condition_a_gradient_and_one_with_zero_gates_does_not():
+    for zero_init in (True, False):
+        head = small.policy(zero_init=zero_init).build(kernel=Sdpa()).head
+        z, x = torch.randn(2, 4, 8, generator=torch.Generator().manual_seed(0))
+        z.requires_grad_()
+        head(x[:, :3], head.prepare(z, 10.0), 0.36).epsilon.sum().backward()
+        assert bool((z.grad != 0).any()) is not zero_init
+
+
 def test_heads_that_do_not_divide_the_width_are_named_with_the_nearest_that_do():
     assert small.policy(width=8, heads=3).problems() == [
         "heads = 3 does not divide width = 8; the nearest that does is 2"

@@ -1,7 +1,11 @@
-"""Between images and tokens."""
+"""Square patches of pixels as tokens."""
+
+from typing import Literal
 
 from margrpo.contracts import Autoencoder
 from margrpo.declare import at_least, component, setting
+from margrpo.errors import WeightsError
+from margrpo.weight_source import SOURCES, digest
 
 
 @component
@@ -11,7 +15,13 @@ class Patch:
     image: int = setting(32, "side of the image in pixels; a multiple of the patch", check=at_least(1))
     patch: int = setting(8, "side of a patch in pixels", check=at_least(1))
     components: int = setting(0, "principal components kept per patch; 0 keeps the raw pixels", check=at_least(0))
-    weights: str = setting("random", 'file with the fitted components, or "random" before they are fitted')
+    checkpoint: str = setting("", f"the file with the fitted components: {SOURCES}")
+    weights: Literal["model", "random"] = setting(
+        lambda checkpoint: "model" if checkpoint else "random",
+        'those of the file, or "random" before they are fitted',
+        by="checkpoint",
+    )
+    sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
 
     def problems(self) -> list[str]:
         """What is wrong with the settings taken together."""
@@ -20,7 +30,13 @@ class Patch:
             return [f"image = {self.image} is no multiple of patch = {self.patch}"]
         if self.components > pixels:
             return [f"components = {self.components} is more than the {pixels} values of a patch"]
+        if self.weights != "random" and not self.checkpoint:
+            return [f'checkpoint is missing; give {SOURCES}, or set weights = "random"']
         return []
+
+    def published(self) -> str:
+        """Where weights of these sizes are published: nowhere, since fitting them takes seconds."""
+        return ""
 
     def geometry(self) -> tuple[int, int]:
         """Tokens per image and channels per token."""
@@ -33,6 +49,8 @@ class Patch:
 
         codec = Patches(side=self.image // self.patch, patch=self.patch, components=self.components)
         if self.weights != "random":
-            weights.put(codec, weights.read(self.weights, "codec"), self.weights)
+            if not self.checkpoint:
+                raise WeightsError(f'codec.checkpoint is empty; give {SOURCES}, or set codec.weights = "random"')
+            weights.load(codec, "codec", self)
             codec.fitted = True
         return codec

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from margrpo.components.codec import Patch
+from margrpo.components.codec.patch import Patch
 from margrpo.declare import SettingError
 from margrpo.nets import weights
 
@@ -20,7 +20,7 @@ def test_a_fitted_codec_comes_back_from_its_file(tmp_path: Path):
     codec = Patch(**settings).build()
     codec.fit(images)
     weights.write(tmp_path / "codec.safetensors", {"codec": codec})
-    again = Patch(**settings, weights=str(tmp_path / "codec.safetensors")).build()
+    again = Patch(**settings, checkpoint=str(tmp_path / "codec.safetensors")).build()
     assert torch.equal(again.encode(images), codec.encode(images))
 
 

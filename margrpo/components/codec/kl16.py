@@ -1,0 +1,109 @@
+"""The KL autoencoder that the published MAR models draw their tokens from   (ldm)."""
+
+import importlib.util
+from typing import Any, Literal
+
+from margrpo.contracts import Autoencoder
+from margrpo.declare import at_least, component, not_negative, positive, setting
+from margrpo.errors import MargrpoError, WeightsError
+from margrpo.lazy import torch
+from margrpo.weight_source import SOURCES, digest
+
+CHANNELS = 16
+GROUPS = 32
+"""Groups of every normalisation; they must divide the channels of every level."""
+PUBLISHED = (128, (1, 1, 2, 2, 4), 4)
+"""Width, multipliers and level of attention of the published file."""
+
+
+class MissingDiffusers(MargrpoError):
+    """The package that this codec is built from is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__('codec.use = "kl16" needs diffusers, which is not installed; pip install "margrpo[mar]"')
+
+
+@component
+class Kl16:
+    """Latent diffusion's KL autoencoder with 16 channels, at a stride of 16; encodes to the mode, never to a sample.
+
+    The published `kl16.ckpt` loads as it is, and so do the files that a run writes.
+    """
+
+    checkpoint: str = setting("", f"the file of weights: {SOURCES}")
+    weights: Literal["model", "random"] = setting("model", "those of the file, or random ones instead")
+    sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
+    image: int = setting(256, "side of the image in pixels; a multiple of the stride", check=at_least(1))
+    scale: float = setting(0.2325, "tokens per latent: what latents are multiplied by", check=positive)
+    batch: int = setting(8, "images encoded or decoded at once, which bounds memory", check=at_least(1))
+    width: int = setting(PUBLISHED[0], "channels of the first level", check=at_least(1))
+    multipliers: tuple[int, ...] = setting(
+        PUBLISHED[1], "channels of each level, in widths; every level but the last halves the image"
+    )
+    attention: int = setting(PUBLISHED[2], "level of the encoder that has attention, from 0", check=not_negative)
+    seed: int = setting(0, "seed of random weights", check=not_negative)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the settings taken together."""
+        levels, told = len(self.multipliers), f"multipliers = {list(self.multipliers)}"
+        if not levels or min(self.multipliers) < 1:
+            return [f"{told} must be one or more whole numbers, each 1 or more"]
+        found = []
+        if self.weights != "random" and not self.checkpoint:
+            found.append(f'checkpoint is missing; give {SOURCES}, or set weights = "random"')
+        if any(self.width * each % GROUPS for each in self.multipliers):
+            found.append(
+                f"width = {self.width} times {told} must be multiples of {GROUPS}, the groups of normalisations"
+            )
+        if self.attention >= levels:
+            found.append(f"attention = {self.attention} is none of the levels 0 to {levels - 1} of {told}")
+        if self.image % self.stride:
+            found.append(f"image = {self.image} is no multiple of the stride, which is {self.stride}")
+        return found
+
+    @property
+    def stride(self) -> int:
+        """Pixels along the side of a token."""
+        return int(2 ** (len(self.multipliers) - 1))
+
+    def published(self) -> str:
+        """Where weights of these sizes are published, as a sentence, or nothing."""
+        if (self.width, self.multipliers, self.attention) != PUBLISHED:
+            return ""
+        return (
+            "KL-16 is published at https://github.com/LTH14/mar, whose util/download.py puts it at "
+            "pretrained_models/vae/kl16.ckpt; a copy is hf://jadechoghari/mar/kl16.safetensors"
+        )
+
+    def geometry(self) -> tuple[int, int]:
+        """Tokens per image and channels per token."""
+        return (self.image // self.stride) ** 2, CHANNELS
+
+    def require(self) -> None:
+        """Raise a `MissingDiffusers` where diffusers is not installed; importing it, which takes seconds, waits."""
+        if importlib.util.find_spec("diffusers") is None:
+            raise MissingDiffusers
+
+    def build(self) -> Autoencoder:
+        """The autoencoder, frozen, with its weights loaded unless they are "random"."""
+        from margrpo.nets import kl16, weights
+
+        self.require()
+        if self.weights != "random" and not self.checkpoint:
+            raise WeightsError(f'codec.checkpoint is empty; give {SOURCES}, or set codec.weights = "random"')
+        shape = kl16.KlShape(self.width, self.multipliers, self.attention)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed)
+            codec = kl16.Kl16(shape, image=self.image, scale=self.scale, batch=self.batch)
+        if self.weights != "random":
+            weights.load(codec, "codec", self, cure=self.cure)
+        return codec.requires_grad_(False).eval()
+
+    def cure(self, tensors: Any) -> str:
+        """Which settings would fit tensors that do not, as a sentence's end."""
+        from margrpo.nets.kl16 import told_by
+
+        told = told_by({name: tensor.shape for name, tensor in tensors.items()})
+        other = {key: value for key, value in told.items() if getattr(self, key) != value}
+        lines = [f"codec.{key} = {list(value) if key == 'multipliers' else value}" for key, value in other.items()]
+        return f"; {', '.join(lines)} would fit" if lines else ""

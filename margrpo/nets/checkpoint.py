@@ -1,0 +1,169 @@
+"""A file of weights, opened by what is in it: safetensors, or torch.save; nothing in it can run code."""
+
+import argparse
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from margrpo import weight_source
+from margrpo.declare import record
+from margrpo.errors import WeightsError
+
+Tensors = Mapping[str, Tensor]
+PARTS = ("policy", "codec")
+"""The sets of a file that margrpo wrote: the first word of every name."""
+PREFERENCE = {"ema": ("model_ema", "model", "state_dict"), "model": ("model", "state_dict", "model_ema")}
+"""The sets of a published file that serve each choice, the best first."""
+_ALLOWED: list[Any] = [argparse.Namespace]
+_BEGINNINGS = {
+    b"version https://git-lfs": "is a pointer of Git LFS, not the file itself; run `git lfs pull` where it came from",
+    b"<!doctype html": "is a web page, not the file itself; download the file again",
+    b"<html": "is a web page, not the file itself; download the file again",
+}
+
+
+@record
+class Checkpoint:
+    """The sets of tensors in a file, which lie in the file until they are used, and the names of what else is in it."""
+
+    source: str
+    path: Path
+    format: str
+    sets: Mapping[str, Tensors]
+    rest: tuple[str, ...] = ()
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether margrpo wrote it."""
+        return set(self.sets) <= set(PARTS)
+
+    def chosen(self, part: str, which: str) -> Tensors:
+        """The tensors for a policy or a codec; of a published file the moving average for "ema", if it has one."""
+        order = (part,) if self.is_ours else PREFERENCE[which]
+        for name in order:
+            if name in self.sets:
+                return self.sets[name]
+        if self.is_ours:
+            raise WeightsError(
+                f"{self.source}: holds no tensor named {part}.*, only {', '.join(f'{name}.*' for name in self.sets)}; "
+                f"it was made for something else"
+            )
+        raise WeightsError(
+            f"{self.source}: holds the sets {', '.join(self.sets)}, and none is named {' or '.join(order)}"
+        )
+
+
+def opened(source: str, sha256: str = "") -> Checkpoint:
+    """Open the file of a source, fetched and verified first."""
+    path = weight_source.fetched(source)
+    weight_source.verify(path, sha256, source)
+    form, rest = format_of(path, source), tuple[str, ...]()
+    if form == "safetensors":
+        sets = _split(_mapped(path, source))
+    else:
+        sets, rest = _sorted_out(_unpickled(path, source, in_zip="zip" in form))
+    if not sets:
+        raise WeightsError(f"{source}: holds no set of named tensors" + (f", only {', '.join(rest)}" if rest else ""))
+    return Checkpoint(source=source, path=path, format=form, sets=sets, rest=rest)
+
+
+def format_of(path: Path, source: str) -> str:
+    """The format by the first bytes, whatever the file is called."""
+    try:
+        with path.open("rb") as file:
+            first = file.read(32)
+    except OSError as error:
+        raise WeightsError(f"{source}: cannot be read ({error.strerror}); give a file that can") from None
+    if not first:
+        raise WeightsError(f"{source}: is empty; write or fetch it again")
+    for beginning, meaning in _BEGINNINGS.items():
+        if first.lower().startswith(beginning):
+            raise WeightsError(f"{source}: {meaning}")
+    if first.startswith(b"PK\x03\x04"):
+        return "torch.save, in a zip archive"
+    if first.startswith(b"\x80") and first[1] <= pickle.HIGHEST_PROTOCOL:
+        return "torch.save, of old"
+    if first[8:9] == b"{":
+        return "safetensors"
+    raise WeightsError(f"{source}: is no file of weights, neither safetensors nor of torch.save; give another")
+
+
+def _mapped(path: Path, source: str) -> Tensors:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
+    except SafetensorError as error:
+        raise WeightsError(f"{source}: is no whole safetensors file ({error}); write or fetch it again") from None
+
+
+def _split(tensors: Tensors) -> dict[str, Tensors]:
+    """The sets of a safetensors file: by the first word where margrpo wrote it, else one."""
+    if not all(name.startswith(tuple(f"{part}." for part in PARTS)) for name in tensors):
+        return {"model": tensors}
+    found: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        part, _, rest = name.partition(".")
+        found.setdefault(part, {})[rest] = tensor
+    return dict(found)
+
+
+def _unpickled(path: Path, source: str, *, in_zip: bool) -> Any:
+    if in_zip:
+        _check_archive(path, source)
+    try:
+        # torch warns of pickles that it did not write itself; what they may hold is limited all the same.
+        with warnings.catch_warnings(action="ignore"), torch.serialization.safe_globals(_ALLOWED):
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=in_zip)
+    except Exception as error:  # a pickle that is torn or malicious can fail in any way at all
+        if named := _foreign(path, error, in_zip=in_zip):
+            raise WeightsError(
+                f"{source}: holds more than tensors: {named}; such a file can run code when it is read, so it is "
+                f"refused; save its tensors alone, best as safetensors"
+            ) from None
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(f"{source}: is no whole file of torch.save ({said}); write or fetch it again") from None
+
+
+def _foreign(path: Path, error: Exception, *, in_zip: bool) -> str:
+    """The classes and functions that a pickle asks for and may not have."""
+    if not isinstance(error, pickle.UnpicklingError):
+        return ""
+    if in_zip:
+        with torch.serialization.safe_globals(_ALLOWED):
+            return ", ".join(sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path)))
+    found = re.search(r"GLOBAL (\S+)", str(error))
+    return found[1] if found else ""
+
+
+def _check_archive(path: Path, source: str) -> None:
+    if not zipfile.is_zipfile(path):
+        raise WeightsError(f"{source}: is no whole file of torch.save (it ends too early); write or fetch it again")
+    with zipfile.ZipFile(path) as archive:
+        names = {name.rpartition("/")[2] for name in archive.namelist()}
+    if "constants.pkl" in names:
+        raise WeightsError(f"{source}: is a TorchScript program, not a file of weights; save its state_dict")
+    if "data.pkl" not in names:
+        raise WeightsError(f"{source}: is a zip archive, but not one of torch.save; unpack it and give the file in it")
+
+
+def _sorted_out(content: Any) -> tuple[dict[str, Tensors], tuple[str, ...]]:
+    """The sets of tensors in what torch.save wrote, and the names of the rest."""
+    if _is_set(content):
+        return {"model": content}, ()
+    entries = {str(key): value for key, value in content.items()} if isinstance(content, Mapping) else {}
+    sets = {key: value for key, value in entries.items() if _is_set(value)}
+    return sets, tuple(key for key in entries if key not in sets)
+
+
+def _is_set(value: Any) -> bool:
+    if not isinstance(value, Mapping) or not value:
+        return False
+    return all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items())

@@ -1,0 +1,40 @@
+"""Whether the files of weights that a recipe names are there; asks no network and imports no torch."""
+
+from collections.abc import Iterator
+
+from margrpo import weight_source
+from margrpo.contracts import Codec, Policy
+from margrpo.errors import RecipeError
+from margrpo.recipe.problem import shown
+from margrpo.recipe.schema import Pretraining, Recipe
+
+
+def check_presence(recipe: Recipe | Pretraining, *, source: str = "recipe") -> None:
+    """Raise a `RecipeError` unless policy and codec can be loaded, with what is missing, where it is and what to do."""
+    problems = [sentence for table, part in loaded(recipe) if (sentence := absence(table, part))]
+    if problems:
+        raise RecipeError(source, problems)
+
+
+def not_here(recipe: Recipe | Pretraining) -> list[str]:
+    """The sources that are not on this machine yet, or cannot be told to be."""
+    sources = dict.fromkeys(part.checkpoint for _, part in loaded(recipe))
+    return [each for each in sources if weight_source.obstacle(each) or weight_source.located(each) is None]
+
+
+def loaded(recipe: Recipe | Pretraining) -> Iterator[tuple[str, Policy | Codec]]:
+    """The tables that load a file, with their components."""
+    for table, part in (("policy", recipe.policy), ("codec", recipe.codec)):
+        if part.checkpoint and part.weights != "random":
+            yield table, part
+
+
+def absence(table: str, part: Policy | Codec) -> str:
+    """What keeps the part's file from being loaded and what to do about it, or nothing."""
+    obstacle = weight_source.obstacle(part.checkpoint)
+    if not obstacle:
+        return ""
+    published = part.published()
+    remedy = f" {published}." if published else f" Give {table}.checkpoint = {weight_source.SOURCES}."
+    named = f"{table}.checkpoint = {shown(part.checkpoint, 200)} {obstacle}."
+    return f"{named}{remedy} For random weights, as in a smoke run: --set {table}.weights=random"
