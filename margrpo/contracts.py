@@ -134,6 +134,10 @@ class Codec(Protocol):
         """Where weights for these settings are published, as a sentence, or nothing."""
         ...
 
+    def require(self) -> None:
+        """Raise a `MargrpoError` where a package that it needs is missing; imports no torch."""
+        ...
+
     def build(self) -> "Autoencoder":
         """Make the module, with the weights of its checkpoint unless they are "random"."""
         ...

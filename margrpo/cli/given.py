@@ -30,9 +30,9 @@ Out = Annotated[
 ]
 
 
-def sound(path: Path, sets: list[str] | None) -> Recipe | Pretraining:
-    """The recipe, checked in full; imports no torch."""
-    recipe = load(path, sets or [])
+def sound(path: Path, sets: list[str] | None, *, to_draw: bool = False) -> Recipe | Pretraining:
+    """The recipe, checked in full, or as far as drawing needs it; imports no torch."""
+    recipe = load(path, sets or [], to_draw=to_draw)
     check_geometry(recipe, source=str(path))
     return recipe
 

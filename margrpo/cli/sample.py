@@ -60,7 +60,8 @@ def sample(  # seven options are seven things that a person may want of a pictur
     source = recipe_of(recipe)
     if weights is None and recipe.is_dir():
         weights = str(run_files.newest_weights(recipe))
-    checked = with_weights_of(weights, sound(source, with_weights(sets, weights) if weights else sets))
+    sets = with_weights(sets, weights) if weights else sets
+    checked = with_weights_of(weights, sound(source, sets, to_draw=True))
     loadable(checked, source)
     refuse_unwritable(to)
     wanted = asked(checked, prompts or (), labels or (), count=count)

@@ -23,6 +23,8 @@ PARTS = ("policy", "codec")
 PREFERENCE = {"ema": ("model_ema", "model", "state_dict"), "model": ("model", "state_dict", "model_ema")}
 """The sets of a published file that serve each choice, the best first."""
 _ALLOWED: list[Any] = [argparse.Namespace]
+_FOREIGN = re.compile(r"GLOBAL (\S+)")
+_GIST = re.compile(r"(?:trusted source\.|WeightsUnpickler error:)\s+(?!Please file)(.+)")
 _BEGINNINGS = {
     b"version https://git-lfs": "is a pointer of Git LFS, not the file itself; run `git lfs pull` where it came from",
     b"<!doctype html": "is a web page, not the file itself; download the file again",
@@ -116,31 +118,33 @@ def _split(tensors: Tensors) -> dict[str, Tensors]:
 
 
 def _unpickled(path: Path, source: str, *, in_zip: bool) -> Any:
-    if in_zip:
-        _check_archive(path, source)
     try:
+        if in_zip:
+            _check_archive(path, source)
         # torch warns of pickles that it did not write itself; what they may hold is limited all the same.
         with warnings.catch_warnings(action="ignore"), torch.serialization.safe_globals(_ALLOWED):
             return torch.load(path, map_location="cpu", weights_only=True, mmap=in_zip)
-    except Exception as error:  # a pickle that is torn or malicious can fail in any way at all
-        if named := _foreign(path, error, in_zip=in_zip):
-            raise WeightsError(
-                f"{source}: holds more than tensors: {named}; such a file can run code when it is read, so it is "
-                f"refused; save its tensors alone, best as safetensors"
-            ) from None
+    except WeightsError:
+        raise
+    except pickle.UnpicklingError as error:
+        raise WeightsError(f"{source}: {_refusal(str(error))}") from None
+    except Exception as error:  # a file that is torn can fail in any way at all
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise WeightsError(f"{source}: is no whole file of torch.save ({said}); write or fetch it again") from None
 
 
-def _foreign(path: Path, error: Exception, *, in_zip: bool) -> str:
-    """The classes and functions that a pickle asks for and may not have."""
-    if not isinstance(error, pickle.UnpicklingError):
-        return ""
-    if in_zip:
-        with torch.serialization.safe_globals(_ALLOWED):
-            return ", ".join(sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path)))
-    found = re.search(r"GLOBAL (\S+)", str(error))
-    return found[1] if found else ""
+def _refusal(said: str) -> str:
+    """What torch says of a pickle that asks for more than tensors or is torn, without its advice to trust it."""
+    if found := _FOREIGN.search(said):
+        return (
+            f"holds more than tensors: {found[1]}; such a file can run code when it is read, so it is refused; "
+            f"save its tensors alone, best as safetensors"
+        )
+    gist = _GIST.search(said)
+    return (
+        f"is torn, or holds more than tensors ({gist[1] if gist else said.splitlines()[0]}); fetch it again, "
+        f"or save its tensors alone, best as safetensors"
+    )
 
 
 def _check_archive(path: Path, source: str) -> None:

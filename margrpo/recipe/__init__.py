@@ -11,8 +11,11 @@ from margrpo.recipe.structure import structure, unstructure
 __all__ = ["Pretraining", "Recipe", "load", "unstructure"]
 
 
-def load(path: Path | str, sets: Iterable[str] = ()) -> Recipe | Pretraining:
-    """The recipe of a file with `a.b=VALUE` sets on top, or a `RecipeError` with everything that is wrong with it."""
+def load(path: Path | str, sets: Iterable[str] = (), *, to_draw: bool = False) -> Recipe | Pretraining:
+    """The recipe of a file with `a.b=VALUE` sets on top, or a `RecipeError` with everything that is wrong with it.
+
+    Where it is only to draw with, what is for learning may misfit.
+    """
     recipe = structure(read(path, sets), source=str(path))
-    check_fit(recipe, source=str(path))
+    check_fit(recipe, source=str(path), to_draw=to_draw)
     return recipe

@@ -9,10 +9,17 @@ from margrpo.recipe.schema import Pretraining, Recipe
 Rule = Callable[[Recipe], Iterator[str]]
 
 
-def check_fit(recipe: Recipe | Pretraining, *, source: str = "recipe", among: Registry | None = None) -> None:
-    """Raise a `RecipeError` with every sentence of every rule, ours and those of plugins."""
-    problems = [sentence for rule in SHARED for sentence in rule(recipe)]
-    if isinstance(recipe, Recipe):
+def check_fit(
+    recipe: Recipe | Pretraining, *, source: str = "recipe", among: Registry | None = None, to_draw: bool = False
+) -> None:
+    """Raise a `RecipeError` with every sentence of every rule, ours and those of plugins.
+
+    Where a recipe is only to draw with, what is for learning may misfit.
+    """
+    problems = [sentence for rule in DRAWING for sentence in rule(recipe)]
+    if not to_draw:
+        problems += looks_fit_in_the_held_out(recipe)
+    if isinstance(recipe, Recipe) and not to_draw:
         problems += [sentence for rule in TRAINING for sentence in rule(recipe)]
     problems += (among or registry()).misfits(recipe)
     if problems:
@@ -105,11 +112,10 @@ def classes_are_those_of_the_policy(recipe: Recipe | Pretraining) -> Iterator[st
         yield f"prompts draw class {beyond[-1]}, and policy.conditioner.classes = {known}; draw 0 to {known - 1} only"
 
 
-SHARED = (
+DRAWING = (
     tokens_are_those_of_the_codec,
     steps_do_not_outnumber_tokens,
     sampler_undoes_what_the_head_learned,
-    looks_fit_in_the_held_out,
     prompts_can_be_read,
     classes_are_those_of_the_policy,
 )

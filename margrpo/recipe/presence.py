@@ -1,10 +1,10 @@
-"""Whether the files of weights that a recipe names are there; asks no network and imports no torch."""
+"""Whether the files and packages that a recipe's model needs are there; asks no network and imports no torch."""
 
 from collections.abc import Iterator
 
 from margrpo import weight_source
 from margrpo.contracts import Codec, Policy
-from margrpo.errors import RecipeError
+from margrpo.errors import MargrpoError, RecipeError
 from margrpo.recipe.problem import shown
 from margrpo.recipe.schema import Pretraining, Recipe
 
@@ -12,6 +12,10 @@ from margrpo.recipe.schema import Pretraining, Recipe
 def check_presence(recipe: Recipe | Pretraining, *, source: str = "recipe") -> None:
     """Raise a `RecipeError` unless policy and codec can be loaded, with what is missing, where it is and what to do."""
     problems = [sentence for table, part in loaded(recipe) if (sentence := absence(table, part))]
+    try:
+        recipe.codec.require()
+    except MargrpoError as error:
+        problems.append(str(error))
     if problems:
         raise RecipeError(source, problems)
 

@@ -44,6 +44,7 @@ def device_of(name: str) -> str:
 def pipeline_of(recipe: Recipe | Pretraining) -> Pipeline:
     """The recipe's generator on its device."""
     recipe.kernel.require()
+    recipe.codec.require()
     device = device_of(recipe.run.device)
     return Pipeline(
         model=recipe.policy.build(kernel=recipe.kernel).to(device),

@@ -48,6 +48,15 @@ def test_a_flow_is_sampled_as_one() -> None:
     )
 
 
+def test_what_is_for_learning_may_misfit_where_a_recipe_is_only_to_draw_with() -> None:
+    data = good(sampler={"use": "ddim", "eta": 0.0}, timesteps={"use": "random", "transitions": 99})
+    assert problems(data)
+    check_fit(structure(data), to_draw=True)
+    data["unmasking"] = {"use": "cosine", "steps": 1000}
+    with pytest.raises(RecipeError, match=r"unmasking\.steps = 1000 is more than"):
+        check_fit(structure(data), to_draw=True)
+
+
 def test_a_pre_training_may_sample_deterministically() -> None:
     data = good(dataset={"use": "shapes"}, measure={"use": "brightness"}, sampler={"use": "ddim", "eta": 0.0})
     for table in ("timesteps", "selector", "estimator", "reward"):

@@ -38,6 +38,9 @@ class Patch:
         """Where weights of these sizes are published: nowhere, since fitting them takes seconds."""
         return ""
 
+    def require(self) -> None:
+        """Nothing beyond what margrpo itself needs."""
+
     def geometry(self) -> tuple[int, int]:
         """Tokens per image and channels per token."""
         return (self.image // self.patch) ** 2, self.components or 3 * self.patch**2

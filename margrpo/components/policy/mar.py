@@ -68,7 +68,7 @@ class Mar:
             return ""
         return (
             f"MAR's {size} model is published at https://github.com/LTH14/mar, whose util/download.py puts it at "
-            f"pretrained_models/mar/mar_{size}/checkpoint-last.pth; a copy is hf://jadechoghari/mar/mar-{size}.safetensors"
+            f"pretrained_models/mar/mar_{size}/checkpoint-last.pth; a copy by others, not checked here, is hf://jadechoghari/mar/mar-{size}.safetensors"
         )
 
     def geometry(self) -> tuple[int, int]:
