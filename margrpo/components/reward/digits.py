@@ -1,0 +1,69 @@
+"""What a classifier of handwritten digits says of an image, as a reward."""
+
+import math
+from typing import Any
+
+from jaxtyping import Float
+
+from margrpo.declare import Check, component, one_of, setting
+from margrpo.errors import DataError
+from margrpo.lazy import Tensor, torch
+from margrpo.records import Prompts
+
+below_zero = Check(lambda value: value < 0, "less than 0", {"exclusiveMaximum": 0})
+
+
+@component
+class Digits:
+    """How sure a classifier is to see the digit that the prompt's label names.
+
+    The two classifiers learned from different digits, and the policy from others again: "reward" is a logistic
+    regression to tune by, "judge" votes among the five nearest digits and tells whether tuning drew digits or only
+    pleased the first.
+    """
+
+    classifier: str = setting("reward", "whose opinion it is", check=one_of("reward", "judge"))
+    by: str = setting(
+        "log_probability",
+        'the log-probability of the label in nats, or the "accuracy": 1 where it is the first guess, else 0',
+        check=one_of("log_probability", "accuracy"),
+    )
+    floor: float = setting(-10.0, "least log-probability that is told apart from impossible, in nats", check=below_zero)
+    weight: float = setting(1.0, "factor of this reward in the sum")
+
+    def problems(self) -> list[str]:
+        """A sentence where scikit-learn is missing."""
+        from margrpo.worlds import digits
+
+        return digits.problems()
+
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
+        """A number for each image; a label that is no digit, or an image of another size, is a `DataError`."""
+        from margrpo.worlds import digits
+
+        _refuse(images, prompts, digits.SIDE)
+        grey = images.detach().double().mean(1).flatten(1).cpu().numpy()
+        return self.opinion(torch.from_numpy(digits.classified(grey, self.classifier)), prompts.label).to(images.device)
+
+    def opinion(self, probability: Float[Tensor, "b 10"], label: Any) -> Float[Tensor, "b"]:
+        """The number that the probabilities of all digits give the label."""
+        wanted = label.cpu()[:, None]
+        if self.by == "accuracy":
+            return (probability.argmax(1, keepdim=True) == wanted).squeeze(1).float()
+        return probability.gather(1, wanted).squeeze(1).clamp(min=math.exp(self.floor)).log().float()
+
+
+def _refuse(images: Float[Tensor, "b 3 h w"], prompts: Prompts, side: int) -> None:
+    """Raise `DataError` where the images are not the size of digits or a label is none."""
+    height, width = images.shape[-2:]
+    if (height, width) != (side, side):
+        raise DataError(
+            f"reward digits: the images are {height} × {width} pixels, and its classifiers know digits of "
+            f"{side} × {side}; set codec.image = {side}, or choose another reward."
+        )
+    wrong = [at for at, label in enumerate(prompts.label.tolist()) if not 0 <= label <= 9]
+    if wrong:
+        label, text = int(prompts.label[wrong[0]]), prompts.text[wrong[0]]
+        raise DataError(
+            f"reward digits: prompt {text!r} has label {label}, which is no digit; give it one from 0 to 9."
+        )

@@ -1,0 +1,16 @@
+"""A small real world: scikit-learn's handwritten digits in three parts, and a classifier of two of them."""
+
+from .classifier import CLASSIFIERS, accuracy, classified
+from .collection import NAMES, PARTS, SIDE, Part, part, problems
+
+__all__ = [
+    "CLASSIFIERS",
+    "NAMES",
+    "PARTS",
+    "SIDE",
+    "Part",
+    "accuracy",
+    "classified",
+    "part",
+    "problems",
+]
