@@ -66,6 +66,20 @@ def golden(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
+def full_size(session: nox.Session) -> None:
+    """Load a checkpoint of MAR-L and update MAR-B and MAR-L at full size; minutes, and 20 GB of memory and disk."""
+    python = str(BIN / "python")
+    session.run(python, "-m", "pytest", "tests/full_size")
+    session.run(python, "docs/experiments/full_size.py", "--out", "runs/full_size", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def digits(session: nox.Session) -> None:
+    """Tune the recipe of digits for several seeds and write their table; arguments after -- go to it."""
+    in_env(session, "python", "docs/experiments/digits.py", "--out", "runs/digits", *session.posargs)
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
 def quickstart(session: nox.Session) -> None:
     """Train the quickstart recipe into a temporary folder."""
     with TemporaryDirectory() as folder:

@@ -17,7 +17,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import attrs
 
@@ -125,7 +125,8 @@ def table(cls: type, page: Path) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for key, field in fields.items():
         check, meaning = field.metadata.get("check"), field.metadata.get("meaning", "")
-        cells = [f"`{key}`", typed(field.type, page), written(field.default), check.says if check else "", meaning]
+        allowed = check.says if check else words_of(field.type)
+        cells = [f"`{key}`", typed(field.type, page), default_words(field), allowed, meaning]
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
@@ -141,7 +142,21 @@ def one_type(cls: Any, page: Path) -> str:
     if get_origin(cls) is tuple:
         inside = get_args(cls)
         return f"array of {typed(inside[0], page)}" + ("" if Ellipsis in inside else f", {len(inside)} items")
+    if get_origin(cls) is Literal:
+        return WORDS[type(get_args(cls)[0])]
     return WORDS.get(cls, "table" if attrs.has(cls) else str(cls))
+
+
+def words_of(annotation: Any) -> str:
+    """The values that a Literal allows, as TOML."""
+    allowed = [shown(each) for cls in inner_types(annotation) if get_origin(cls) is Literal for each in get_args(cls)]
+    return f"one of {', '.join(allowed)}" if allowed else ""
+
+
+def default_words(field: Any) -> str:
+    """A setting's default as TOML, or the setting that decides it."""
+    by = field.metadata.get("by")
+    return f"by `{by}`" if by else written(field.default)
 
 
 def written(default: Any) -> str:
