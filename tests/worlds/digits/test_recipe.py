@@ -35,7 +35,7 @@ def test_the_shipped_model_draws_grey_digits_of_which_the_judge_reads_the_docume
     tuning = recipe()
     prompts = tuning.prompts.held_out().part(slice(500))
     seen = look(pipeline_of(tuning), prompts, (Digits(classifier="judge", by="accuracy"),), 0)
-    assert float(seen.scores.mean()) == pytest.approx(0.6, abs=0.066)
+    assert float(seen.scores.mean()) == pytest.approx(0.633, abs=0.066)
     assert torch.allclose(seen.images, seen.images.mean(1, keepdim=True), atol=1e-5)
 
 
