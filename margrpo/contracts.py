@@ -6,13 +6,15 @@ or state, its component *builds* a second object that holds them; those objects 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Int
 
 from margrpo.lazy import Generator, Module, Parameter, Tensor
+from margrpo.maths.dealing import Prompt
 from margrpo.maths.path import Path
-from margrpo.records import ARStep, Evidence, Gaussian, Needs, Prediction, Prompts, Rollout
+from margrpo.records import ARStep, Evidence, Gaussian, Key, Needs, Prediction, Prompts, Rollout
 
 if TYPE_CHECKING:
     from typing import Self
@@ -40,6 +42,7 @@ class Conditioner(Protocol):
     """What the prompt becomes: the kind of prefix that a backbone reads."""
 
     prefix: int
+    classes: int | None
 
     def build(self, *, width: int) -> "Prefix":
         """Make the embedding module for a backbone of this width."""
@@ -129,6 +132,7 @@ class Codec(Protocol):
 
     checkpoint: str
     weights: str
+    sha256: str
 
     def published(self) -> str:
         """Where weights for these settings are published, as a sentence, or nothing."""
@@ -170,6 +174,7 @@ class Policy(Protocol):
 
     checkpoint: str
     weights: str
+    sha256: str
     parameterization: Parameterization
 
     def published(self) -> str:
@@ -178,6 +183,10 @@ class Policy(Protocol):
 
     def geometry(self) -> tuple[int, int]:
         """Tokens per image and channels per token."""
+        ...
+
+    def classes(self) -> int | None:
+        """How many classes a prompt's label chooses among; None where the policy reads texts."""
         ...
 
     def build(self, *, kernel: Kernel) -> "Model":
@@ -251,6 +260,19 @@ class PromptSource(Protocol):
 
     def held_out(self) -> Prompts:
         """Prompts that are never drawn for training, one image each."""
+        ...
+
+
+@runtime_checkable
+class NamesClasses(Protocol):
+    """What a source of prompts may do besides: name classes, for policies that are conditioned on labels."""
+
+    def labels(self) -> Sequence[int]:
+        """Every label that is drawn or held out."""
+        ...
+
+    def of_class(self, which: int | str) -> Prompt:
+        """The prompt of a class by label or name; `DataError` if there is none such."""
         ...
 
 
@@ -386,13 +408,9 @@ class Weighting(Protocol):
 
 @runtime_checkable
 class Objective(Protocol):
-    """The surrogate whose gradient is the update's direction.
-
-    The loss is its mean over all trained terms, or with `per_step` the sum of the means of each AR step.
-    """
+    """The surrogate whose gradient is the update's direction, and how its terms are averaged."""
 
     updates: int
-    per_step: bool
 
     def surrogate(
         self, logp: Float[Tensor, "k m"], old: Float[Tensor, "k m"], advantage: Float[Tensor, "m"]
@@ -400,12 +418,15 @@ class Objective(Protocol):
         """The quantity to raise, per transition."""
         ...
 
+    def divisors(self, counts: Sequence[int]) -> Sequence[int]:
+        """What the terms of each AR step are divided by, given how many there are at each."""
+        ...
+
 
 @runtime_checkable
 class Replay(Protocol):
     """How recorded transitions are put to the policy again: guidance, mask, dropout, and the floor of the variance."""
 
-    dropout: bool
     floor: float
 
     def scale(self, rollout_scale: float) -> float:
@@ -414,6 +435,10 @@ class Replay(Protocol):
 
     def unknown(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """What the backbone takes as unknown; every image must have equally many."""
+        ...
+
+    def playing(self, model: Model, key: Key) -> AbstractContextManager[None]:
+        """How the model is meanwhile; what is drawn is a function of the key, and what is changed is put back."""
         ...
 
 

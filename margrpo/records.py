@@ -18,6 +18,7 @@ from typing import Any
 from jaxtyping import Bool, Float, Int
 
 from margrpo.declare import record
+from margrpo.errors import MargrpoError
 from margrpo.lazy import Tensor
 
 Key = tuple[int | str, ...]
@@ -83,7 +84,12 @@ class Chain:
     drawn: Bool[Tensor, "b n"]
 
     def rows(self, where: Bool[Tensor, "b n"]) -> Int[Tensor, "q"]:
-        """Indices along m of the tokens marked in `where`, which must all have been drawn."""
+        """Indices along m of the tokens marked in `where`; a `MargrpoError` where one of them was not drawn."""
+        if (where & ~self.drawn).any():
+            raise MargrpoError(
+                "a token is asked for whose chain was not recorded; the component that marks it must say what it needs "
+                "in needs(), such as Needs(virtual=True) for tokens that are not committed"
+            )
         position = self.drawn.flatten().cumsum(0) - 1
         return position[where.flatten()]
 
@@ -157,6 +163,21 @@ class Evidence:
     target: Float[Tensor, "t k m d"]
     std: Float[Tensor, "t k m d"]
     weight: float = 1.0
+
+    @classmethod
+    def drawn(cls, chain: Chain, where: Bool[Tensor, "b n"], weight: float = 1.0) -> "Evidence":
+        """The states that were drawn: the log-density itself."""
+        rows = chain.rows(where)
+        return cls(where, chain.state[:, :, rows], chain.next[:, :, rows], chain.std[:, :, rows], weight)
+
+    @classmethod
+    def expected(cls, chain: Chain, where: Bool[Tensor, "b n"], weight: float = 1.0) -> "Evidence":
+        """The behaviour means: the log-density with the transition's own noise integrated out.
+
+        E[ℓ | x_t] = −Σ_d (μᵇ − μ_θ)²/2σᵇ² + const, which is, up to that constant, the log-density at μᵇ.
+        """
+        rows = chain.rows(where)
+        return cls(where, chain.state[:, :, rows], chain.mean[:, :, rows], chain.std[:, :, rows], weight)
 
 
 @record

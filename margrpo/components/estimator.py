@@ -7,22 +7,7 @@ from jaxtyping import Bool
 from margrpo.contracts import Selector
 from margrpo.declare import at_least, component, one_of, positive, setting
 from margrpo.lazy import Tensor
-from margrpo.records import ARStep, Chain, Evidence, Needs, Rollout
-
-
-def drawn(chain: Chain, where: Bool[Tensor, "b n"], weight: float = 1.0) -> Evidence:
-    """Score the states that were drawn: the log-density itself."""
-    rows = chain.rows(where)
-    return Evidence(where, chain.state[:, :, rows], chain.next[:, :, rows], chain.std[:, :, rows], weight)
-
-
-def expected(chain: Chain, where: Bool[Tensor, "b n"], weight: float = 1.0) -> Evidence:
-    """Score the behaviour means: the log-density with the transition's own noise integrated out.
-
-    E[ℓ | x_t] = −Σ_d (μᵇ − μ_θ)²/2σᵇ² + const, which is, up to that constant, the log-density at μᵇ.
-    """
-    rows = chain.rows(where)
-    return Evidence(where, chain.state[:, :, rows], chain.mean[:, :, rows], chain.std[:, :, rows], weight)
+from margrpo.records import ARStep, Evidence, Needs, Rollout
 
 
 def split(
@@ -43,7 +28,7 @@ class Single:
 
     def evidence(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Evidence]:
         """One chain for every selected token."""
-        return [drawn(step.chain, selected)]
+        return [Evidence.drawn(step.chain, selected)]
 
 
 @component
@@ -68,11 +53,11 @@ class MultiTrajectory:
         """K chains where marked, the main chain elsewhere."""
         assert rollout.trajectories is not None
         marked, others = split(self.where, rollout, step, selected)
-        several = drawn(rollout.trajectories.some(0, self.trajectories), marked, self.weight)
+        several = Evidence.drawn(rollout.trajectories.some(0, self.trajectories), marked, self.weight)
         if self.std == "main":
             main = step.chain.std[:, :, step.chain.rows(marked)]
             several = replace(several, std=main.expand_as(several.std))
-        return [several, drawn(step.chain, others)]
+        return [several, Evidence.drawn(step.chain, others)]
 
 
 @component
@@ -97,7 +82,7 @@ class RaoBlackwell:
         assert rollout.trajectories is not None
         marked, others = split(self.where, rollout, step, selected)
         return [
-            expected(rollout.trajectories.some(0, self.trajectories), marked, self.weight),
-            expected(step.chain, others & ~step.committed),
-            drawn(step.chain, others & step.committed),
+            Evidence.expected(rollout.trajectories.some(0, self.trajectories), marked, self.weight),
+            Evidence.expected(step.chain, others & ~step.committed),
+            Evidence.drawn(step.chain, others & step.committed),
         ]

@@ -1,18 +1,20 @@
 """How recorded transitions are put to the policy again."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 from jaxtyping import Bool
 
+from margrpo.contracts import Model
 from margrpo.declare import component, not_negative, one_of, setting
 from margrpo.lazy import Tensor
 from margrpo.maths import tokens as token_maths
-from margrpo.records import ARStep, Rollout
+from margrpo.records import ARStep, Key, Rollout
 
 
 @component
 class Guided:
     """The rollout's own guidance: the exact density of what was drawn, at the cost of a second backbone pass."""
 
-    dropout = False
     floor = 0.0
 
     def scale(self, rollout_scale: float) -> float:
@@ -23,12 +25,15 @@ class Guided:
         """U_i, what was unknown at the input of the step."""
         return step.unknown
 
+    def playing(self, model: Model, key: Key) -> AbstractContextManager[None]:
+        """As it was in the rollout, in evaluation mode."""
+        return nullcontext()
+
 
 @component
 class Conditional:
     """No guidance: the conditional branch alone; cheaper, and off the behaviour density."""
 
-    dropout = False
     floor = 0.0
 
     def scale(self, rollout_scale: float) -> float:
@@ -39,12 +44,17 @@ class Conditional:
         """U_i, what was unknown at the input of the step."""
         return step.unknown
 
+    def playing(self, model: Model, key: Key) -> AbstractContextManager[None]:
+        """As it was in the rollout, in evaluation mode."""
+        return nullcontext()
+
 
 @component
 class Released:
     """As the release of mar_grpo replays: no guidance, the mask of the step after, dropout, a floor of the variance.
 
-    Each is a setting, so that each can be put right alone; docs/paper_release.md says what they change.
+    The policy is in training mode, so its own `dropout` says how much is dropped. docs/paper_release.md says what each
+    of these changes, and how each is put right alone.
     """
 
     mask: str = setting(
@@ -52,7 +62,6 @@ class Released:
         'what the backbone takes as unknown: "after" the step, or "before" it, as it was drawn',
         check=one_of("after", "before"),
     )
-    dropout: bool = setting(True, "whether the policy's dropout is on, at the rate that the policy has")
     floor: float = setting(1e-6, "least variance in the log-density's square, least std in its log", check=not_negative)
 
     def scale(self, rollout_scale: float) -> float:
@@ -64,3 +73,9 @@ class Released:
         if self.mask == "before":
             return step.unknown
         return token_maths.still_unknown(rollout.rank, step.remaining)
+
+    def playing(self, model: Model, key: Key) -> AbstractContextManager[None]:
+        """In training mode, with keyed dropout."""
+        from margrpo.nets.dropout import keyed
+
+        return keyed(model, key)

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from margrpo.components.estimator import MultiTrajectory, RaoBlackwell, Single
+from margrpo.components.penalty import NoPenalty
 from margrpo.components.selector import Committed, Uncommitted
 from margrpo.components.weighting import Density, Std, Variance
 from margrpo.contracts import Estimator, Weighting
@@ -75,6 +77,11 @@ def gradient(session: Session, method: Method, rollout: Rollout, advantages: Flo
     return torch.cat([one.flatten() for one in gradients])
 
 
+def surrogate_alone(session: Session, **parts: Any) -> Method:
+    """The recipe's method with some parts changed and without a penalty, whose gradient is not what is measured."""
+    return replace(session.method, leash=NoPenalty().build(session.model), **parts)
+
+
 def rollout_of(
     session: Session, step: int, recording: Recording, *, images: int | None = None
 ) -> tuple[Rollout, Float[Tensor, "b"]]:
@@ -94,7 +101,8 @@ def rollout_of(
 class Fixed:
     """One rollout whose chains can be drawn afresh: tokens, masks and advantages stay.
 
-    The recipe's weighting, timesteps and replay are kept; the loss is over the tokens that later steps commit.
+    The recipe's weighting, timesteps and replay are kept, its penalty is not; the loss is over the tokens that later
+    steps commit.
     """
 
     def __init__(self, recipe: Recipe, *, images: int, replicates: int):
@@ -116,7 +124,7 @@ class Fixed:
         """The gradient with the chains of one replicate."""
         assert rollout.trajectories is not None
         chains = rollout.trajectories.some(replicate * max(TRAJECTORIES), max(TRAJECTORIES))
-        method = replace(self.session.method, selector=Uncommitted(), estimator=estimator)
+        method = surrogate_alone(self.session, selector=Uncommitted(), estimator=estimator)
         return gradient(self.session, method, replace(rollout, trajectories=chains), self.advantages)
 
     def at(self, place: int) -> Rollout:
@@ -159,7 +167,7 @@ def compare_weightings(
     for batch in range(batches):
         rollout, advantages = rollout_of(session, batch, recording)
         for name, weighting in weightings.items():
-            method = replace(session.method, selector=Committed(), estimator=Single(), weighting=weighting)
+            method = surrogate_alone(session, selector=Committed(), estimator=Single(), weighting=weighting)
             samples[name].append(gradient(session, method, rollout, advantages))
     progress(f"weightings: {batches} batches done")
     return {name: spread(gradients) for name, gradients in samples.items()}

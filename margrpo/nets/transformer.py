@@ -35,7 +35,7 @@ class Mlp(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, x: Float[Tensor, "b l c"]) -> Float[Tensor, "b l c"]:
-        return self.drop(self.fc2(torch.nn.functional.gelu(self.fc1(x))))
+        return self.drop(self.fc2(self.drop(torch.nn.functional.gelu(self.fc1(x)))))
 
 
 class Block(nn.Module):

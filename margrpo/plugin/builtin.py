@@ -59,6 +59,7 @@ _UPDATE = [
     _entry("weighting.std", "weighting:Std", "in proportion to the noise's standard deviation"),
     _entry("weighting.variance", "weighting:Variance", "in proportion to the noise's variance"),
     _entry("objective.on_policy", "objective:OnPolicy", "the plain policy gradient, one update a rollout"),
+    _entry("objective.step_sum", "objective:StepSum", "the plain policy gradient, with a mean for each AR step"),
     _entry("objective.clipped", "objective:Clipped", "the clipped ratio, several updates a rollout"),
     _entry("replay.guided", "replay:Guided", "the guidance of the rollout: the exact density"),
     _entry("replay.conditional", "replay:Conditional", "no guidance: cheaper, and off the behaviour density"),

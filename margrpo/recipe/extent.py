@@ -53,23 +53,27 @@ def fixed(number: int) -> Count:
 class Extent:
     """A set of tokens: its expected share of those a step commits and of those it leaves, and its largest size.
 
-    The shares are upper bounds where they are not `known`.
+    The shares are upper bounds where they are not `known`. With `last_too` one of the tokens that the last step commits
+    counts as if it were left.
     """
 
     committed: float = 1.0
     left: float = 1.0
     most: int | None = None
     known: bool = True
+    last_too: bool = False
 
     def __and__(self, other: "Extent") -> "Extent":
         sizes = [size for size in (self.most, other.most) if size is not None]
         known = self.known and other.known
-        return Extent(self.committed * other.committed, self.left * other.left, min(sizes) if sizes else None, known)
+        most, last_too = min(sizes) if sizes else None, self.last_too or other.last_too
+        return Extent(self.committed * other.committed, self.left * other.left, most, known, last_too)
 
     def at(self, stage: Stage) -> Count:
         """Its size at one AR step of one image."""
-        most = stage.committed * (self.committed > 0) + stage.left * (self.left > 0)
-        mean = stage.committed * self.committed + stage.left * self.left
+        left = max(stage.left, self.last_too)
+        most = stage.committed * (self.committed > 0) + left * (self.left > 0)
+        mean = stage.committed * self.committed + left * self.left
         return Count(most if self.most is None else min(most, self.most), mean if self.known else None)
 
 
@@ -91,7 +95,7 @@ def _(selector: selectors.Committed, tokens: int) -> Extent:
 
 @extent.register
 def _(selector: selectors.Uncommitted, tokens: int) -> Extent:
-    return Extent(committed=0.0)
+    return Extent(committed=0.0, last_too=selector.last_too)
 
 
 @extent.register(selectors.Uncertain)

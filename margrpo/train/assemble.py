@@ -46,9 +46,10 @@ def pipeline_of(recipe: Recipe | Pretraining) -> Pipeline:
     recipe.kernel.require()
     recipe.codec.require()
     device = device_of(recipe.run.device)
+    codec = recipe.codec.build().to(device)  # the smaller of the two, so that what is wrong with it is said sooner
     return Pipeline(
         model=recipe.policy.build(kernel=recipe.kernel).to(device),
-        codec=recipe.codec.build().to(device),
+        codec=codec,
         sampler=recipe.sampler,
         unmasking=recipe.unmasking,
         guidance=recipe.guidance,

@@ -6,16 +6,14 @@ Tokens are gathered before the head, so that what carries no loss costs nothing.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from margrpo.contracts import Model
 from margrpo.declare import record
-from margrpo.maths import gaussian, noise
-from margrpo.records import Key, Rollout
+from margrpo.maths import gaussian
+from margrpo.records import Rollout
 from margrpo.train.chain import Condition, transition
 from margrpo.train.parts import Method
 from margrpo.train.roll_out import Conditions, Pipeline, conditions
@@ -28,7 +26,7 @@ class Tally:
     def __init__(self) -> None:
         self.old: dict[tuple[int, ...], Tensor] = {}
         self.surrogate = self.divergence = 0.0
-        self.tokens = self.evaluations = self.updates = 0
+        self.tokens = self.evaluations = 0
 
     def first(self, name: tuple[int, ...], logp: Float[Tensor, "k m"]) -> Float[Tensor, "k m"]:
         """The log-probabilities of this piece at the first update."""
@@ -54,26 +52,11 @@ def backward(
     tally.tokens = sum(int(mask.sum()) for mask in selected)
     std = torch.tensor([pipeline.sampler.nominal_std(t) for t in rollout.diffusion_steps], device=pipeline.device)
     loss = Loss(pipeline, method, rollout.diffusion_steps, method.weighting.weights(std), tally)
-    with dropout(pipeline.model, on=method.replay.dropout, key=(*rollout.key, "dropout", tally.updates)):
+    # The key is the same for every update of a rollout: at unchanged weights the ratio must be 1.
+    with method.replay.playing(pipeline.model, (*rollout.key, "replay")):
         for share in shares(method, rollout, advantages, selected):
             if share.live.any() or (share.held is not None and share.held.any()):
                 step_backward(loss, rollout, share, advantages)
-    tally.updates += 1
-
-
-@contextmanager
-def dropout(model: Model, *, on: bool, key: Key) -> Iterator[None]:
-    """The model in training mode with keyed dropout, and back in evaluation mode; nothing where it is not `on`."""
-    if not on:
-        yield
-        return
-    with torch.random.fork_rng():
-        torch.manual_seed(noise.generator(key).initial_seed())
-        model.train()
-        try:
-            yield
-        finally:
-            model.eval()
 
 
 def step_backward(loss: Loss, rollout: Rollout, share: Share, advantages: Float[Tensor, "b"]) -> None:

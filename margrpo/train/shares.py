@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from margrpo.components.estimator import drawn
 from margrpo.declare import record
 from margrpo.records import ARStep, Evidence, Rollout
 from margrpo.train.parts import Method
@@ -37,8 +36,7 @@ def shares(
     """The share of each AR step; images of zero advantage count in the divisors but are not scored."""
     where = method.leash.where
     held = [where.select(rollout, step) if where else None for step in rollout.steps]
-    terms = divisors(selected, rollout, per_step=method.objective.per_step)
-    held_terms = divisors(held, rollout, per_step=method.objective.per_step)
+    terms, held_terms = (divisors(method, rollout, masks) for masks in (selected, held))
     alive = (advantages != 0)[:, None]
     return [
         Share(step, mask & alive, divisor, held_mask, held_divisor)
@@ -48,10 +46,10 @@ def shares(
     ]
 
 
-def divisors(masks: Sequence[Bool[Tensor, "b n"] | None], rollout: Rollout, *, per_step: bool) -> list[int]:
-    """Trained transitions × marked tokens: of all AR steps together, or of each."""
+def divisors(method: Method, rollout: Rollout, masks: Sequence[Bool[Tensor, "b n"] | None]) -> list[int]:
+    """What the objective divides the terms of each AR step by, given its trained transitions × marked tokens."""
     counts = [0 if mask is None else int(mask.sum()) * len(rollout.diffusion_steps) for mask in masks]
-    return [max(1, count if per_step else sum(counts)) for count in counts]
+    return [max(1, divisor) for divisor in method.objective.divisors(counts)]
 
 
 def parts_of(method: Method, rollout: Rollout, share: Share) -> list[Part]:
@@ -59,5 +57,5 @@ def parts_of(method: Method, rollout: Rollout, share: Share) -> list[Part]:
     evidence = method.estimator.evidence(rollout, share.step, share.live)
     if share.held is None:
         return [Part(each, share.terms, share.terms) for each in evidence]
-    held = Part(drawn(share.step.chain, share.held), None, share.held_terms)
+    held = Part(Evidence.drawn(share.step.chain, share.held), None, share.held_terms)
     return [*(Part(each, share.terms, None) for each in evidence), held]

@@ -24,7 +24,7 @@ def collect(session: Session, step: int) -> Rollout:
 
 
 def learn(session: Session, rollout: Rollout, verdict: Verdict, rate: float) -> dict[str, float]:
-    """The optimizer steps of one rollout; a rollout without any advantage takes none."""
+    """The optimizer steps of one rollout; where nothing carries loss, neither advantage nor penalty, none is taken."""
     tally, norm = Tally(), 0.0
     parameters = [value for _, value in session.parameters]
     for group in session.optimizer.param_groups:

@@ -5,7 +5,10 @@ import torch
 from hypothesis import given, settings
 
 from margrpo.components.guidance import Constant
+from margrpo.components.penalty import GaussianKL
+from margrpo.components.reference import Frozen
 from margrpo.components.sampler import Ddpm
+from margrpo.components.selector import Uncommitted
 from margrpo.evaluate.variance import (
     TRAJECTORIES,
     Fixed,
@@ -64,3 +67,10 @@ def test_each_transition_alone_is_no_noisier_under_rao_blackwell(tmp_path: Path)
     found = compare_transitions(Fixed(recipe, images=2, replicates=12), lambda line: None)
     assert list(found) == [3, 2, 1]
     assert all(0 < each.ratio <= 1 for each in found.values())
+
+
+def test_a_penalty_is_not_measured_whatever_tokens_it_falls_on(tmp_path: Path):
+    plain = small.recipe(tmp_path, sampler=Ddpm(steps=3))
+    held = small.recipe(tmp_path, sampler=Ddpm(steps=3), penalty=GaussianKL(reference=Frozen(), where=Uncommitted()))
+    one, other = (compare_weightings(each, batches=2, progress=lambda line: None) for each in (plain, held))
+    assert all(torch.equal(one[name].mean, other[name].mean) for name in one)

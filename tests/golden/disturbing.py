@@ -24,13 +24,14 @@ TESTS = FOLDER.parent
 LAYOUTS = "STATE_DICT_LAYOUTS"
 FEW = 2
 INPUTS = {
-    r".*": r"(in|state_dict|policy|ref)\.|.*\.(init_noise|step_noise)$",
+    r"(?!margrpo_loss).*": r"in\.",
+    r".*": r"(state_dict|policy|ref)\.|.*\.(init_noise|step_noise)$",
     "ddpm": r".*\.(pmv\.(t|x|model_output)|ps\.noise|c|x_T|noise)$",
     "logp_ddpm": r".*\.z_(cond|null)$|elementwise\.(x|mean|std)$",
     "logp_flow_sde": r".*\.(index|v|x|noise|prev_given)$",
     # A batch of equal rewards is reported by the release as one of -1; the library says what it is.
     "group_advantages": r".*\.rewards_per_func$|allconst\.geneval\.rewards$",
-    "margrpo_loss": r"(step|seed)\d+\.(xt|xt_prev|x0|std|tokens|mask_\w+)$",
+    "margrpo_loss": r"in\.(?!advantages)|(step|seed)\d+\.(xt|xt_prev|x0|tokens|mask_\w+)$",
 }
 """By file, the tensors that tests start from rather than arrive at."""
 

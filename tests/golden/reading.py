@@ -20,7 +20,7 @@ MANIFEST = json.loads((FOLDER / "MANIFEST.json").read_text(encoding="utf-8"))
 LIKE = (
     (r"^out\.allmask_z$", "decoder_z"),
     (r"^out\.allmask_encoder$", "encoder_out"),
-    (r"^step\d+\.sampled$|^out\.tokens_unpatchified$", "out.tokens"),
+    (r"^out\.tokens_unpatchified$", "out.tokens"),
     (r"^sample_(T\d+_)(cfg\d)_temp.*\.(xt|xt_prev|mean)$", r"train_\1from_\2.mean"),
     (r"^sample_(T\d+_)cfg\d_temp.*\.log_prob$", r"train_\1from_cfg1.logp"),
     (r"^(T\d+)\.(?:pmv|ps)\.", r"\1."),
@@ -31,6 +31,8 @@ LIKE = (
 SHARE = 1e-5
 SHARES = (
     (r"\.logp_", 1e-3),  # divides what float32 leaves of a mean by σ: a run in float64 differs by up to 2e-3
+    (r"^step\d+\.sampled$", 1e-3),  # a chain of 25 transitions multiplies what float32 leaves
+    (r"^step\d+\.std$", 1e-4),  # an exponential of what the network answers
     (r"timestep_embedding", 1e-4),  # angles reach 999 rad, where neighbouring float32 numbers are 6e-5 apart
 )
 """How far float32 may be from an output, in its largest value, where the manifest does not say."""

@@ -57,7 +57,7 @@ def phi(x: Tensor) -> Tensor:
 
 
 @pytest.mark.golden(NAME)
-def test_every_row_of_the_loss_is_the_published_one(model: Mar):
+def test_every_row_of_the_loss_is_the_published_one_except_at_t_0_where_that_takes_tokens_for_pixels(model: Mar):
     error, bound = rows(model, condition(model))
     for key, ours in {"mse_rows": error, "vb_rows": bound, "loss_rows": error + bound}.items():
         assert largest_difference(ours, GOLDEN[f"out.{key}"]) <= allowed(NAME, key), key

@@ -36,6 +36,16 @@ def test_a_selector_marks_so_many_of_two_committed_and_four_other_tokens(selecto
     assert found.mean == (None if count.mean is None else pytest.approx(count.mean))
 
 
+def test_the_last_step_leaves_nothing_or_as_the_release_has_it_one_token() -> None:
+    last = Stage(tokens=10, unknown=3, committed=3, scale=1.0)
+    assert extent(Uncommitted(), 10).at(last) == fixed(0)
+    released = Uncommitted(last_too=True)
+    assert extent(released, 10).at(last) == fixed(1)
+    assert extent(released, 10).at(STAGE) == fixed(4)
+    assert extent(Consistent(within=released), 10).at(last) == Count(1, None)
+    assert scored(released, MultiTrajectory(trajectories=5), last) == fixed(5)
+
+
 def test_resampled_tokens_count_k_times_and_the_others_once() -> None:
     assert scored(Every(), Single(), STAGE) == fixed(6)
     assert scored(Every(), MultiTrajectory(trajectories=5), STAGE) == fixed(30)

@@ -1,7 +1,9 @@
 """The rollout and the model that the loss of the public MAR-GRPO release was recorded on, in our records."""
 
 from functools import cache
+from pathlib import Path
 
+import attrs
 import torch
 from torch import Tensor
 
@@ -14,6 +16,7 @@ from margrpo.components.policy.mar import Mar
 from margrpo.components.sampler import Ddpm
 from margrpo.components.unmasking import Cosine
 from margrpo.nets import mar
+from margrpo.recipe import load
 from margrpo.records import ARStep, Chain, Rollout
 from margrpo.train.roll_out import Pipeline
 
@@ -21,6 +24,7 @@ from ..golden.reading import recorded
 from ..nets.published import labelled, our_name
 
 NAME = "margrpo_loss"
+RECIPE = Path(__file__).parents[2] / "recipes" / "mar_large_paper_release.toml"
 
 
 @cache
@@ -48,10 +52,16 @@ def model(which: str) -> mar.Mar:
     return built
 
 
+@cache
+def sampler() -> Ddpm:
+    """That of the recipe, with the recorded number of steps."""
+    return attrs.evolve(load(RECIPE).sampler, steps=12)
+
+
 def pipeline(built: mar.Mar) -> Pipeline:
     """The sampler as the release has it; the codec is not used."""
     codec = Patch(image=16, patch=4, components=16).build()
-    return Pipeline(built, codec, Ddpm(steps=12, score_last=True), Cosine(steps=8), Constant(weight=1.5))
+    return Pipeline(built, codec, sampler(), Cosine(steps=8), Constant(weight=1.5))
 
 
 def packed(dense: Tensor, drawn: Tensor) -> Tensor:

@@ -6,14 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from margrpo.components.codec.patch import Patch
 from margrpo.components.guidance import Constant, Linear
 from margrpo.components.sampler import Ddpm
 from margrpo.components.unmasking import Cosine
-from margrpo.maths import gaussian
+from margrpo.contracts import Guidance
+from margrpo.maths import gaussian, noise
 from margrpo.maths.diffusion import predicted_clean
 from margrpo.nets.mar import Mar
+from margrpo.records import Key
 from margrpo.train.chain import Condition, draw, predict, transition
-from margrpo.train.roll_out import conditions
+from margrpo.train.roll_out import Pipeline, conditions, roll_out
 
 from ..golden.reading import MANIFEST, allowed, largest_difference, recorded
 from ..nets.published import labelled, published
@@ -36,8 +39,8 @@ def test_a_chain_is_the_published_loop(model: Mar, case: str, temperature: float
     theirs = recorded("ddpm", f"{name}.")
     steps = len(theirs["noise"])
     sampler, where = Ddpm(steps=steps, temperature=temperature), torch.ones(4, 1, dtype=torch.bool)
-    condition, noise = Condition(theirs["c"], None, 1.0), torch.cat([theirs["x_T"][None], theirs["noise"]])[:, None]
-    chain = draw(model.head, sampler, condition, noise, keep=range(steps), drawn=where)
+    condition, told = Condition(theirs["c"], None, 1.0), torch.cat([theirs["x_T"][None], theirs["noise"]])[:, None]
+    chain = draw(model.head, sampler, condition, told, keep=range(steps), drawn=where)
     assert largest_difference(chain.next[:, 0], theirs["states"]) <= allowed("ddpm", f"{name}.states")
     assert torch.equal(chain.sample, chain.next[-1])
     assert torch.equal(chain.state[1:], chain.next[:-1])
@@ -53,25 +56,42 @@ def of_step(theirs: dict[str, Tensor], index: int) -> dict[str, Tensor]:
     return {key.removeprefix(f"step{index:02d}."): value for key, value in theirs.items()}
 
 
+def guidance_of(run: str) -> Guidance:
+    hyper = MANIFEST[f"{run}.safetensors"]["hyper"]
+    return {"linear": Linear, "constant": Constant}[hyper["cfg_schedule"]](weight=hyper["cfg"])
+
+
 def sampled(model: Mar, run: str, index: int, tokens: Tensor) -> tuple[Condition, Tensor]:
     """The condition and the tokens of one AR step that starts from the tokens of those before."""
-    theirs, hyper = recorded(run), MANIFEST[f"{run}.safetensors"]["hyper"]
-    guidance = {"linear": Linear, "constant": Constant}[hyper["cfg_schedule"]](weight=hyper["cfg"])
+    theirs, guidance, hyper = recorded(run), guidance_of(run), MANIFEST[f"{run}.safetensors"]["hyper"]
     case, left = of_step(theirs, index), Cosine(steps=4).counts(16)[index + 1]
     unknown, committed = case["mask_in"].bool(), case["mask_to_pred"].bool()
     scale = guidance.scale(16, left)
     assert scale == pytest.approx(hyper["cfg_iter_per_step"][index])
     known = conditions(model, tokens, unknown, labelled(theirs["in.labels"]), scale=scale).of(committed)
-    noise = torch.cat([case["init_noise"][None], case["step_noise"]])[:, None]
-    return known, draw(model.head, Ddpm(steps=25), known, noise, keep=(), drawn=committed).sample[0]
+    told = torch.cat([case["init_noise"][None], case["step_noise"]])[:, None]
+    return known, draw(model.head, Ddpm(steps=25), known, told, keep=(), drawn=committed).sample[0]
 
 
 @pytest.mark.parametrize("run", [pytest.param(run, marks=pytest.mark.golden(run)) for run in RUNS])
-def test_a_sampling_run_is_the_published_one(model: Mar, run: str):
-    theirs, tokens = recorded(run), torch.zeros(2, 16, 16)
-    for index in range(4):
-        _, found = sampled(model, run, index, tokens)
-        tokens = tokens.masked_scatter(of_step(theirs, index)["mask_to_pred"].bool()[..., None], found)
+def test_a_rollout_with_the_published_noise_and_order_is_the_published_one(
+    model: Mar, run: str, monkeypatch: pytest.MonkeyPatch
+):
+    theirs = recorded(run)
+
+    def noises(keys: list[Key], shape: tuple[int, ...], device: str) -> Tensor:
+        case = of_step(theirs, keys[0][-1])
+        told = torch.cat([case["init_noise"][None], case["step_noise"]])
+        everywhere = torch.zeros(len(keys), shape[1], shape[0], shape[2])
+        everywhere[case["mask_to_pred"].bool()] = told.transpose(0, 1)
+        return everywhere.transpose(1, 2)
+
+    monkeypatch.setattr(noise, "normal", noises)
+    monkeypatch.setattr(noise, "ranks", lambda keys, tokens: theirs["in.orders"].argsort(1))
+    codec = Patch(image=16, patch=4, components=16).build()
+    codec.fit(torch.rand(9, 3, 16, 16))
+    pipeline = Pipeline(model, codec, Ddpm(steps=25), Cosine(steps=4), guidance_of(run))
+    tokens = roll_out(pipeline, labelled(theirs["in.labels"]), ()).tokens
     assert largest_difference(tokens, theirs["out.tokens"]) <= allowed(run, "out.tokens")
     picture = tokens.transpose(1, 2).unflatten(2, (4, 4))
     limit = allowed(run, "out.tokens_unpatchified")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from margrpo.components.estimator import MultiTrajectory, RaoBlackwell, Single
 from margrpo.components.guidance import Constant, Linear
-from margrpo.components.objective import Clipped, OnPolicy
+from margrpo.components.objective import Clipped, OnPolicy, StepSum
 from margrpo.components.penalty import GaussianKL, K3OfMeans
 from margrpo.components.reference import Frozen
 from margrpo.components.replay import Conditional, Guided, Released
@@ -198,8 +198,8 @@ def test_the_value_of_the_loss_and_its_count_do_not_depend_on_the_pieces(rows: i
     assert tallies[0].surrogate == pytest.approx(tallies[1].surrogate, abs=1e-5)
 
 
-def test_per_step_the_gradient_is_the_sum_of_what_each_ar_step_gives_alone():
-    pipeline, rollout, objective = fresh(True), drawn(True), OnPolicy(per_step=True)
+def test_with_a_mean_for_each_ar_step_the_gradient_is_the_sum_of_what_each_ar_step_gives_alone():
+    pipeline, rollout, objective = fresh(True), drawn(True), StepSum()
     method = small.method(pipeline, selector=Every(), objective=objective)
     together = streamed(pipeline, method, rollout, Tally())
     alone = [
@@ -234,7 +234,8 @@ def test_a_penalty_with_tokens_of_its_own_falls_on_their_main_chains_whoever_car
 def test_dropout_in_replay_is_keyed_by_the_rollout_and_leaves_the_policy_and_the_global_generator_as_they_were():
     pipeline = small.pipeline(made=small.policy(dropout=0.5))
     rollout = small.rollout(pipeline)
-    on, off = (small.method(pipeline, selector=Every(), replay=Released(dropout=one)) for one in (True, False))
+    plain_replay = Released(mask="before", floor=0.0)
+    on, off = (small.method(pipeline, selector=Every(), replay=one) for one in (plain_replay, Conditional()))
     before = torch.random.get_rng_state()
     first, again, without = (streamed(pipeline, method, rollout, Tally()) for method in (on, on, off))
     other = streamed(pipeline, on, replace(rollout, key=("another",)), Tally())
@@ -243,3 +244,15 @@ def test_dropout_in_replay_is_keyed_by_the_rollout_and_leaves_the_policy_and_the
     assert torch.equal(first, again)
     assert not same(first, without)
     assert not same(first, other)
+
+
+def test_at_unchanged_weights_the_ratio_of_a_later_update_is_1_with_dropout_too():
+    pipeline = small.pipeline(made=small.policy(dropout=0.5))
+    rollout, tally = small.rollout(pipeline), Tally()
+    method = small.method(pipeline, selector=Every(), objective=Clipped(updates=2), replay=Released())
+    values = []
+    for _ in range(2):
+        tally.surrogate = 0.0
+        backward(pipeline, method, rollout, ADVANTAGES, tally)
+        values.append(tally.surrogate)
+    assert values[0] == values[1]

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from margrpo.components.estimator import drawn, expected
 from margrpo.components.sampler import Ddim, Ddpm
 from margrpo.records import Chain, Evidence
 from margrpo.testing import small
@@ -75,11 +74,11 @@ class Situation:
 
     def plain(self, chain: Chain, only: int | None = None) -> Tensor:
         """Multi-trajectory expectation."""
-        return self.gradients(drawn(chain, chain.drawn), only)
+        return self.gradients(Evidence.drawn(chain, chain.drawn), only)
 
     def rao_blackwell(self, chain: Chain, only: int | None = None) -> Tensor:
         """The same with the noise of each transition integrated out."""
-        return self.gradients(expected(chain, chain.drawn), only)
+        return self.gradients(Evidence.expected(chain, chain.drawn), only)
 
 
 def score(x: Tensor) -> float:

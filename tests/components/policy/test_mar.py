@@ -25,8 +25,8 @@ def test_the_built_model_has_the_settings_geometry_and_does_not_drop():
     assert not any(part.training for part in model.modules())
 
 
-def test_a_new_head_predicts_nothing_so_training_starts_from_the_identity():
-    head = small.policy().build(kernel=Sdpa()).head
+def test_a_head_with_zero_init_predicts_nothing_so_training_starts_from_the_identity():
+    head = small.policy(zero_init=True).build(kernel=Sdpa()).head
     z, x = torch.randn(2, 4, 8, generator=torch.Generator().manual_seed(0))
     prediction = head(x[:, :3], head.prepare(z, 10.0), 0.36)
     assert torch.allclose(prediction.epsilon, 0.8 * x[:, :3])  # velocity 0: ε = √(1 − ᾱ) x
