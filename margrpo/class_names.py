@@ -40,6 +40,19 @@ def label_of(which: int | str, names: Names) -> int:
     return label
 
 
+def labels_of(classes: Sequence[int | str], names: Names) -> list[int]:
+    """The label of each; `DataError` with everything that is wrong with them."""
+    labels, problems = [], []
+    for which in classes:
+        try:
+            labels.append(label_of(which, names))
+        except DataError as error:
+            problems.append(str(error))
+    if problems:
+        raise DataError("; ".join(problems))
+    return labels
+
+
 def near(name: str, names: Names) -> str:
     """What was perhaps meant: names that have this one in them, then names spelt alike."""
     known = {key(each): each for own in names for each in own}

@@ -14,8 +14,16 @@ HUB = "hf://"
 SOURCES = "a path, package://package/FILE or hf://owner/name/FILE[@revision]"
 
 _HUB_FILE = re.compile(r"hf://([\w.-]+/[\w.-]+)/([^@]*[^@/])(?:@([^@]+))?")
+known_form = Check(lambda text: not text.startswith(HUB) or bool(_HUB_FILE.fullmatch(text)), SOURCES)
 _DIGEST = re.compile(r"([0-9a-fA-F]{64})?")
 digest = Check(lambda text: bool(_DIGEST.fullmatch(text)), "64 hexadecimal digits, or empty", {"pattern": "^.{0,64}$"})
+
+
+def unnamed(checkpoint: str, weights: str) -> list[str]:
+    """The sentence to say where weights are to be loaded and no file is named, as a component's `problems` has it."""
+    if checkpoint or weights == "random":
+        return []
+    return [f'checkpoint is missing; give {SOURCES}, or set weights = "random"']
 
 
 def located(source: str) -> Path | None:
@@ -23,7 +31,7 @@ def located(source: str) -> Path | None:
     if source.startswith(HUB):
         return _cached(source)
     path = _packaged(source) if source.startswith(PACKAGED) else Path(source)
-    return path if path is not None and path.is_file() else None
+    return path if path is not None and _is(path, "file") else None
 
 
 def obstacle(source: str) -> str:
@@ -36,7 +44,7 @@ def obstacle(source: str) -> str:
         return "" if here or not offline else _OFFLINE
     if located(source):
         return ""
-    return "is a folder; give the file in it" if Path(source).is_dir() else "names no file"
+    return "is a folder; give the file in it" if _is(Path(source), "dir") else "names no file"
 
 
 def fetched(source: str) -> Path:
@@ -47,7 +55,7 @@ def fetched(source: str) -> Path:
         return path
     if source.startswith(PACKAGED):
         raise WeightsError(f"{source}: no installed package has this file; install the package, or give a path")
-    if Path(source).is_dir():
+    if _is(Path(source), "dir"):
         raise WeightsError(f"{source}: is a folder; give the file in it")
     raise WeightsError(f"{source}: there is no such file; give {SOURCES}")
 
@@ -67,6 +75,14 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file of any length, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _is(path: Path, what: str) -> bool:
+    """Whether the path is a "file" or a "dir"; one that no file system takes, as it is too long, is neither."""
+    try:
+        return path.is_file() if what == "file" else path.is_dir() and str(path) != "."
+    except OSError:
+        return False
 
 
 def _packaged(source: str) -> Path | None:

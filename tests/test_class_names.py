@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from margrpo.class_names import label_of, spoken_names, with_article
+from margrpo.class_names import label_of, labels_of, spoken_names, with_article
 from margrpo.errors import DataError
 from margrpo.worlds.imagenet import class_names
 
@@ -90,3 +90,11 @@ def test_the_name_a_class_is_spoken_of_by_leads_back_to_it_unless_it_is_refused(
 )
 def test_the_article_is_the_one_that_is_spoken(words: str) -> None:
     assert with_article(words.partition(" ")[2]) == words
+
+
+def test_everything_that_is_wrong_with_several_classes_is_said_at_once():
+    with pytest.raises(DataError) as caught:
+        labels_of(["harp", "dgo", 7], ZOO)
+    said = str(caught.value)
+    assert "class 'dgo': no class has that name" in said
+    assert "class 7: there are classes" in said

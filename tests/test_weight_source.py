@@ -109,6 +109,8 @@ def test_a_path_and_a_file_of_a_package_are_here_or_not(tmp_path: Path):
         ("package://margrpo/b.bin", "names no file", "no installed package has this file; install the package"),
         ("package://no_such/b.bin", "names no file", "no installed package has this file; install the package"),
         ("package:///b.bin", "names no file", "no installed package has this file"),
+        ("x" * 5000, "names no file", "there is no such file"),
+        ("", "names no file", "there is no such file"),
     ):
         assert weight_source.located(source) is None
         assert weight_source.obstacle(source) == obstacle
@@ -129,4 +131,7 @@ def test_a_digest_is_checked_in_either_case_and_an_empty_one_is_not(tmp_path: Pa
         f"a.bin: its SHA-256 is {right} where sha256 = {'0' * 64}; fetch the file again, or correct sha256"
     )
     assert all(map(weight_source.digest.holds, (right, right.upper(), "")))
+    assert weight_source.known_form.holds(FILE)
+    assert weight_source.known_form.holds("any/path@all")
+    assert not weight_source.known_form.holds("hf://owner/name")
     assert not any(map(weight_source.digest.holds, ("0", right + "0", "g" * 64)))

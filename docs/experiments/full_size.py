@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 RECIPES = HERE.parent.parent / "recipes"
 BEGIN, END = "<!-- table: written by full_size.py -->", "<!-- end of table -->"
 SETS = (
-    *("policy.weights=random", "policy.zero_init=false", "codec.weights=random"),
+    *("policy.weights=random", "codec.weights=random"),
     *("prompts.prompts=2", "prompts.group=2", "unmasking.steps=4", "sampler.steps=10"),
     *("timesteps.ar_steps=4", "timesteps.transitions=9"),
     *("run.steps=1", "run.watch=1", "run.held_out=2", "run.watch_every=1000"),

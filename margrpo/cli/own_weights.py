@@ -30,9 +30,8 @@ def weights_of(policy: Policy) -> str:
 
 
 def evolved(component: T, **changes: Any) -> T:
-    """A component with some settings changed, of those that it has; mypy does not know it to be an attrs class."""
-    known = {key: value for key, value in changes.items() if hasattr(component, key)}
-    made: T = attrs.evolve(component, **known)  # type: ignore[misc]
+    """A component with some settings changed, which mypy does not know to be an attrs class."""
+    made: T = attrs.evolve(component, **changes)  # type: ignore[misc]
     return made
 
 

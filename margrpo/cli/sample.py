@@ -14,7 +14,7 @@ from margrpo.cli.given import RecipeOrRun, Sets, loadable, recipe_of, sound, wit
 from margrpo.cli.own_weights import weights_of, with_weights_of
 from margrpo.cli.terminal import err, facts
 from margrpo.cli.threads import settle_threads
-from margrpo.errors import RunError
+from margrpo.cli.writable import refuse_unwritable
 from margrpo.recipe import Pretraining, Recipe
 from margrpo.records import Prompts
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 COLUMNS = 8
+MOST = 4096
+"""Pictures of one prompt; more than fit on a sheet that somebody would open."""
 TOKENS_AT_ONCE = 4096
 """Tokens drawn at once, so that memory does not grow with the number of pictures: 16 pictures of a published MAR."""
 
@@ -44,7 +46,10 @@ def sample(  # seven options are seven things that a person may want of a pictur
         ),
     ] = None,
     count: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Images of each --prompt and --label, or how many held-out prompts.")
+        int,
+        typer.Option(
+            metavar="N", min=1, max=MOST, help="Images of each --prompt and --label, or of held-out prompts in all."
+        ),
     ] = COLUMNS,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="The seed of every draw.")] = 0,
     weights: Annotated[
@@ -63,25 +68,12 @@ def sample(  # seven options are seven things that a person may want of a pictur
     sets = with_weights(sets, weights) if weights else sets
     checked = with_weights_of(weights, sound(source, sets, to_draw=True))
     loadable(checked, source)
-    refuse_unwritable(to)
+    refuse_unwritable(to, ".png", f"--out {to}")
     wanted = asked(checked, prompts or (), labels or (), count=count)
     from margrpo.pictures import save_grid
 
     save_grid(to, drawn(checked, wanted, seed), wanted.text, columns=min(COLUMNS, count))
     facts([("prompts", f"{len(set(wanted.text))}"), ("weights", weights_of(checked.policy)), ("picture", to)])
-
-
-def refuse_unwritable(to: Path) -> None:
-    """Raise `RunError` where the picture could not be written, so that nothing is drawn in vain."""
-    if to.suffix.lower() != ".png" or not to.parent.is_dir():
-        raise RunError(f"--out {to}: must be a file that ends in .png, in a folder that exists")
-    try:
-        was_there = to.exists()
-        to.open("ab").close()
-        if not was_there:
-            to.unlink()
-    except OSError as error:
-        raise RunError(f"--out {to}: cannot be written ({error.strerror}); give another file") from None
 
 
 def drawn(recipe: Recipe | Pretraining, prompts: Prompts, seed: int) -> "Tensor":

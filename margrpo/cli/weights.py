@@ -13,6 +13,7 @@ from margrpo import weight_source
 from margrpo.cli.recognised import Recognised, recognised
 from margrpo.cli.terminal import err, facts, out, size
 from margrpo.cli.trouble import spoken
+from margrpo.cli.writable import refuse_unwritable
 from margrpo.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ Source = Annotated[
 @spoken
 def inspect(file: Source) -> None:
     """Tell what is in a file of weights, which policy or codec it fits, and the lines of a recipe that load it."""
+    weight_source.fetched(file)  # before torch is loaded
     from margrpo.nets.checkpoint import opened
 
     with err().status(f"reading {file}"):
@@ -61,7 +63,7 @@ def row(name: str, tensors: "Tensors") -> tuple[str, ...]:
     values = sum(tensor.numel() for tensor in tensors.values())
     stored = sum(tensor.numel() * tensor.element_size() for tensor in tensors.values())
     dtypes = ", ".join(sorted({dtype_name(tensor) for tensor in tensors.values()}))
-    norms = {name: torch.linalg.vector_norm(each.detach().float()) for name, each in tensors.items()}
+    norms = {name: torch.linalg.vector_norm(each.detach().abs().float()) for name, each in tensors.items()}
     wrong = [name for name, norm in norms.items() if not norm.isfinite()]
     whole = f"{float(torch.stack(list(norms.values())).double().norm()):.4g}"
     return name, f"{len(tensors):,}", f"{values:,}", size(stored), dtypes, not_finite(wrong) or whole
@@ -104,8 +106,9 @@ def tell_part(what: Recognised | None, found: "Checkpoint", digest: str) -> None
         more = f"; and {len(what.problems) - 3} more" if len(what.problems) > 3 else ""
         out().print(f"It does not fit: {'; '.join(what.problems[:3])}{more}.", soft_wrap=True, markup=False)
         return
-    choice = {"policy": ['weights = "ema"'], "codec": ['weights = "model"']}[what.part]
-    head = [f"[{what.part}]", f'use = "{what.use}"', f'checkpoint = "{found.source}"', *choice, f'sha256 = "{digest}"']
+    choice = "ema" if what.part == "policy" and (found.is_ours or "model_ema" in found.sets) else "model"
+    head = [f"[{what.part}]", f'use = "{what.use}"', f'checkpoint = "{found.source}"', f'weights = "{choice}"']
+    head.append(f'sha256 = "{digest}"')
     out().print("\n" + "\n".join([*head, *what.settings]), soft_wrap=True, markup=False)
 
 
@@ -120,33 +123,34 @@ def convert(
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write the policy or the codec of a published file as one of margrpo's own, without optimizer and the rest."""
-    if to.suffix != ".safetensors":
-        raise WeightsError(f"{to}: must end in .safetensors, which is what is written")
+    weight_source.fetched(file)
+    refuse_unwritable(to, ".safetensors", str(to))
     if to.exists() and not force:
         raise WeightsError(f"{to}: is there already; add --force to write over it, or give another name")
     with err().status(f"converting {file}"):
-        part, tensors = converted(file, weights.value)
+        part, name, tensors = converted(file, weights.value)
         from margrpo.nets.weights import write_tensors
 
         write_tensors(to, tensors)
     count = sum(tensor.numel() for tensor in tensors.values())
-    what = f"{len(tensors):,} tensors, {count:,} parameters, {size(to.stat().st_size)}"
+    what = f"{name}: {len(tensors):,} tensors, {count:,} parameters, {size(to.stat().st_size)}"
     facts([("wrote", to), ("holds", what), ("use it as", f'{part}.checkpoint = "{to}"')])
 
 
-def converted(file: str, weights: str) -> "tuple[str, Tensors]":
-    """The part that a published file is for, and its tensors under margrpo's names."""
+def converted(file: str, weights: str) -> "tuple[str, str, Tensors]":
+    """The part that a published file is for, the set that was chosen, and its tensors under margrpo's names."""
     from margrpo.nets.checkpoint import opened
     from margrpo.nets.published import kind_of_names, our_name, without_loss
 
     found = opened(file)
     if found.is_ours:
         raise WeightsError(f"{file}: is one of margrpo's own files already; use it as it is")
-    tensors = without_loss(found.chosen("model", weights))
+    name = found.choice("policy", weights)
+    tensors = without_loss(found.sets[name])
     part, is_what = kind_of_names(tensors), recognised("model", tensors)
     if part is None or is_what is None:
         raise WeightsError(f"{file}: its names are those of no policy and no codec that margrpo knows")
     if is_what.problems:
         raise WeightsError(f"{file}: does not fit {part}.{is_what.use}: {'; '.join(is_what.problems[:3])}")
-    names = {name: our_name(name) if part == "policy" else name for name in tensors}
-    return part, {f"{part}.{names[name]}": tensor.detach() for name, tensor in tensors.items()}
+    names = {each: our_name(each) if part == "policy" else each for each in tensors}
+    return part, name, {f"{part}.{names[each]}": tensor.detach() for each, tensor in tensors.items()}

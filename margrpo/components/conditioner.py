@@ -13,6 +13,7 @@ from margrpo.records import Prompts
 class Caption:
     """One learned vector per word, in the order of the caption, padded to `prefix` positions."""
 
+    classes = None
     words: tuple[str, ...] = setting(meaning="the vocabulary, in the order of the embedding table")
     prefix: int = setting(12, "positions of the prefix; a caption may have at most as many words", check=at_least(1))
 

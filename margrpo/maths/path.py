@@ -49,7 +49,8 @@ def diffusion_alpha_bar(t: Int[Tensor, "m"]) -> Float[Tensor, "m 1"]:
 
 def flow_alpha_bar(t: Int[Tensor, "m"]) -> Float[Tensor, "m 1"]:
     """ᾱ at σ = (t + 1)/1000."""
-    return flow.signal_share((t[:, None] + 1).double() / flow.TRAINING_LEVELS).float()
+    level = (t.cpu()[:, None] + 1).double() / flow.TRAINING_LEVELS  # not every device has float64
+    return flow.signal_share(level).float().to(t.device)
 
 
 DIFFUSION = Path("diffusion", lambda t: t, diffusion_alpha_bar, diffusion.noised, variance_bound)

@@ -20,7 +20,7 @@ from margrpo.errors import WeightsError
 Tensors = Mapping[str, Tensor]
 PARTS = ("policy", "codec")
 """The sets of a file that margrpo wrote: the first word of every name."""
-PREFERENCE = {"ema": ("model_ema", "model", "state_dict"), "model": ("model", "state_dict", "model_ema")}
+PREFERENCE = {"ema": ("model_ema", "model", "state_dict"), "model": ("model", "state_dict")}
 """The sets of a published file that serve each choice, the best first."""
 _ALLOWED: list[Any] = [argparse.Namespace]
 _FOREIGN = re.compile(r"GLOBAL (\S+)")
@@ -49,10 +49,14 @@ class Checkpoint:
 
     def chosen(self, part: str, which: str) -> Tensors:
         """The tensors for a policy or a codec; of a published file the moving average for "ema", if it has one."""
+        return self.sets[self.choice(part, which)]
+
+    def choice(self, part: str, which: str) -> str:
+        """The name of the set that `chosen` gives, or a `WeightsError` where there is none that serves."""
         order = (part,) if self.is_ours else PREFERENCE[which]
         for name in order:
             if name in self.sets:
-                return self.sets[name]
+                return name
         if self.is_ours:
             raise WeightsError(
                 f"{self.source}: holds no tensor named {part}.*, only {', '.join(f'{name}.*' for name in self.sets)}; "
@@ -72,6 +76,9 @@ def opened(source: str, sha256: str = "") -> Checkpoint:
         sets = _split(_mapped(path, source))
     else:
         sets, rest = _sorted_out(_unpickled(path, source, in_zip="zip" in form))
+    for name in (*PREFERENCE["ema"], *PARTS):
+        if name in rest:
+            raise WeightsError(f"{source}: {name} is no set of named dense tensors; save it again, as a state_dict")
     if not sets:
         raise WeightsError(f"{source}: holds no set of named tensors" + (f", only {', '.join(rest)}" if rest else ""))
     return Checkpoint(source=source, path=path, format=form, sets=sets, rest=rest)
@@ -170,4 +177,8 @@ def _sorted_out(content: Any) -> tuple[dict[str, Tensors], tuple[str, ...]]:
 def _is_set(value: Any) -> bool:
     if not isinstance(value, Mapping) or not value:
         return False
-    return all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items())
+    return all(isinstance(name, str) and _is_dense(tensor) for name, tensor in value.items())
+
+
+def _is_dense(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.layout is torch.strided and not value.is_meta

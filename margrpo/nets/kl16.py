@@ -9,11 +9,9 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from margrpo.declare import record
 from margrpo.errors import DataError
+from margrpo.nets.kl16_shape import CHANNELS, GROUPS, KlShape
 
-CHANNELS = 16
-"""Channels of a token."""
 RENAMED = {
     "down_blocks": "down",
     "mid_block.resnets.0": "mid.block_1",
@@ -32,15 +30,6 @@ RENAMED = {
     "to_out.0": "proj_out",
 }
 """What diffusers calls a part, and what the published file calls it; the first that fits comes first."""
-
-
-@record
-class KlShape:
-    """The sizes of the autoencoder, whose every level but the last halves the image."""
-
-    width: int
-    multipliers: tuple[int, ...]
-    attention: int
 
 
 class Kl16(nn.Module):
@@ -101,7 +90,7 @@ def autoencoder(shape: KlShape) -> Any:
         up_block_types=tuple("UpDecoderBlock2D" for _ in levels),
         layers_per_block=2,
         latent_channels=CHANNELS,
-        norm_num_groups=32,
+        norm_num_groups=GROUPS,
     )
 
 

@@ -12,6 +12,7 @@ from margrpo.contracts import Weights
 from margrpo.errors import WeightsError
 from margrpo.nets.checkpoint import Tensors, opened
 from margrpo.nets.published import kind_of_names, without_loss
+from margrpo.weight_source import SOURCES
 
 SHOWN = 8
 """Differences that are named before the others are counted."""
@@ -23,7 +24,7 @@ _MEANT_FOR = {
 
 @runtime_checkable
 class Choice(Protocol):
-    """The settings of a component that choose weights."""
+    """What of a policy or a codec chooses weights, to be read only."""
 
     @property
     def checkpoint(self) -> str:
@@ -51,6 +52,8 @@ def load(
     `published` gives the published name of each of the module's tensors; `cure` says of published tensors that do not
     fit which settings would fit them.
     """
+    if not choice.checkpoint:
+        raise WeightsError(f'{part}.checkpoint is empty; give {SOURCES}, or set {part}.weights = "random"')
     file = opened(choice.checkpoint, choice.sha256)
     tensors, source = without_loss(file.chosen(part, choice.weights)), choice.checkpoint
     if file.is_ours:
@@ -98,12 +101,12 @@ def differences(own: Tensors, given: Tensors) -> list[str]:
 
 
 def misfit(given: Tensor, own: Tensor) -> str:
-    """How a tensor differs from the one it is for, in shape or in kind of number, or nothing."""
+    """What keeps a tensor from another's place: its shape, its kind of number, numbers not finite; or nothing."""
     if given.shape != own.shape:
         return f"{tuple(given.shape)} where the model has {tuple(own.shape)}"
     if given.is_floating_point() != own.is_floating_point():
         return f"of {dtype_name(given)} where the model has {dtype_name(own)}"
-    return ""
+    return "" if given.isfinite().all() else "not finite: it holds NaN or infinity"
 
 
 def dtype_name(tensor: Tensor) -> str:
@@ -127,5 +130,8 @@ def write_tensors(path: Path, tensors: Tensors) -> None:
     """Write tensors into a safetensors file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".partial")
+    beside.touch()
+    mode = beside.stat().st_mode  # safetensors gives its own files to their owner alone
     save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, beside)
+    beside.chmod(mode)
     beside.replace(path)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
+from margrpo.contracts import NamesClasses
 from margrpo.errors import DataError, RecipeError
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.schema import Pretraining, Recipe
@@ -78,7 +79,7 @@ def kept_steps_are_there(recipe: Recipe) -> Iterator[str]:
 
 def earlier_steps_are_there(recipe: Recipe) -> Iterator[str]:
     """What compares an AR step with the one before needs at least two."""
-    for table, part in (("selector", recipe.selector), ("estimator", recipe.estimator)):
+    for table, part in (("selector", recipe.selector), ("estimator", recipe.estimator), ("penalty", recipe.penalty)):
         if part.needs().earlier and recipe.unmasking.steps < 2:
             yield f"{table} compares an AR step with the one before, and unmasking.steps = 1; set it to 2 or more"
 
@@ -100,12 +101,11 @@ def prompts_can_be_read(recipe: Recipe | Pretraining) -> Iterator[str]:
 
 def classes_are_those_of_the_policy(recipe: Recipe | Pretraining) -> Iterator[str]:
     """Prompts that tell their labels must keep to the classes that the policy tells."""
-    known = getattr(getattr(recipe.policy, "conditioner", None), "classes", None)
-    labels = getattr(recipe.prompts, "labels", None)
-    if known is None or labels is None:
+    known, prompts = recipe.policy.classes(), recipe.prompts
+    if known is None or not isinstance(prompts, NamesClasses):
         return
     try:
-        beyond = [label for label in labels() if label >= known]
+        beyond = [label for label in prompts.labels() if label >= known]
     except DataError:
         return  # said by prompts_can_be_read
     if beyond:

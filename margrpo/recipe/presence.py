@@ -8,10 +8,23 @@ from margrpo.errors import MargrpoError, RecipeError
 from margrpo.recipe.problem import shown
 from margrpo.recipe.schema import Pretraining, Recipe
 
+SMALL = {
+    "run": {"steps": 1, "watch": 2, "held_out": 2},
+    "prompts": {"prompts": 2, "group": 2},
+    "unmasking": {"steps": 4},
+    "sampler": {"steps": 10},
+    "timesteps": {"ar_steps": 2, "transitions": 3},
+}
+"""What a smoke run needs of everything, by table."""
+
 
 def check_presence(recipe: Recipe | Pretraining, *, source: str = "recipe") -> None:
     """Raise a `RecipeError` unless policy and codec can be loaded, with what is missing, where it is and what to do."""
-    problems = [sentence for table, part in loaded(recipe) if (sentence := absence(table, part))]
+    absent = {table: sentence for table, part in loaded(recipe) if (sentence := absence(table, part))}
+    problems = list(absent.values())
+    if absent:
+        sets = [*(f"{table}.weights=random" for table in absent), *small(recipe)]
+        problems.append(f"to see the path work with random weights, add {' '.join(f'--set {each}' for each in sets)}")
     try:
         recipe.codec.require()
     except MargrpoError as error:
@@ -24,6 +37,15 @@ def not_here(recipe: Recipe | Pretraining) -> list[str]:
     """The sources that are not on this machine yet, or cannot be told to be."""
     sources = dict.fromkeys(part.checkpoint for _, part in loaded(recipe))
     return [each for each in sources if weight_source.obstacle(each) or weight_source.located(each) is None]
+
+
+def small(recipe: Recipe | Pretraining) -> Iterator[str]:
+    """Sets that make a run short, of those settings that the recipe's components have and that are larger."""
+    for table, most in SMALL.items():
+        part = getattr(recipe, table, None)
+        for key, value in most.items():
+            if getattr(part, key, 0) > value:
+                yield f"{table}.{key}={value}"
 
 
 def loaded(recipe: Recipe | Pretraining) -> Iterator[tuple[str, Policy | Codec]]:
@@ -39,6 +61,7 @@ def absence(table: str, part: Policy | Codec) -> str:
     if not obstacle:
         return ""
     published = part.published()
-    remedy = f" {published}." if published else f" Give {table}.checkpoint = {weight_source.SOURCES}."
-    named = f"{table}.checkpoint = {shown(part.checkpoint, 200)} {obstacle}."
-    return f"{named}{remedy} For random weights, as in a smoke run: --set {table}.weights=random"
+    remedy = published if published and not part.checkpoint.startswith(weight_source.HUB) else ""
+    remedy = remedy or f"give {weight_source.SOURCES}"
+    named = f"{table}.checkpoint = {shown(part.checkpoint, 200)} {obstacle}; "
+    return f"{named}{remedy}"

@@ -131,6 +131,7 @@ def test_a_terminal_sees_how_many_ar_steps_are_taken(
         ),
         (["--label", "crane"], "class 'crane': 2 classes have that name; give the label, 134 (crane bird) or 517"),
         (["--label", "1000"], "class 1000: there are classes 0 to 999"),
+        (["--prompt", "1000"], "class 1000: there are classes 0 to 999"),
         (["--label", "300"], "class 300 is not there: the policy draws classes, 0 to 299; give one with --label"),
         (["--prompt", "a dog"], "--prompt 'a dog' names no class: the policy draws classes, 0 to 299; give one with"),
         (["--label", "tench", "--set", "prompts.use=shapes"], "--label tench: the recipe's prompts know no names of"),

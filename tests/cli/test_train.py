@@ -13,8 +13,8 @@ from .command import QUICKSTART, ROOT, TINY, run, setting
 
 @pytest.fixture
 def trained(tmp_path: Path) -> Path:
-    """The folder of a run of two steps."""
-    done = run("train", QUICKSTART, *setting(*TINY), "--out", tmp_path / "run", "--seed", "5")
+    """The folder of a run of two steps, whose learning rate does not depend on how many there are."""
+    done = run("train", QUICKSTART, *setting(*TINY, "optimizer.last=1.0"), "--out", tmp_path / "run", "--seed", "5")
     assert done.exit_code == 0, done.output
     return tmp_path / "run"
 
@@ -31,12 +31,20 @@ def test_a_run_trains_and_says_where_everything_is(tmp_path: Path) -> None:
 
 
 def test_a_run_goes_on_from_its_folder_alone_and_ends_as_if_it_had_never_stopped(trained: Path, tmp_path: Path) -> None:
+    before = load_file(trained / "final" / "policy.safetensors")
     done = run("train", trained, "--resume", "--set", "run.steps=3")
     assert done.exit_code == 0, done.output
     assert json.loads((trained / "summary.json").read_text())["steps"] == 3
-    run("train", QUICKSTART, *setting(*TINY, "run.steps=3", "run.seed=5"), "--out", tmp_path / "whole")
+    run(
+        "train",
+        QUICKSTART,
+        *setting(*TINY, "optimizer.last=1.0", "run.steps=3", "run.seed=5"),
+        "--out",
+        tmp_path / "whole",
+    )
     ours, theirs = (load_file(folder / "final" / "policy.safetensors") for folder in (trained, tmp_path / "whole"))
     assert all((ours[name] == theirs[name]).all() for name in theirs)
+    assert any((ours[name] != before[name]).any() for name in theirs)
 
 
 def test_a_folder_that_holds_a_run_is_not_written_over(trained: Path) -> None:

@@ -52,6 +52,7 @@ def test_a_published_checkpoint_is_told_with_the_lines_that_load_it(mar: Path):
         assert rows[name][5] == "float32"
     assert "also in it  optimizer, epoch, args\n" in output
     assert "policy.mar  MAR, of no published size\n" in output
+    assert 'weights = "ema"\n' in output
     lines = pasted(output.replace("heads = …", "heads = 4"))
     assert lines["policy"]["sha256"] == hashlib.sha256(mar.read_bytes()).hexdigest()
     table = {**tomllib.loads(GOOD), **lines, "codec": {"use": "patch", "image": 16, "patch": 4, "components": 16}}
@@ -68,7 +69,7 @@ def test_the_published_sizes_are_told_by_name(tmp_path: Path):
     assert policy == {
         "use": "mar",
         "checkpoint": str(tmp_path / "x.pth"),
-        "weights": "ema",
+        "weights": "model",
         "sha256": policy["sha256"],
         "size": "base",
         "conditioner": {"use": "label", "classes": 1000, "prefix": 64},
@@ -106,7 +107,7 @@ def test_what_is_not_finite_and_what_does_not_fit_is_named(mar: Path, tmp_path: 
     torch.save({"model": tensors}, tmp_path / "x.pth")
     output = told("inspect", tmp_path / "x.pth")
     assert "NaN or infinity in mask_token" in output
-    assert "It does not fit: fake_latent is missing.\n" in output
+    assert "It does not fit: fake_latent is missing; mask_token is not finite: it holds NaN or infinity.\n" in output
     assert "[policy]" not in output
 
 
@@ -121,6 +122,8 @@ def test_a_converted_checkpoint_holds_what_was_chosen_and_loads(
     which: tuple[str, ...], recorded_as: str, mar: Path, tmp_path: Path
 ):
     output = told("convert", mar, tmp_path / "out.safetensors", *which)
+    assert f"holds      {'model' if which else 'model_ema'}: " in output
+    assert oct((tmp_path / "out.safetensors").stat().st_mode) == oct(mar.stat().st_mode)
     assert f'use it as  policy.checkpoint = "{tmp_path / "out.safetensors"}"\n' in output
     tensors = weights.read(str(tmp_path / "out.safetensors"), "policy")
     theirs = recorded("margrpo_loss", recorded_as)
@@ -140,7 +143,7 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_written_over(mar: Pa
     torch.save({"conv.weight": torch.zeros(2, 3)}, tmp_path / "x.pth")
     for words, says in (
         ((mar, there), "is there already; add --force to write over it, or give another name"),
-        ((mar, tmp_path / "out.pth"), "must end in .safetensors, which is what is written"),
+        ((mar, tmp_path / "out.pth"), "must be a file that ends in .safetensors, in a folder that exists"),
         ((SHIPPED, tmp_path / "out.safetensors"), "is one of margrpo's own files already; use it as it is"),
         ((tmp_path / "x.pth", tmp_path / "out.safetensors"), "its names are those of no policy and no codec that marg"),
         ((tmp_path / "none.pth", tmp_path / "out.safetensors"), "there is no such file; give a path, package://"),

@@ -54,7 +54,6 @@ def test_a_published_checkpoint_gives_its_average_or_its_model_and_tells_what_el
     ("content", "which", "tensors"),
     [
         ({"model": ONE}, "ema", ONE),
-        ({"model_ema": TWO}, "model", TWO),
         ({"state_dict": ONE, "epoch": 3}, "ema", ONE),
         (ONE, "model", ONE),
     ],
@@ -78,7 +77,6 @@ def test_a_safetensors_file_is_one_set_or_the_parts_that_margrpo_wrote(tmp_path:
 
 @pytest.mark.parametrize("old", [False, True])
 def test_a_file_with_anything_but_tensors_is_refused_and_nothing_in_it_runs(old: bool, tmp_path: Path):
-    trace = tmp_path / "it ran"
     file = saved(tmp_path / "x.pth", {"model": ONE, "more": Malice(tmp_path / "it_ran")}, old=old)
     with pytest.raises(WeightsError) as caught:
         opened(file)
@@ -86,7 +84,6 @@ def test_a_file_with_anything_but_tensors_is_refused_and_nothing_in_it_runs(old:
         f"{file}: holds more than tensors: posix.system; such a file can run code when it is read, so it is refused; "
         "save its tensors alone, best as safetensors"
     )
-    assert not trace.exists()
     assert [each.name for each in tmp_path.iterdir()] == ["x.pth"]
 
 
@@ -152,6 +149,28 @@ def test_a_file_without_tensors_that_serve_says_what_it_holds(content: Any, says
     with pytest.raises(WeightsError) as caught:
         opened(file).chosen("policy", "ema")
     assert str(caught.value) == f"{file}: {says}"
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {**TWO, "updates": 3},
+        {},
+        {"a.weight": torch.ones(2, 3).to_sparse()},
+        {"a.weight": torch.ones(2, 3, device="meta")},
+    ],
+    ids=["a number in it", "empty", "sparse", "without values"],
+)
+def test_a_set_that_is_none_is_named_instead_of_taking_another(broken: Any, tmp_path: Path):
+    file = saved(tmp_path / "x.pth", {"model": ONE, "model_ema": broken})
+    with pytest.raises(WeightsError) as caught:
+        opened(file)
+    assert str(caught.value) == (f"{file}: model_ema is no set of named dense tensors; save it again, as a state_dict")
+
+
+def test_an_average_is_not_given_for_the_model(tmp_path: Path):
+    with pytest.raises(WeightsError, match="holds the sets model_ema, and none is named model or state_dict"):
+        opened(saved(tmp_path / "x.pth", {"model_ema": TWO})).chosen("policy", "model")
 
 
 def test_a_file_of_margrpos_without_the_part_says_what_it_holds(tmp_path: Path):

@@ -99,6 +99,17 @@ def test_a_tensor_that_is_lost_or_added_or_no_float_is_named(tmp_path: Path):
     )
 
 
+def test_a_tensor_that_is_not_finite_is_refused_by_name(tmp_path: Path):
+    tensors = dict(recorded("margrpo_loss", "policy."))
+    tensors["mask_token"] = torch.full_like(tensors["mask_token"], torch.inf)
+    torch.save({"model": tensors}, tmp_path / "x.pth")
+    with pytest.raises(WeightsError) as caught:
+        mar(checkpoint=str(tmp_path / "x.pth")).build(kernel=Sdpa())
+    assert str(caught.value) == (
+        f"{tmp_path / 'x.pth'}: does not fit the model: mask_token is not finite: it holds NaN or infinity"
+    )
+
+
 def test_half_precision_in_a_file_becomes_float32(tmp_path: Path):
     tensors = recorded("margrpo_loss", "policy.")
     torch.save({"model": {name: value.bfloat16() for name, value in tensors.items()}}, tmp_path / "x.pth")

@@ -83,6 +83,13 @@ def test_what_an_estimator_compares_needs_a_step_before() -> None:
     )
 
 
+def test_what_a_penalty_falls_on_needs_a_step_before() -> None:
+    penalty = {"use": "gaussian", "reference": {"use": "frozen"}, "where": {"use": "consistent"}}
+    assert problems(good(penalty=penalty, unmasking={"steps": 1}, timesteps={"use": "every"})) == (
+        "penalty compares an AR step with the one before, and unmasking.steps = 1; set it to 2 or more",
+    )
+
+
 def test_a_rule_of_a_plugin_is_asked() -> None:
     among = with_plugin()
     check_fit(structure(good(run={"seed": 12}), among=among), among=among)

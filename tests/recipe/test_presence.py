@@ -1,4 +1,5 @@
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -20,28 +21,37 @@ def problems(*sets: str) -> tuple[str, ...]:
 
 
 def test_without_checkpoints_each_is_named_with_where_it_is_published_and_how_to_do_without():
-    policy, codec = problems()
+    policy, codec, smoke = problems()
     assert policy.startswith(
-        'policy.checkpoint = "pretrained_models/mar/mar_large/checkpoint-last.pth" names no file. '
+        'policy.checkpoint = "pretrained_models/mar/mar_large/checkpoint-last.pth" names no file; '
+        "MAR's large model is published at https://github.com/LTH14/mar"
     )
-    assert "MAR's large model is published at https://github.com/LTH14/mar" in policy
-    assert policy.endswith("For random weights, as in a smoke run: --set policy.weights=random")
-    assert codec.startswith('codec.checkpoint = "pretrained_models/vae/kl16.ckpt" names no file. KL-16 is published at')
-    assert codec.endswith("--set codec.weights=random")
+    assert codec.startswith('codec.checkpoint = "pretrained_models/vae/kl16.ckpt" names no file; KL-16 is published at')
+    assert smoke == (
+        "to see the path work with random weights, add --set policy.weights=random --set codec.weights=random "
+        "--set run.steps=1 --set run.watch=2 --set run.held_out=2 --set prompts.prompts=2 --set prompts.group=2 "
+        "--set unmasking.steps=4 --set sampler.steps=10 --set timesteps.ar_steps=2 --set timesteps.transitions=3"
+    )
 
 
 def test_what_the_answer_proposes_lets_the_recipe_through():
-    check_presence(load(MAR, RANDOM))
-    assert not_here(load(MAR, RANDOM)) == []
+    smoke = problems()[-1]
+    recipe = load(MAR, re.findall(r"--set (\S+)", smoke))
+    check_presence(recipe)
+    assert not_here(recipe) == []
+    assert (recipe.run.steps, recipe.unmasking.steps, recipe.timesteps.transitions) == (1, 4, 3)
 
 
 def test_weights_of_other_sizes_are_published_nowhere_so_a_source_is_asked_for(tmp_path: Path):
-    (said,) = problems("policy.width=512", "codec.weights=random", f"policy.checkpoint={tmp_path}")
+    given = ("policy.width=512", "codec.weights=random")
+    said, smoke = problems(*given, f"policy.checkpoint={tmp_path / 'x.pth'}")
     assert said == (
-        f'policy.checkpoint = "{tmp_path}" is a folder; give the file in it. Give policy.checkpoint = a path, '
-        "package://package/FILE or hf://owner/name/FILE[@revision]. For random weights, as in a smoke run: "
-        "--set policy.weights=random"
+        f'policy.checkpoint = "{tmp_path / "x.pth"}" names no file; give a path, package://package/FILE or '
+        "hf://owner/name/FILE[@revision]"
     )
+    assert smoke.startswith("to see the path work with random weights, add --set policy.weights=random --set run.st")
+    folder, _ = problems(*given, f"policy.checkpoint={tmp_path}")
+    assert folder.startswith(f'policy.checkpoint = "{tmp_path}" is a folder; give the file in it')
 
 
 def test_files_that_are_here_are_present(tmp_path: Path):
@@ -64,6 +74,6 @@ def test_the_command_answers_before_torch_is_imported_and_leaves_nothing(tmp_pat
     done = process("-X", "importtime", "-m", "margrpo", *words)
     assert done.returncode == 2
     said = [line for line in done.stderr.splitlines() if not line.startswith("import time:")]
-    assert sum(line.startswith("error: ") for line in said) == 2
+    assert sum(line.startswith("error: ") for line in said) == 3
     assert "| torch\n" not in done.stderr
     assert not (tmp_path / "run").exists()

@@ -5,13 +5,11 @@ from typing import Any, Literal
 
 from margrpo.contracts import Autoencoder
 from margrpo.declare import at_least, component, not_negative, positive, setting
-from margrpo.errors import MargrpoError, WeightsError
+from margrpo.errors import MargrpoError
 from margrpo.lazy import torch
-from margrpo.weight_source import SOURCES, digest
+from margrpo.nets.kl16_shape import CHANNELS, GROUPS, KlShape
+from margrpo.weight_source import SOURCES, digest, known_form, unnamed
 
-CHANNELS = 16
-GROUPS = 32
-"""Groups of every normalisation; they must divide the channels of every level."""
 PUBLISHED = (128, (1, 1, 2, 2, 4), 4)
 """Width, multipliers and level of attention of the published file."""
 
@@ -30,7 +28,7 @@ class Kl16:
     The published `kl16.ckpt` loads as it is, and so do the files that a run writes.
     """
 
-    checkpoint: str = setting("", f"the file of weights: {SOURCES}")
+    checkpoint: str = setting("", f"the file of weights: {SOURCES}", check=known_form)
     weights: Literal["model", "random"] = setting("model", "those of the file, or random ones instead")
     sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
     image: int = setting(256, "side of the image in pixels; a multiple of the stride", check=at_least(1))
@@ -48,9 +46,7 @@ class Kl16:
         levels, told = len(self.multipliers), f"multipliers = {list(self.multipliers)}"
         if not levels or min(self.multipliers) < 1:
             return [f"{told} must be one or more whole numbers, each 1 or more"]
-        found = []
-        if self.weights != "random" and not self.checkpoint:
-            found.append(f'checkpoint is missing; give {SOURCES}, or set weights = "random"')
+        found = unnamed(self.checkpoint, self.weights)
         if any(self.width * each % GROUPS for each in self.multipliers):
             found.append(
                 f"width = {self.width} times {told} must be multiples of {GROUPS}, the groups of normalisations"
@@ -89,11 +85,9 @@ class Kl16:
         from margrpo.nets import kl16, weights
 
         self.require()
-        if self.weights != "random" and not self.checkpoint:
-            raise WeightsError(f'codec.checkpoint is empty; give {SOURCES}, or set codec.weights = "random"')
-        shape = kl16.KlShape(self.width, self.multipliers, self.attention)
+        shape = KlShape(self.width, self.multipliers, self.attention)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.default_generator.manual_seed(self.seed)
             codec = kl16.Kl16(shape, image=self.image, scale=self.scale, batch=self.batch)
         if self.weights != "random":
             weights.load(codec, "codec", self, cure=self.cure)

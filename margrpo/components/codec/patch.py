@@ -4,8 +4,7 @@ from typing import Literal
 
 from margrpo.contracts import Autoencoder
 from margrpo.declare import at_least, component, setting
-from margrpo.errors import WeightsError
-from margrpo.weight_source import SOURCES, digest
+from margrpo.weight_source import SOURCES, digest, known_form, unnamed
 
 
 @component
@@ -15,7 +14,7 @@ class Patch:
     image: int = setting(32, "side of the image in pixels; a multiple of the patch", check=at_least(1))
     patch: int = setting(8, "side of a patch in pixels", check=at_least(1))
     components: int = setting(0, "principal components kept per patch; 0 keeps the raw pixels", check=at_least(0))
-    checkpoint: str = setting("", f"the file with the fitted components: {SOURCES}")
+    checkpoint: str = setting("", f"the file with the fitted components: {SOURCES}", check=known_form)
     weights: Literal["model", "random"] = setting(
         lambda checkpoint: "model" if checkpoint else "random",
         'those of the file, or "random" before they are fitted',
@@ -30,9 +29,7 @@ class Patch:
             return [f"image = {self.image} is no multiple of patch = {self.patch}"]
         if self.components > pixels:
             return [f"components = {self.components} is more than the {pixels} values of a patch"]
-        if self.weights != "random" and not self.checkpoint:
-            return [f'checkpoint is missing; give {SOURCES}, or set weights = "random"']
-        return []
+        return unnamed(self.checkpoint, self.weights)
 
     def published(self) -> str:
         """Where weights of these sizes are published: nowhere, since fitting them takes seconds."""
@@ -52,8 +49,6 @@ class Patch:
 
         codec = Patches(side=self.image // self.patch, patch=self.patch, components=self.components)
         if self.weights != "random":
-            if not self.checkpoint:
-                raise WeightsError(f'codec.checkpoint is empty; give {SOURCES}, or set codec.weights = "random"')
             weights.load(codec, "codec", self)
             codec.fitted = True
         return codec

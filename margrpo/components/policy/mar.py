@@ -5,11 +5,10 @@ from typing import Any, Literal
 
 from margrpo.contracts import Conditioner, Kernel, Model, Parameterization
 from margrpo.declare import at_least, between, component, not_negative, positive, setting
-from margrpo.errors import WeightsError
 from margrpo.lazy import torch
 from margrpo.nets import mar_size
 from margrpo.nets.mar_size import SIZES
-from margrpo.weight_source import SOURCES, digest
+from margrpo.weight_source import SOURCES, digest, known_form, unnamed
 
 _ONE = at_least(1)
 
@@ -21,7 +20,7 @@ class Mar:
     A published `checkpoint-last.pth` loads as it is, and so do the files that a run writes.
     """
 
-    checkpoint: str = setting("", f"the file of weights: {SOURCES}")
+    checkpoint: str = setting("", f"the file of weights: {SOURCES}", check=known_form)
     weights: Literal["ema", "model", "random"] = setting(
         "ema", "the file's moving average if it has one, its model, or random weights instead"
     )
@@ -47,14 +46,12 @@ class Mar:
     embedding_std: float = setting(0.02, "std of initial position and prompt embeddings", check=positive)
     seed: int = setting(0, "seed of random weights", check=not_negative)
     zero_init: bool = setting(
-        True, "whether a random head starts at zero gates and output, for pre-training; else no gradient is zero"
+        False, "whether a random head starts at zero gates and output, as is best for pre-training; no gradient passes"
     )
 
     def problems(self) -> list[str]:
         """What is wrong with the settings taken together."""
-        found = []
-        if self.weights != "random" and not self.checkpoint:
-            found.append(f'checkpoint is missing; give {SOURCES}, or set weights = "random"')
+        found = unnamed(self.checkpoint, self.weights)
         if self.width % self.heads:
             near = [heads for heads in range(1, self.width + 1) if self.width % heads == 0]
             best = min(near, key=lambda heads: abs(heads - self.heads))
@@ -75,6 +72,10 @@ class Mar:
         """Tokens per image and channels per token."""
         return self.tokens, self.channels
 
+    def classes(self) -> int | None:
+        """Those of the conditioner."""
+        return self.conditioner.classes
+
     def sizes(self) -> dict[str, int]:
         """Every size that shows in the shapes of the weights, by its key below the policy."""
         keys = ("tokens", "channels", "width", "encoder_depth", "decoder_depth", "head_width", "head_depth")
@@ -87,10 +88,8 @@ class Mar:
         from margrpo.nets import weights
         from margrpo.nets.published import published_name
 
-        if self.weights != "random" and not self.checkpoint:
-            raise WeightsError(f'policy.checkpoint is empty; give {SOURCES}, or set policy.weights = "random"')
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            torch.default_generator.manual_seed(self.seed)
             model = self.assemble(kernel, drawn=self.weights == "random")
         if self.weights != "random":
             weights.load(model, "policy", self, published=published_name, cure=self.cure)

@@ -4,7 +4,7 @@ import re
 from functools import cached_property
 from hashlib import sha256
 
-from margrpo.class_names import Names, key, label_of, spoken_names, with_article
+from margrpo.class_names import Names, key, label_of, labels_of, spoken_names, with_article
 from margrpo.declare import Check, at_least, between, component, positive, setting
 from margrpo.errors import DataError
 from margrpo.maths.dealing import Prompt, deal, grouped
@@ -86,7 +86,7 @@ class Classes:
     @cached_property
     def _split(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """The labels to train on and those held out, at least one of each."""
-        labels = [label_of(which, self._names) for which in self.classes or range(len(self._names))]
+        labels = labels_of(self.classes, self._names) if self.classes else list(range(len(self._names)))
         twice = [label for label in labels if labels.count(label) > 1] if self.classes else []
         if twice:
             raise DataError(f"class {twice[0]} ({self._spoken[twice[0]]}): is listed twice; keep it once")

@@ -42,7 +42,7 @@ class Digits:
         from margrpo.worlds import digits
 
         _refuse(images, prompts, digits.SIDE)
-        grey = images.detach().double().mean(1).flatten(1).cpu().numpy()
+        grey = images.detach().cpu().double().mean(1).flatten(1).numpy()
         return self.opinion(torch.from_numpy(digits.classified(grey, self.classifier)), prompts.label).to(images.device)
 
     def opinion(self, probability: Float[Tensor, "b 10"], label: Any) -> Float[Tensor, "b"]:
