@@ -9,6 +9,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,7 @@ def train(size: str, out: Path) -> dict[str, object]:
         str(out / size),
     ]
     command += [part for each in SETS for part in ("--set", each)]
+    shutil.rmtree(out / size, ignore_errors=True)  # what an earlier measurement left there
     print("$", " ".join(command), flush=True)
     began, parts, waiting = perf_counter(), {}, dict(MOMENTS)
     last = began
