@@ -37,6 +37,7 @@ CASES = [
     for mask in ("maskref", "maskfix")
     for case in ("crit1_sim1", "crit1_sim0", "crit0_sim0", "crit0_sim0_beta0")
 ]
+TIMES = golden()["in.selected_diff_steps_t"].tolist()
 GRADIENTS = [key for key in golden() if ".grad." in key]
 
 
@@ -159,12 +160,11 @@ def test_rewards_become_the_releases_advantages():
 @pytest.mark.parametrize("index", STEPS)
 def test_the_std_of_every_recorded_transition_is_the_releases(index: int):
     model, rollout = released.model("policy"), released.rollout(index)
-    (step,), pipeline = rollout.steps, released.pipeline(model)
-    known = conditions(model, step.tokens, step.unknown, rollout.prompts, scale=step.guidance).of(step.chain.drawn)
-    for place, t in enumerate(rollout.diffusion_steps):
-        ours = transition(model.head, pipeline.sampler, known, step.chain.state[place], t).std[0]
-        theirs = golden()[f"step{index}.std"][place][step.unknown]
-        assert largest_difference(ours, theirs) <= allowed(NAME, f"step{index}.std")
+    (step,), pipeline, everything = rollout.steps, released.pipeline(model), torch.ones(4, 16, dtype=torch.bool)
+    known = conditions(model, step.tokens, step.unknown, rollout.prompts, scale=step.guidance).of(everything)
+    for x, theirs, t in zip(golden()[f"step{index}.xt"], golden()[f"step{index}.std"], TIMES, strict=True):
+        ours = transition(model.head, pipeline.sampler, known, x.flatten(0, 1)[None], t).std[0]
+        assert largest_difference(ours, theirs.flatten(0, 1)) <= allowed(NAME, f"step{index}.std")
 
 
 def corrections(case: str) -> dict[str, dict[str, object]]:
