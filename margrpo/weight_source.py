@@ -105,7 +105,8 @@ def _hub(source: str) -> Any:
         import huggingface_hub.errors
     except ImportError:
         raise WeightsError(
-            f"{source}: huggingface_hub is not installed; pip install 'margrpo[mar]', or give a path to a copy"
+            f'{source}: needs huggingface_hub, which is not installed; pip install "margrpo[mar]", or give a path to a '
+            "copy"
         ) from None
     return huggingface_hub
 

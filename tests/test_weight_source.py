@@ -89,7 +89,7 @@ def test_a_source_that_names_no_file_on_the_hub_is_refused(source: str):
 def test_without_huggingface_hub_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     monkeypatch.setitem(sys.modules, "huggingface_hub.errors", None)
-    said = "huggingface_hub is not installed; pip install 'margrpo[mar]', or give a path to a copy"
+    said = 'needs huggingface_hub, which is not installed; pip install "margrpo[mar]", or give a path to a copy'
     assert weight_source.obstacle(FILE) == said
     with pytest.raises(WeightsError) as caught:
         weight_source.fetched(FILE)

@@ -60,8 +60,7 @@ def absence(table: str, part: Policy | Codec) -> str:
     obstacle = weight_source.obstacle(part.checkpoint)
     if not obstacle:
         return ""
-    published = part.published()
-    remedy = published if published and not part.checkpoint.startswith(weight_source.HUB) else ""
-    remedy = remedy or f"give {weight_source.SOURCES}"
-    named = f"{table}.checkpoint = {shown(part.checkpoint, 200)} {obstacle}; "
-    return f"{named}{remedy}"
+    said = f"{table}.checkpoint = {shown(part.checkpoint, 200)} {obstacle}"
+    if part.checkpoint.startswith(weight_source.HUB):
+        return said  # with what to do
+    return f"{said}; {part.published() or f'give {weight_source.SOURCES}'}"

@@ -1,5 +1,6 @@
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,16 @@ def test_weights_of_other_sizes_are_published_nowhere_so_a_source_is_asked_for(t
     assert smoke.startswith("to see the path work with random weights, add --set policy.weights=random --set run.st")
     folder, _ = problems(*given, f"policy.checkpoint={tmp_path}")
     assert folder.startswith(f'policy.checkpoint = "{tmp_path}" is a folder; give the file in it')
+
+
+def test_of_a_file_on_the_hub_what_keeps_it_is_said_and_nothing_more(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    monkeypatch.setitem(sys.modules, "huggingface_hub.errors", None)
+    said, _ = problems("codec.weights=random", "policy.checkpoint=hf://owner/name/x.bin")
+    assert said == (
+        'policy.checkpoint = "hf://owner/name/x.bin" needs huggingface_hub, which is not installed; '
+        'pip install "margrpo[mar]", or give a path to a copy'
+    )
 
 
 def test_files_that_are_here_are_present(tmp_path: Path):
