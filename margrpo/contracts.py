@@ -32,8 +32,8 @@ class Kernel(Protocol):
         """Raise a `MargrpoError` where this machine cannot run it; called before weights are loaded."""
         ...
 
-    def attention(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Softmax attention of q, k, v of shape (batch, heads, length, channels), no mask, no dropout."""
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, dropout: float = 0.0) -> Tensor:
+        """Softmax attention of q, k, v of shape (batch, heads, length, channels), no mask; `dropout` of its weights."""
         ...
 
 

@@ -1,7 +1,7 @@
 """How attention is computed."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 from jaxtyping import Float
 
@@ -9,7 +9,7 @@ from margrpo.declare import component
 from margrpo.errors import MargrpoError
 from margrpo.lazy import Tensor, torch
 
-Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
+Attention = Callable[..., Tensor]
 
 
 class KernelError(MargrpoError):
@@ -27,10 +27,14 @@ class Sdpa:
         """Every machine can run it."""
 
     def attention(
-        self, q: Float[Tensor, "b heads l e"], k: Float[Tensor, "b heads m e"], v: Float[Tensor, "b heads m e"]
+        self,
+        q: Float[Tensor, "b heads l e"],
+        k: Float[Tensor, "b heads m e"],
+        v: Float[Tensor, "b heads m e"],
+        dropout: float = 0.0,
     ) -> Float[Tensor, "b heads l e"]:
         """softmax(q kᵀ / √e) v   (transformer, eq. 1)."""
-        return torch.nn.functional.scaled_dot_product_attention(q, k, v)
+        return torch.nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
 
 
 @component
@@ -42,10 +46,14 @@ class Xformers:
         memory_efficient_attention()
 
     def attention(
-        self, q: Float[Tensor, "b heads l e"], k: Float[Tensor, "b heads m e"], v: Float[Tensor, "b heads m e"]
+        self,
+        q: Float[Tensor, "b heads l e"],
+        k: Float[Tensor, "b heads m e"],
+        v: Float[Tensor, "b heads m e"],
+        dropout: float = 0.0,
     ) -> Float[Tensor, "b heads l e"]:
         """softmax(q kᵀ / √e) v; a machine that cannot run it is a `KernelError`."""
-        return with_heads_third(memory_efficient_attention(), q, k, v)
+        return with_heads_third(partial(memory_efficient_attention(), p=dropout), q, k, v)
 
 
 def with_heads_third(

@@ -7,7 +7,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
+Attend = Callable[[Tensor, Tensor, Tensor, float], Tensor]
 
 
 class Attention(nn.Module):
@@ -22,7 +22,8 @@ class Attention(nn.Module):
 
     def forward(self, x: Float[Tensor, "b l c"]) -> Float[Tensor, "b l c"]:
         q, k, v = rearrange(self.qkv(x), "b l (three h e) -> three b h l e", three=3, h=self.heads)
-        return self.proj_drop(self.proj(rearrange(self.attend(q, k, v), "b h l e -> b l (h e)")))
+        seen = self.attend(q, k, v, self.proj_drop.p if self.training else 0.0)
+        return self.proj_drop(self.proj(rearrange(seen, "b h l e -> b l (h e)")))
 
 
 class Mlp(nn.Module):

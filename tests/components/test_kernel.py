@@ -38,6 +38,17 @@ def test_the_layout_of_xformers_gives_what_sdpa_gives(batch: int, heads: int, le
     assert torch.allclose(laid_out, Sdpa().attention(q, k, v), atol=1e-6)
 
 
+def test_dropout_of_attention_weights_keeps_the_mean_of_what_is_seen():
+    q, k, v = qkv(1, 1, 1, 4)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        found = torch.stack([Sdpa().attention(q, k, v, 0.5) for _ in range(2000)])
+    # A mean of 2000 is off by more than five standard errors in less than one of a million runs for each channel.
+    error = found.std(0) / 2000**0.5
+    assert bool(((found.mean(0) - Sdpa().attention(q, k, v)).abs() <= 5 * error).all())
+    assert torch.equal(Sdpa().attention(q, k, v, 0.0), Sdpa().attention(q, k, v))
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a CUDA device")
 def test_without_a_cuda_device_xformers_is_refused_with_the_way_out():
     with pytest.raises(KernelError) as said:

@@ -33,3 +33,27 @@ def test_dropout_acts_in_training_only():
     with torch.random.fork_rng():
         assert not torch.equal(block.train()(x), block(x))
     assert torch.equal(block.eval()(x), block(x))
+
+
+def test_dropout_acts_on_attention_weights_after_attention_and_twice_in_the_mlp():
+    told: list[float] = []
+
+    def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, dropout: float) -> torch.Tensor:
+        told.append(dropout)
+        return v
+
+    block, x, calls = Block(8, 2, attend, 0.25), torch.ones(1, 3, 8), 0
+
+    def count(*_: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    for part in block.modules():
+        if isinstance(part, torch.nn.Dropout):
+            assert part.p == 0.25
+            part.register_forward_hook(count)
+    with torch.random.fork_rng():
+        block.train()(x)
+    block.eval()(x)
+    assert told == [0.25, 0.0]
+    assert calls == 2 * 3
