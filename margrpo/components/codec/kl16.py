@@ -68,7 +68,8 @@ class Kl16:
             return ""
         return (
             "KL-16 is published at https://github.com/LTH14/mar, whose util/download.py puts it at "
-            "pretrained_models/vae/kl16.ckpt; a copy by others, not checked here, is hf://jadechoghari/mar/kl16.safetensors"
+            "pretrained_models/vae/kl16.ckpt; a copy by others, not checked here, is "
+            "hf://jadechoghari/mar/kl16.safetensors"
         )
 
     def geometry(self) -> tuple[int, int]:

@@ -65,7 +65,8 @@ class Mar:
             return ""
         return (
             f"MAR's {size} model is published at https://github.com/LTH14/mar, whose util/download.py puts it at "
-            f"pretrained_models/mar/mar_{size}/checkpoint-last.pth; a copy by others, not checked here, is hf://jadechoghari/mar/mar-{size}.safetensors"
+            f"pretrained_models/mar/mar_{size}/checkpoint-last.pth; a copy by others, not checked here, is "
+            f"hf://jadechoghari/mar/mar-{size}.safetensors"
         )
 
     def geometry(self) -> tuple[int, int]:
@@ -79,9 +80,9 @@ class Mar:
     def sizes(self) -> dict[str, int]:
         """Every size that shows in the shapes of the weights, by its key below the policy."""
         keys = ("tokens", "channels", "width", "encoder_depth", "decoder_depth", "head_width", "head_depth")
-        conditioner = {key: getattr(self.conditioner, key, None) for key in ("classes", "prefix")}
-        own = {f"conditioner.{key}": value for key, value in conditioner.items() if value is not None}
-        return {**{key: getattr(self, key) for key in keys}, **own}
+        found = {**{key: getattr(self, key) for key in keys}, "conditioner.prefix": self.conditioner.prefix}
+        classes = self.classes()
+        return found if classes is None else {**found, "conditioner.classes": classes}
 
     def build(self, *, kernel: Kernel) -> Model:
         """The model on the CPU, in evaluation mode, with its weights loaded unless they are "random"."""
