@@ -32,8 +32,11 @@ class Kernel(Protocol):
         """Raise a `MargrpoError` where this machine cannot run it; called before weights are loaded."""
         ...
 
-    def attention(self, q: Tensor, k: Tensor, v: Tensor, dropout: float = 0.0) -> Tensor:
-        """Softmax attention of q, k, v of shape (batch, heads, length, channels), no mask; `dropout` of its weights."""
+    def attention(self, q: Tensor, k: Tensor, v: Tensor, lengths: Sequence[int], dropout: float = 0.0) -> Tensor:
+        """Softmax attention within each of several sequences that stand one after the other; `dropout` of its weights.
+
+        q, k, v and the result have the shape (positions, heads, channels); the `lengths` add up to the positions.
+        """
         ...
 
 
@@ -217,16 +220,20 @@ class Model(Weights, Protocol):
     def condition(
         self, tokens: Float[Tensor, "b n d"], unknown: Bool[Tensor, "b n"], prefix: Float[Tensor, "b p c"]
     ) -> Float[Tensor, "b n c"]:
-        """One condition per token; every image has equally many unknown ones, whose values in `tokens` are not read."""
+        """One condition per token; images may differ in how many are unknown, whose values in `tokens` are not read."""
         ...
 
 
 @runtime_checkable
 class Head(Protocol):
-    """The per-token denoiser, an nn.Module in two phases: what depends on (z, t) only, and what depends on x."""
+    """The per-token denoiser, an nn.Module in phases: what depends on t only, on (z, t), and on x."""
 
-    def prepare(self, z: Float[Tensor, "m c"], time: float) -> Any:
-        """The modulation of every block for these conditions at this model time."""
+    def moments(self, times: Sequence[float]) -> Float[Tensor, "t w"]:
+        """What the head makes of model times, of any width; computed once and shared by all tokens."""
+        ...
+
+    def prepare(self, z: Float[Tensor, "m c"], moments: Float[Tensor, "*t w"]) -> Any:
+        """The modulation of every block for these conditions at one moment, or at each of t."""
         ...
 
     def raw(
@@ -235,8 +242,15 @@ class Head(Protocol):
         """What the parameterization interprets, and the variance; each token at a time of its own, for pre-training."""
         ...
 
-    def __call__(self, x: Float[Tensor, "*k m d"], modulation: Any, alpha_bar: float) -> Prediction:
-        """The prediction for x, whose leading axes share one modulation."""
+    def __call__(self, x: Float[Tensor, "*k m d"], modulation: Any) -> tuple[Tensor, Tensor]:
+        """The raw output and the variance for x, both of its shape, whose leading axes share one modulation.
+
+        Where `prepare` was given t moments, x is of shape k t m d.
+        """
+        ...
+
+    def meaning(self, raw: tuple[Tensor, Tensor], x: Float[Tensor, "*k m d"], alpha_bar: float) -> Prediction:
+        """What the raw output says about x."""
         ...
 
 
@@ -434,7 +448,7 @@ class Replay(Protocol):
         ...
 
     def unknown(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """What the backbone takes as unknown; every image must have equally many."""
+        """What the backbone takes as unknown."""
         ...
 
     def playing(self, model: Model, key: Key) -> AbstractContextManager[None]:

@@ -12,14 +12,15 @@ The axis letters, used in every shape of this library:
 Diffusion steps are numbered as the sampler takes them backwards: t = T - 1 comes first, t = 0 makes the token.
 """
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jaxtyping import Bool, Float, Int
 
 from margrpo.declare import record
 from margrpo.errors import MargrpoError
-from margrpo.lazy import Tensor
+from margrpo.lazy import Tensor, torch
 
 Key = tuple[int | str, ...]
 
@@ -40,6 +41,17 @@ class Prompts:
     def part(self, which: slice) -> "Prompts":
         """A slice of the images."""
         return Prompts(self.text[which], self.label[which], self.metadata[which], self.group[which], self.keys[which])
+
+    def at(self, places: Sequence[int]) -> "Prompts":
+        """The images at these places, in this order."""
+        index = torch.tensor(places, device=self.label.device)
+        return Prompts(
+            tuple(self.text[i] for i in places),
+            self.label[index],
+            tuple(self.metadata[i] for i in places),
+            self.group[index],
+            tuple(self.keys[i] for i in places),
+        )
 
     def to(self, device: str) -> "Prompts":
         """The same with its tensors on a device."""
@@ -62,6 +74,12 @@ class Prediction:
         parts = [(None, None) if x is None else x.chunk(2, dim=-2) for x in (self.epsilon, self.variance, self.clean)]
         first, second = zip(*parts, strict=True)
         return Prediction(*first), Prediction(*second)
+
+    def along(self, axis: int) -> "list[Prediction]":
+        """The predictions along a leading axis."""
+        clean = self.clean.unbind(axis) if self.clean is not None else itertools.repeat(None)
+        parts = zip(self.epsilon.unbind(axis), self.variance.unbind(axis), clean, strict=False)
+        return [Prediction(*each) for each in parts]
 
 
 @record
@@ -92,6 +110,14 @@ class Chain:
             )
         position = self.drawn.flatten().cumsum(0) - 1
         return position[where.flatten()]
+
+    @classmethod
+    def of_images(cls, parts: "Sequence[Chain]") -> "Chain":
+        """The chains of some images after those of others."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = {name: torch.cat([getattr(part, name) for part in parts], dim=-2) for name in vars(parts[0])}
+        return cls(**columns)
 
     def some(self, start: int, count: int) -> "Chain":
         """`count` of the k trajectories, from number `start`."""
@@ -182,13 +208,21 @@ class Evidence:
 
 @record
 class Needs:
-    """What a rollout must record for a component to work."""
+    """What a rollout must record for a component to work.
+
+    So many `trajectories` of the tokens that are selected, or with `everywhere` of all; `virtual` draws of tokens that
+    are not committed, and with `earlier` those of the step before too.
+    """
 
     trajectories: int = 0
     virtual: bool = False
     earlier: bool = False
+    everywhere: bool = False
 
     def __or__(self, other: "Needs") -> "Needs":
         return Needs(
-            max(self.trajectories, other.trajectories), self.virtual or other.virtual, self.earlier or other.earlier
+            max(self.trajectories, other.trajectories),
+            self.virtual or other.virtual,
+            self.earlier or other.earlier,
+            self.everywhere or other.everywhere,
         )

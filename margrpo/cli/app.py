@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from margrpo import __version__
-from margrpo.cli import components, plan, pretrain, recipes, sample, train, variance, weights
+from margrpo.cli import bench, components, plan, pretrain, recipes, sample, train, variance, weights
 from margrpo.cli.terminal import out
 from margrpo.cli.threads import wait_passively
 from margrpo.cli.trouble import spoken
@@ -42,6 +42,7 @@ app.command("pretrain")(spoken(pretrain.pretrain))
 app.command("sample")(spoken(sample.sample))
 app.command("plan")(spoken(plan.plan))
 app.command("variance")(spoken(variance.variance))
+app.add_typer(bench.app, name="bench")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(components.app, name="components")
 app.add_typer(weights.app, name="weights")

@@ -1,7 +1,9 @@
 """How attention is computed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
+from itertools import groupby
+from typing import Any
 
 from jaxtyping import Float
 
@@ -28,13 +30,23 @@ class Sdpa:
 
     def attention(
         self,
-        q: Float[Tensor, "b heads l e"],
-        k: Float[Tensor, "b heads m e"],
-        v: Float[Tensor, "b heads m e"],
+        q: Float[Tensor, "l heads e"],
+        k: Float[Tensor, "l heads e"],
+        v: Float[Tensor, "l heads e"],
+        lengths: Sequence[int],
         dropout: float = 0.0,
-    ) -> Float[Tensor, "b heads l e"]:
-        """softmax(q kᵀ / √e) v   (transformer, eq. 1)."""
-        return torch.nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
+    ) -> Float[Tensor, "l heads e"]:
+        """softmax(q kᵀ / √e) v within each sequence   (transformer, eq. 1); neighbours of one length share a call."""
+        from einops import rearrange
+
+        seen, start = [], 0
+        for length, same in groupby(lengths):
+            end = start + length * len(tuple(same))
+            part_q, part_k, part_v = (rearrange(x[start:end], "(b l) h e -> b h l e", l=length) for x in (q, k, v))
+            found = torch.nn.functional.scaled_dot_product_attention(part_q, part_k, part_v, dropout_p=dropout)
+            seen.append(rearrange(found, "b heads l e -> (b l) heads e"))
+            start = end
+        return torch.cat(seen) if len(seen) > 1 else seen[0]
 
 
 @component
@@ -47,26 +59,36 @@ class Xformers:
 
     def attention(
         self,
-        q: Float[Tensor, "b heads l e"],
-        k: Float[Tensor, "b heads m e"],
-        v: Float[Tensor, "b heads m e"],
+        q: Float[Tensor, "l heads e"],
+        k: Float[Tensor, "l heads e"],
+        v: Float[Tensor, "l heads e"],
+        lengths: Sequence[int],
         dropout: float = 0.0,
-    ) -> Float[Tensor, "b heads l e"]:
-        """softmax(q kᵀ / √e) v; a machine that cannot run it is a `KernelError`."""
-        return with_heads_third(partial(memory_efficient_attention(), p=dropout), q, k, v)
+    ) -> Float[Tensor, "l heads e"]:
+        """softmax(q kᵀ / √e) v within each sequence; a machine that cannot run it is a `KernelError`."""
+        attention = memory_efficient_attention()
+        import xformers.ops
+
+        within = xformers.ops.fmha.attn_bias.BlockDiagonalMask
+        return packed(partial(attention, p=dropout), within, q, k, v, lengths)
 
 
-def with_heads_third(
+def packed(
     attention: Attention,
-    q: Float[Tensor, "b heads l e"],
-    k: Float[Tensor, "b heads m e"],
-    v: Float[Tensor, "b heads m e"],
-) -> Float[Tensor, "b heads l e"]:
-    """Call an attention function that takes and gives (batch, length, heads, channels), as xformers does."""
-    from einops import rearrange
+    within: Any,
+    q: Float[Tensor, "l heads e"],
+    k: Float[Tensor, "l heads e"],
+    v: Float[Tensor, "l heads e"],
+    lengths: Sequence[int],
+) -> Float[Tensor, "l heads e"]:
+    """Call an attention function that takes (batch, length, heads, channels), as xformers does.
 
-    q, k, v = (rearrange(x, "b heads length e -> b length heads e") for x in (q, k, v))
-    return rearrange(attention(q, k, v), "b length heads e -> b heads length e")
+    Sequences of one length are a batch; others are one sequence with the bias that `within.from_seqlens` makes.
+    """
+    if len(set(lengths)) == 1:
+        batch = (x.unflatten(0, (len(lengths), lengths[0])) for x in (q, k, v))
+        return attention(*batch).flatten(0, 1)
+    return attention(q[None], k[None], v[None], attn_bias=within.from_seqlens(lengths))[0]
 
 
 @cache

@@ -71,8 +71,8 @@ class Uncertain:
     within: Selector | None = setting(None, "chosen among these; all of U_i unless given")
 
     def needs(self) -> Needs:
-        """At least two trajectories to disagree."""
-        return needed(self.within) | Needs(trajectories=2)
+        """At least two trajectories of all tokens, which are compared."""
+        return needed(self.within) | Needs(trajectories=2, everywhere=True)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """Those of the ⌊fraction · n⌋ most uncertain tokens of the whole image that are unknown here."""

@@ -48,7 +48,7 @@ class ResBlock(nn.Module):
         self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
         self.adaLN_modulation = nn.Sequential(nn.SiLU(), nn.Linear(width, 3 * width))
 
-    def modulation(self, y: Float[Tensor, "m w"]) -> tuple[Tensor, Tensor, Tensor]:
+    def modulation(self, y: Float[Tensor, "*t m w"]) -> tuple[Tensor, Tensor, Tensor]:
         """Shift, scale and gate for y, which has been through the SiLU that all blocks share."""
         shift, scale, gate = self.adaLN_modulation[1](y).chunk(3, dim=-1)
         return shift, scale, gate
@@ -89,9 +89,9 @@ class Denoiser(nn.Module):
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
 
-    def prepare(self, z: Float[Tensor, "m c"], time: Num[Tensor, "*m"]) -> Modulation:
-        """Everything that does not depend on x; one time for all tokens, or one each."""
-        y = torch.nn.functional.silu(self.time_embed(time) + self.cond_embed(z))
+    def prepare(self, z: Float[Tensor, "m c"], moments: Float[Tensor, "... w"]) -> Modulation:
+        """Everything that does not depend on x; `moments`, embedded times, stand against the tokens: *t m w."""
+        y = torch.nn.functional.silu(moments + self.cond_embed(z))
         blocks = tuple(block.modulation(y) for block in self.res_blocks)  # type: ignore[operator]
         shift, scale = self.final_layer.adaLN_modulation[1](y).chunk(2, dim=-1)
         return Modulation(blocks, (shift, scale))

@@ -53,36 +53,42 @@ class Mae(nn.Module):
     def forward(
         self, tokens: Float[Tensor, "b n d"], unknown: Bool[Tensor, "b n"], prefix: Float[Tensor, "b p c"]
     ) -> Float[Tensor, "b n c"]:
-        """Condition vectors; all images have equally many unknown tokens, whose values are not read."""
-        known = known_positions(unknown)
-        return self.decode(self.encode(tokens, known, prefix), known)
+        """Condition vectors; the values of unknown tokens are not read, and images may differ in how many there are."""
+        seen = Seen.of(unknown, self.shape.prefix)
+        return self.decode(self.encode(tokens, seen, prefix), seen)
 
     def encode(
-        self, tokens: Float[Tensor, "b n d"], known: Int[Tensor, "b q"], prefix: Float[Tensor, "b p c"]
-    ) -> Float[Tensor, "b l c"]:
-        """The encoder over the prefix and the known tokens only."""
-        p = self.shape.prefix
-        x = self.z_proj(tokens.gather(1, repeat(known, "b q -> b q d", d=tokens.shape[-1])))
-        positions = self.encoder_pos_embed_learned[0, p:][known]
-        x = torch.cat([prefix + self.encoder_pos_embed_learned[:, :p], x + positions], dim=1)
-        x = self.z_proj_ln(x)
+        self, tokens: Float[Tensor, "b n d"], seen: "Seen", prefix: Float[Tensor, "b p c"]
+    ) -> Float[Tensor, "l c"]:
+        """The encoder over the prefix and the known tokens only, packed one image after the other."""
+        everything = torch.cat([prefix, self.z_proj(tokens).to(prefix.dtype)], dim=1) + self.encoder_pos_embed_learned
+        x = self.z_proj_ln(everything.flatten(0, 1)[seen.positions])
         for block in self.encoder_blocks:
-            x = block(x)
+            x = block(x, seen.lengths)
         return self.encoder_norm(x)
 
-    def decode(self, encoded: Float[Tensor, "b l c"], known: Int[Tensor, "b q"]) -> Float[Tensor, "b n c"]:
+    def decode(self, encoded: Float[Tensor, "l c"], seen: "Seen") -> Float[Tensor, "b n c"]:
         """The decoder over all positions, mask tokens where nothing is known."""
-        p, n = self.shape.prefix, self.shape.tokens
+        p, n, images = self.shape.prefix, self.shape.tokens, len(seen.lengths)
         x = self.decoder_embed(encoded)
-        where = repeat(known, "b q -> b q c", c=x.shape[-1])
-        full = repeat(self.mask_token.to(x.dtype), "1 1 c -> b n c", b=x.shape[0], n=n).scatter(1, where, x[:, p:])
-        x = torch.cat([x[:, :p], full], dim=1) + self.decoder_pos_embed_learned
+        x = repeat(self.mask_token.to(x.dtype), "1 1 c -> l c", l=images * (p + n)).index_copy(0, seen.positions, x)
+        x = rearrange(x, "(b l) c -> b l c", b=images) + self.decoder_pos_embed_learned
+        x = rearrange(x, "b l c -> (b l) c")
         for block in self.decoder_blocks:
-            x = block(x)
-        return self.decoder_norm(x)[:, p:] + self.diffusion_pos_embed_learned
+            x = block(x, [p + n] * images)
+        x = rearrange(self.decoder_norm(x), "(b l) c -> b l c", b=images)
+        return x[:, p:] + self.diffusion_pos_embed_learned
 
 
-def known_positions(unknown: Bool[Tensor, "b n"]) -> Int[Tensor, "b q"]:
-    """The positions of the known tokens, ascending; every image must have equally many."""
-    known = ~unknown
-    return rearrange(known.nonzero()[:, 1], "(b q) -> b q", b=unknown.shape[0], q=int(known[0].sum()))
+@record
+class Seen:
+    """What the encoder reads of some images: places among all positions, image by image, and how many of each."""
+
+    positions: Int[Tensor, "l"]
+    lengths: list[int]
+
+    @classmethod
+    def of(cls, unknown: Bool[Tensor, "b n"], prefix: int) -> "Seen":
+        """The prefix and the known tokens; the only wait for the device of a pass."""
+        seen = torch.nn.functional.pad(~unknown, (prefix, 0), value=True)
+        return cls(seen.flatten().nonzero()[:, 0], seen.sum(1).tolist())

@@ -1,5 +1,7 @@
 """A masked autoregressive generator: prefix, backbone, head."""
 
+from collections.abc import Sequence
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -17,21 +19,32 @@ class Head(nn.Module):
         super().__init__()
         self.net, self.parameterization = net, parameterization
 
-    def prepare(self, z: Float[Tensor, "m c"], time: float) -> Modulation:
-        """The modulation of every block for these conditions at one model time."""
-        return self.net.prepare(z, torch.tensor(time, device=z.device))
+    def moments(self, times: Sequence[float]) -> Float[Tensor, "t w"]:
+        """The embeddings of model times."""
+        return self.net.time_embed(torch.tensor(times, device=self.net.input_proj.weight.device))
+
+    def prepare(self, z: Float[Tensor, "m c"], moments: Float[Tensor, "*t w"]) -> Modulation:
+        """The modulation of every block for these conditions at one moment, or at each of t."""
+        return self.net.prepare(z, moments.unsqueeze(-2))
 
     def raw(
         self, x: Float[Tensor, "m d"], z: Float[Tensor, "m c"], time: Int[Tensor, "m"]
     ) -> tuple[Float[Tensor, "m d"], Float[Tensor, "m d"]]:
         """The raw output and the variance, each token at a time of its own, as pre-training needs them."""
-        output, variance = self.net(x, self.net.prepare(z, time)).chunk(2, dim=-1)
+        output, variance = self.net(x, self.net.prepare(z, self.net.time_embed(time))).chunk(2, dim=-1)
         return output, variance
 
-    def forward(self, x: Float[Tensor, "*k m d"], modulation: Modulation, alpha_bar: float) -> Prediction:
+    def forward(
+        self, x: Float[Tensor, "*k m d"], modulation: Modulation
+    ) -> tuple[Float[Tensor, "*k m d"], Float[Tensor, "*k m d"]]:
         output, variance = self.net(x, modulation).chunk(2, dim=-1)
-        meaning = self.parameterization
-        return Prediction(meaning.epsilon(output, x, alpha_bar), variance, meaning.clean(output, x, alpha_bar))
+        return output, variance
+
+    def meaning(self, raw: tuple[Tensor, Tensor], x: Float[Tensor, "*k m d"], alpha_bar: float) -> Prediction:
+        """The prediction that the parameterization reads from the raw output."""
+        output, variance = raw
+        means = self.parameterization
+        return Prediction(means.epsilon(output, x, alpha_bar), variance, means.clean(output, x, alpha_bar))
 
 
 class Backbone(nn.Module):

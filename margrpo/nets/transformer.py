@@ -1,17 +1,17 @@
-"""The transformer block of MAE and MAR, with attention left to a kernel."""
+"""The transformer block of MAE and MAR over packed sequences, with attention left to a kernel."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Attend = Callable[[Tensor, Tensor, Tensor, float], Tensor]
+Attend = Callable[[Tensor, Tensor, Tensor, Sequence[int], float], Tensor]
 
 
 class Attention(nn.Module):
-    """Multi-head self-attention over all positions, no mask."""
+    """Multi-head self-attention within each sequence, no mask."""
 
     def __init__(self, width: int, heads: int, attend: Attend, dropout: float):
         super().__init__()
@@ -20,10 +20,10 @@ class Attention(nn.Module):
         self.proj = nn.Linear(width, width)
         self.proj_drop = nn.Dropout(dropout)
 
-    def forward(self, x: Float[Tensor, "b l c"]) -> Float[Tensor, "b l c"]:
-        q, k, v = rearrange(self.qkv(x), "b l (three h e) -> three b h l e", three=3, h=self.heads)
-        seen = self.attend(q, k, v, self.proj_drop.p if self.training else 0.0)
-        return self.proj_drop(self.proj(rearrange(seen, "b h l e -> b l (h e)")))
+    def forward(self, x: Float[Tensor, "l c"], lengths: Sequence[int]) -> Float[Tensor, "l c"]:
+        q, k, v = rearrange(self.qkv(x), "l (three h e) -> three l h e", three=3, h=self.heads)
+        seen = self.attend(q, k, v, lengths, self.proj_drop.p if self.training else 0.0)
+        return self.proj_drop(self.proj(rearrange(seen, "l h e -> l (h e)")))
 
 
 class Mlp(nn.Module):
@@ -35,7 +35,7 @@ class Mlp(nn.Module):
         self.fc2 = nn.Linear(4 * width, width)
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, x: Float[Tensor, "b l c"]) -> Float[Tensor, "b l c"]:
+    def forward(self, x: Float[Tensor, "l c"]) -> Float[Tensor, "l c"]:
         return self.drop(self.fc2(self.drop(torch.nn.functional.gelu(self.fc1(x)))))
 
 
@@ -49,6 +49,6 @@ class Block(nn.Module):
         self.norm2 = nn.LayerNorm(width, eps=1e-6)
         self.mlp = Mlp(width, dropout)
 
-    def forward(self, x: Float[Tensor, "b l c"]) -> Float[Tensor, "b l c"]:
-        x = x + self.attn(self.norm1(x))
+    def forward(self, x: Float[Tensor, "l c"], lengths: Sequence[int]) -> Float[Tensor, "l c"]:
+        x = x + self.attn(self.norm1(x), lengths)
         return x + self.mlp(self.norm2(x))

@@ -13,6 +13,15 @@ MOMENTS = 2
 """Moving averages that AdamW keeps of every trained parameter."""
 LOOKED_AT_ONCE = 100
 """Held-out images drawn at once, `BATCH` of `margrpo.train.held_out`."""
+DRAWN_AT_ONCE = 8192
+"""Tokens × chains that are drawn at once where tokens have several chains, or those of one image."""
+GIB = 2**30
+BUDGET = 2 * GIB
+"""The budget for the graphs of an update where none is set, except on a GPU,"""
+SHARE_OF_GPU = 4
+"""where it is one part in so many of its memory."""
+PIECE = 16
+"""One part in so many of the budget is for the graph of a piece of the head's work, the rest for the backbone's."""
 
 
 @attrs.frozen
@@ -72,20 +81,26 @@ def rollout_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
     halves, chains = 2 if counted.guided_rollout else 1, needs.trajectories
     backbone = halves * counted.images * of.block_pass * BYTES
     main = max(backbone, head_pass(of, drawn, 1, halves)) + noise_bytes(recipe, tokens, 1)
-    again = (head_pass(of, tokens, chains, halves) + noise_bytes(recipe, tokens, chains)) * bool(chains)
+    at_once = min(
+        tokens, max(1, DRAWN_AT_ONCE // (counted.stages[0].tokens * max(1, chains))) * counted.stages[0].tokens
+    )
+    again = (head_pass(of, at_once, chains, halves) + noise_bytes(recipe, at_once, chains)) * bool(chains)
     if again > main:
-        return Part("rollout", f"the head over {tokens:,} tokens × {chains} chains, and their noise", again)
+        return Part("rollout", f"the head over {at_once:,} tokens × {chains} chains, and their noise", again)
     return Part("rollout", f"one pass over {counted.images} images, and the noise of {tokens:,} tokens", main)
 
 
 def update_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
-    """The graph of one backbone pass, and of one piece of the head's work."""
+    """The graph of a pass of the backbone and of a piece of the head's work, each as large as the budget allows."""
     halves, tokens = 2 if counted.guided_update else 1, counted.stages[0].tokens
+    budget = BUDGET if recipe.run.budget is None else int(recipe.run.budget * GIB)
+    known = sorted((tokens - stage.unknown for stage in counted.stages), reverse=True)[: counted.kept_stages]
+    units = [halves * BYTES * (of.decoder + of.encoder * each) for each in known]
+    graph = max(units[0], min(budget - budget // PIECE, counted.images * sum(units)))
     chains, _ = resampled(recipe.estimator, tokens)
-    selected = max(extent(recipe.selector, tokens).at(stage).most for stage in counted.stages)
-    piece = halves * min(max(1, recipe.run.rows // chains), counted.images * selected)
-    graph = counted.images * halves * of.block * BYTES
-    head = piece * (of.token + chains * of.chain) * BYTES
+    pair = halves * (of.token + chains * of.chain) * BYTES
+    pairs = sum(extent(recipe.selector, tokens).at(stage).most for stage in counted.stages) * counted.images
+    head = max(pair, min(budget // PIECE, pairs * counted.transitions * pair))
     share = graph / (graph + head)
     return Part("update", f"graphs of a backbone pass, {share:.0%}, and of a piece of the head's work", graph + head)
 

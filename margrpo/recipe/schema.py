@@ -5,7 +5,7 @@ import re
 import attrs
 
 from margrpo import contracts
-from margrpo.declare import REQUIRED, Check, at_least, between, component, not_negative, positive, setting
+from margrpo.declare import REQUIRED, Check, at_least, between, component, not_negative, one_of, positive, setting
 from margrpo.plugin.kinds import KINDS
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
@@ -27,8 +27,16 @@ class Run:
     watch_every: int = setting(10, "steps between looks at held-out prompts: a score and a grid", check=at_least(1))
     watch: int = setting(64, "held-out prompts in such a look", check=at_least(1))
     held_out: int = setting(400, "held-out prompts of the score before and after training", check=at_least(1))
-    rows: int = setting(8192, "evaluations of the head that are back-propagated at once", check=at_least(1))
     device: str = setting("auto", '"auto", "cpu", "mps", "cuda" or "cuda:N"', check=_device)
+    precision: str = setting(
+        "auto",
+        'of the backbone: "bfloat16", "float32", or "auto", which is bfloat16 on a GPU that has it',
+        check=one_of("auto", "bfloat16", "float32"),
+    )
+    compile: bool = setting(False, "compile the head with torch.compile; minutes at first, faster steps then")
+    budget: float | None = setting(
+        None, "GiB for the graphs of an update; a quarter of a GPU's memory unless given, elsewhere 2", check=positive
+    )
 
 
 @component

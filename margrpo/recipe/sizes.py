@@ -16,12 +16,14 @@ BYTES = 4
 class Sizes:
     """Numbers of parameters, and numbers of activations: what autograd keeps, and at `…_pass` what is held without.
 
-    `block` is per image, of the backbone; `token` and `chain` are per token and per chain of a token, of the head.
+    Of the backbone, `decoder` is per image of which nothing is known, `encoder` per known token; of the head, `token` is
+    per token and `chain` per chain of a token.
     """
 
     backbone: int
     head: int
-    block: int
+    encoder: int
+    decoder: int
     block_pass: int
     token: int
     chain: int
@@ -41,7 +43,6 @@ def _(policy: Mar) -> Sizes | None:
     if rows is None:
         return None
     prefix, depth, w = policy.conditioner.prefix, policy.head_depth, policy.head_width
-    blocks = policy.encoder_depth + policy.decoder_depth
     # Kept by a block per position, in widths: input and output of both norms, q, k, v, attention, its copy for the
     # projection, and the MLP's two inner activations, four wide each: 4 + 3 + 2 + 8 = 17.
     # Held where nothing is kept, while the MLP works: its two inner activations, its input, the residual, and what the
@@ -50,7 +51,8 @@ def _(policy: Mar) -> Sizes | None:
     return Sizes(
         backbone=backbone_parameters(policy, rows, prefix),
         head=head_parameters(policy.channels, policy.width, w, depth),
-        block=17 * blocks * width,
+        encoder=17 * policy.encoder_depth * policy.width,
+        decoder=17 * (policy.encoder_depth * policy.width * prefix + policy.decoder_depth * width),
         block_pass=13 * width,
         token=(5 * depth + 4) * w,
         chain=(5 * depth + 2) * w,

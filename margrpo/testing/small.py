@@ -33,8 +33,10 @@ from margrpo.components.unmasking import Cosine
 from margrpo.components.weighting import Variance
 from margrpo.maths.dealing import Prompt, grouped
 from margrpo.nets import weights
+from margrpo.recipe.memory import PIECE
 from margrpo.recipe.schema import Recipe, Run
 from margrpo.records import Key, Prompts, Rollout
+from margrpo.train.budget import Budget, Footprint
 from margrpo.train.parts import Method
 from margrpo.train.roll_out import Pipeline, Recording, roll_out
 
@@ -117,6 +119,11 @@ def method(pipeline: Pipeline, *, penalty: Any = None, **parts: Any) -> Method:
         "leash": (penalty or NoPenalty()).build(pipeline.model),
     }
     return Method(**{**defaults, **parts})
+
+
+def budget(*, rows: int, units: float = 2) -> Budget:
+    """Pieces of so many evaluations of the head, guided ones twice, and so many images at AR steps in a pass."""
+    return Budget(PIECE, Footprint(image=(PIECE - 1) / units, chain=1 / rows))
 
 
 def recipe(folder: Path, *, seed: int = 0, side: int = 2, **tables: Any) -> Recipe:

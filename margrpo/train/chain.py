@@ -4,42 +4,67 @@ from collections.abc import Sequence
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from margrpo.contracts import Head, Sampler
 from margrpo.declare import record
 from margrpo.maths import diffusion
 from margrpo.records import Chain, Gaussian, Prediction
+from margrpo.train.condition import Condition
 
 
 @record
-class Condition:
-    """What the head is told about packed tokens: z, and with guidance z_∅ and the scale of each token."""
+class Moments:
+    """Some transitions and what the head makes of their times."""
 
-    z: Float[Tensor, "m c"]
-    null: Float[Tensor, "m c"] | None
-    scale: Float[Tensor, "m 1"] | float
+    transitions: tuple[int, ...]
+    embedded: Float[Tensor, "t w"]
 
-    def at(self, rows: Tensor | slice) -> "Condition":
-        """The condition of some of the tokens."""
-        scale = self.scale[rows] if isinstance(self.scale, Tensor) else self.scale
-        return Condition(self.z[rows], None if self.null is None else self.null[rows], scale)
+    @classmethod
+    def of(cls, head: Head, sampler: Sampler, transitions: Sequence[int]) -> "Moments":
+        """Embed the times of some transitions; always among those of all, because sums depend on their number."""
+        every = head.moments([sampler.time(t) for t in range(sampler.steps)])
+        return cls(tuple(transitions), every[list(transitions)])
+
+    @classmethod
+    def all(cls, head: Head, sampler: Sampler) -> "list[Moments]":
+        """One for each transition, as they are taken backwards."""
+        every = cls.of(head, sampler, tuple(reversed(range(sampler.steps))))
+        return [every.at(slice(place, place + 1)) for place in range(sampler.steps)]
+
+    def at(self, places: slice) -> "Moments":
+        """Some of them."""
+        return Moments(self.transitions[places], self.embedded[places])
 
 
-def predict(head: Head, sampler: Sampler, condition: Condition, x: Float[Tensor, "k m d"], t: int) -> Prediction:
-    """The head's prediction for x_t, guided where the condition has a scale; both halves in one pass."""
-    time, alpha_bar = sampler.time(t), sampler.alpha_bar(t)
-    if condition.null is None:
-        return head(x, head.prepare(condition.z, time), alpha_bar)
-    modulation = head.prepare(torch.cat([condition.z, condition.null]), time)
-    both = head(torch.cat([x, x], dim=1), modulation, alpha_bar)
-    return diffusion.guided(*both.halves(), condition.scale)
+def predict(
+    head: Head, sampler: Sampler, condition: Condition, x: Float[Tensor, "t k m d"], of: Moments
+) -> list[Prediction]:
+    """The head's predictions for x_t at some transitions, guided where the condition has a scale; all in one pass."""
+    halves = 1 if condition.null is None else 2
+    z = condition.z if condition.null is None else torch.cat([condition.z, condition.null])
+    states = torch.cat([x] * halves, dim=-2) if halves > 1 else x
+    raw = head(rearrange(states, "t k m d -> k t m d"), head.prepare(z, of.embedded))
+    found = []
+    for state, output, variance, t in zip(states, *(part.unbind(1) for part in raw), of.transitions, strict=True):
+        prediction = head.meaning((output, variance), state, sampler.alpha_bar(t))
+        found.append(prediction if halves == 1 else diffusion.guided(*prediction.halves(), condition.scale))
+    return found
+
+
+def transitions(
+    head: Head, sampler: Sampler, condition: Condition, x: Float[Tensor, "t k m d"], of: Moments
+) -> list[Gaussian]:
+    """The distribution of x_{t−1} given x_t, at each of some transitions."""
+    predictions = predict(head, sampler, condition, x, of)
+    return [sampler.transition(each, said, t) for each, said, t in zip(x, predictions, of.transitions, strict=True)]
 
 
 def transition(head: Head, sampler: Sampler, condition: Condition, x: Float[Tensor, "k m d"], t: int) -> Gaussian:
     """The distribution of x_{t−1} given x_t."""
-    return sampler.transition(x, predict(head, sampler, condition, x, t), t)
+    (gaussian,) = transitions(head, sampler, condition, x[None], Moments.of(head, sampler, (t,)))
+    return gaussian
 
 
 @torch.no_grad()
@@ -51,11 +76,16 @@ def draw(
     *,
     keep: Sequence[int],
     drawn: Bool[Tensor, "b n"],
+    moments: Sequence[Moments] | None = None,
 ) -> Chain:
-    """k chains for each token from u = T + 1 noises, the first of them x_T; only the transitions in `keep` are kept."""
+    """k chains for each token from u = T + 1 noises, the first of them x_T; only the transitions in `keep` are kept.
+
+    `moments` are those of every transition, where they are at hand. Nothing here waits for the device.
+    """
     x, kept = noise[0], []
-    for place, t in enumerate(reversed(range(sampler.steps))):
-        gaussian = transition(head, sampler, condition, x, t)
+    for place, moment in enumerate(moments or Moments.all(head, sampler)):
+        (t,) = moment.transitions
+        (gaussian,) = transitions(head, sampler, condition, x[None], moment)
         after = gaussian.mean + gaussian.std * noise[place + 1] if sampler.draws_noise(t) else gaussian.mean
         if t in keep:
             kept.append((x, after, gaussian.mean, gaussian.std))
@@ -64,6 +94,6 @@ def draw(
     return Chain(state, following, mean, std, sample=x, drawn=drawn)
 
 
-def packed(noise: Float[Tensor, "b k u n d"], drawn: Bool[Tensor, "b n"]) -> Float[Tensor, "u k m d"]:
-    """The noise of the drawn tokens."""
-    return rearrange(noise, "b k u n d -> u k b n d")[:, :, drawn]
+def packed(noise: Float[Tensor, "b k u n d"], index: Int[Tensor, "m"]) -> Float[Tensor, "u k m d"]:
+    """The noise of the tokens at these places."""
+    return rearrange(noise, "b k u n d -> u k (b n) d")[:, :, index]

@@ -9,8 +9,9 @@ from margrpo.declare import record
 from margrpo.maths import divergence
 from margrpo.records import Prompts
 from margrpo.train.chain import transition
+from margrpo.train.condition import conditions
 from margrpo.train.judge import score
-from margrpo.train.roll_out import NOTHING, Pipeline, Recording, conditions, roll_out
+from margrpo.train.roll_out import NOTHING, Pipeline, Recording, roll_out
 
 BATCH = 100
 
@@ -41,7 +42,8 @@ def drift(pipeline: Pipeline, origin: Model, prompts: Prompts, seed: int) -> flo
     rollout = roll_out(pipeline, prompts, (seed, "drift"), recording)
     total, tokens = 0.0, 0
     for step in rollout.steps:
-        known = conditions(origin, step.tokens, step.unknown, prompts, scale=step.guidance).of(step.chain.drawn)
+        scale, dtype = step.guidance, pipeline.dtype
+        known = conditions(origin, step.tokens, step.unknown, prompts, scale=scale, dtype=dtype).of(step.chain.drawn)
         for j, t in enumerate(stochastic):
             mean = transition(origin.head, sampler, known, step.chain.state[j], t).mean
             total += float(divergence.gaussian_kl(step.chain.mean[j], mean, step.chain.std[j]).sum())

@@ -1,31 +1,42 @@
 """The gradient of one rollout, with the backward pass streamed.
 
-The backbone's graph is held once; every piece of (transitions x trajectories x tokens) is scored from a detached
-condition and back-propagated at once, and the sum of the conditions' gradients goes through the backbone at the end.
-Tokens are gathered before the head, so that what carries no loss costs nothing.
+The backbone's graph is held once for a batch of images at AR steps; every piece of (transitions x trajectories x
+tokens) is scored from a detached condition and back-propagated at once, and the sum of the conditions' gradients goes
+through the backbone at the end. Tokens are gathered before the head, so that what carries no loss costs nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float, Int
+from einops import rearrange
+from jaxtyping import Float
 from torch import Tensor
 
 from margrpo.declare import record
 from margrpo.maths import gaussian
 from margrpo.records import Rollout
-from margrpo.train.chain import Condition, transition
+from margrpo.train.batches import Unit, batches, conditions_of, units_of
+from margrpo.train.chain import Moments, transitions
+from margrpo.train.condition import Condition
+from margrpo.train.cut import Cut
+from margrpo.train.meter import UNMEASURED, Meter
 from margrpo.train.parts import Method
-from margrpo.train.roll_out import Conditions, Pipeline, conditions
-from margrpo.train.shares import Part, Share, parts_of, shares
+from margrpo.train.roll_out import Pipeline
+from margrpo.train.shares import shares
+from margrpo.train.terms import Piece, Terms, terms_of
 
 
 class Tally:
-    """What the update counts, and the log-probabilities that later updates of the same rollout compare with."""
+    """What the update counts, and the log-probabilities that later updates of the same rollout compare with.
 
-    def __init__(self) -> None:
+    The meter is stopped after each "selection", "backbone", "head" and "backbone's backward".
+    """
+
+    def __init__(self, meter: Meter = UNMEASURED) -> None:
+        self.meter = meter
         self.old: dict[tuple[int, ...], Tensor] = {}
-        self.surrogate = self.divergence = 0.0
+        self.surrogate: Tensor | float = 0.0
+        self.divergence: Tensor | float = 0.0
         self.tokens = self.evaluations = 0
 
     def first(self, name: tuple[int, ...], logp: Float[Tensor, "k m"]) -> Float[Tensor, "k m"]:
@@ -35,13 +46,25 @@ class Tally:
 
 @record
 class Loss:
-    """What every piece of the loss shares."""
+    """What every piece of the loss shares; `anchor` is what the penalty's reference makes of the times."""
 
     pipeline: Pipeline
     method: Method
-    transitions: tuple[int, ...]
     weights: Float[Tensor, "t"]
+    moments: Moments
+    anchor: Moments | None
+    times: Cut
     tally: Tally
+
+    @classmethod
+    def of(cls, pipeline: Pipeline, method: Method, transitions: tuple[int, ...], tally: Tally) -> "Loss":
+        """Embed the trained transitions' times, once for the whole update."""
+        sampler, reference = pipeline.sampler, method.leash.reference
+        std = torch.tensor([sampler.nominal_std(t) for t in transitions], device=pipeline.device)
+        moments = Moments.of(pipeline.model.head, sampler, transitions)
+        with torch.no_grad():
+            anchor = None if reference is None else Moments.of(reference.head, sampler, transitions)
+        return cls(pipeline, method, method.weighting.weights(std), moments, anchor, Cut(moments.embedded), tally)
 
 
 def backward(
@@ -50,104 +73,85 @@ def backward(
     """Add the gradient of −mean over (trained transitions × selected tokens) of w·surrogate to the parameters."""
     selected = [method.selector.select(rollout, step) for step in rollout.steps]
     tally.tokens = sum(int(mask.sum()) for mask in selected)
-    std = torch.tensor([pipeline.sampler.nominal_std(t) for t in rollout.diffusion_steps], device=pipeline.device)
-    loss = Loss(pipeline, method, rollout.diffusion_steps, method.weighting.weights(std), tally)
+    every = shares(method, rollout, advantages, selected)
+    unknown = [method.replay.unknown(rollout, step) for step in rollout.steps]
+    scales = [method.replay.scale(step.guidance) for step in rollout.steps]
+    units = units_of(unknown, scales, [share.images for share in every])
     # The key is the same for every update of a rollout: at unchanged weights the ratio must be 1.
     with method.replay.playing(pipeline.model, (*rollout.key, "replay")):
-        for share in shares(method, rollout, advantages, selected):
-            if share.live.any() or (share.held is not None and share.held.any()):
-                step_backward(loss, rollout, share, advantages)
+        loss = Loss.of(pipeline, method, rollout.diffusion_steps, tally)
+        for number, batch in enumerate(batches(units, method.budget)):
+            terms = terms_of(method, rollout, every, advantages, batch)
+            tally.meter.stop("selection")
+            batch_backward(loss, rollout, batch, unknown, terms, number)
+        loss.times.flow()
 
 
-def step_backward(loss: Loss, rollout: Rollout, share: Share, advantages: Float[Tensor, "b"]) -> None:
-    """The loss of one AR step: its pieces first, then the backbone once."""
-    method, step = loss.method, share.step
-    unknown, scale = method.replay.unknown(rollout, step), method.replay.scale(step.guidance)
-    known = conditions(loss.pipeline.model, step.tokens, unknown, rollout.prompts, scale=scale)
-    anchor, gradient = None, Gradient(known)
-    if method.leash.reference is not None:
+def batch_backward(
+    loss: Loss, rollout: Rollout, batch: Sequence[Unit], unknown: Sequence[Tensor], found: Sequence[Terms], number: int
+) -> None:
+    """The loss of some images at some AR steps: its pieces first, then the backbone once."""
+    model, reference, dtype = loss.pipeline.model, loss.method.leash.reference, loss.pipeline.dtype
+    known = conditions_of(model, rollout, batch, unknown, dtype=dtype).packed
+    anchor = None
+    if reference is not None and any(terms.penalty is not None for terms in found):
         with torch.no_grad():
-            anchor = conditions(method.leash.reference, step.tokens, unknown, rollout.prompts, scale=scale)
-    for place, part in enumerate(parts_of(method, rollout, share)):
-        evidence = part.evidence
-        index = evidence.where.flatten().nonzero()[:, 0]
-        for rows in chunks(len(index), evidence.state.shape[1], method.rows):
-            leaf = gradient.leaf(index[rows])
-            near = anchor.of(evidence.where).at(rows) if anchor and part.penalty else None
-            images = index[rows] // evidence.where.shape[1]
-            piece_backward(loss, Piece(part, rows, advantages[images], near, (step.index, place, rows.start)), leaf)
-            gradient.add(index[rows], leaf)
-    gradient.flow()
+            anchor = conditions_of(reference, rollout, batch, unknown, dtype=dtype).packed
+    loss.tally.meter.stop("backbone")
+    cut = Cut(*(part for part in (known.z, known.null) if part is not None))
+    for place, terms in enumerate(found):
+        size = loss.method.budget.pairs(terms.chains, len(cut.whole))
+        for piece in terms.cut(size):
+            rows = terms.rows[piece.tokens]
+            leaves = cut.leaves(rows)
+            near = anchor.at(rows) if anchor and terms.penalty is not None else None
+            leaf = Condition(leaves[0], leaves[1] if len(leaves) > 1 else None, known.at(rows).scale)
+            piece_backward(loss, terms, piece, leaf, near, (number, place))
+            cut.add(rows, leaves)
+    loss.tally.meter.stop("head")
+    cut.flow()
+    loss.tally.meter.stop("backbone's backward")
 
 
-@record
-class Piece:
-    """Some tokens of a part: which rows, their advantages, the reference's conditions, and a name for all updates."""
-
-    part: Part
-    rows: slice
-    advantage: Float[Tensor, "m"]
-    near: Condition | None
-    name: tuple[int, int, int]
-
-
-def piece_backward(loss: Loss, piece: Piece, leaf: Condition) -> None:
-    """Score each trained transition of some tokens and back-propagate it down to their conditions."""
-    evidence, sampler, tally = piece.part.evidence, loss.pipeline.sampler, loss.tally
-    for j, t in enumerate(loss.transitions):
-        state, target, std = (x[j, :, piece.rows] for x in (evidence.state, evidence.target, evidence.std))
-        mean = transition(loss.pipeline.model.head, sampler, leaf, state, t).mean
-        value = divergence = torch.zeros((), device=mean.device)
-        if piece.part.surrogate is not None:
-            logp = gaussian.log_density(target, mean, std, floor=loss.method.replay.floor)
-            before = tally.first((*piece.name, t), logp)
-            surrogate = loss.method.objective.surrogate(logp, before, piece.advantage)
-            value = (loss.weights[j] * evidence.weight * surrogate).mean(0).sum() / piece.part.surrogate  # k m → ·
-        if piece.near is not None and piece.part.penalty is not None:
-            divergence = penalised(loss, piece, mean, j).mean(0).sum() / piece.part.penalty
-        (divergence - value).backward()
-        tally.surrogate += float(value.detach())
-        tally.divergence += float(divergence.detach())
-        tally.evaluations += mean[..., 0].numel()
+def piece_backward(
+    loss: Loss, terms: Terms, piece: Piece, leaf: Condition, near: Condition | None, name: tuple[int, int]
+) -> None:
+    """Score some transitions of some tokens and back-propagate them down to the tokens' conditions."""
+    sampler, method, tally, j, m = loss.pipeline.sampler, loss.method, loss.tally, piece.transitions, piece.tokens
+    state, target, std = (x[j, :, m] for x in (terms.state, terms.target, terms.std))
+    places = torch.arange(j.start, j.stop, device=state.device)
+    embedded = loss.times.leaves(places)
+    moments = Moments(loss.moments.transitions[j], embedded[0])
+    mean = torch.stack([each.mean for each in transitions(loss.pipeline.model.head, sampler, leaf, state, moments)])
+    value = divergence = torch.zeros((), device=mean.device)
+    if terms.surrogate is not None:
+        logp = rearrange(gaussian.log_density(target, mean, std, floor=method.replay.floor), "t k m -> (t k) m")
+        before = tally.first((*name, m.start, j.start), logp)
+        surrogate = method.objective.surrogate(logp, before, terms.advantage[m]).view(mean.shape[:-1])
+        value = ((loss.weights[j, None, None] * surrogate).mean(1) * terms.surrogate[m]).sum()  # t k m → t m → ·
+    if near is not None and terms.penalty is not None:
+        divergence = (penalised(loss, mean, near, state, std, j) * terms.penalty[m]).sum()
+    (divergence - value).backward()
+    loss.times.add(places, embedded)
+    tally.surrogate = tally.surrogate + value.detach()
+    tally.divergence = tally.divergence + divergence.detach()
+    tally.evaluations += mean[..., 0].numel()
 
 
-def penalised(loss: Loss, piece: Piece, mean: Float[Tensor, "k m d"], j: int) -> Float[Tensor, "k m"]:
-    """The divergence of transition number j from the reference's, for the tokens of a piece."""
-    leash, evidence = loss.method.leash, piece.part.evidence
-    state, std, t = evidence.state[j, :, piece.rows], evidence.std[j, :, piece.rows], loss.transitions[j]
+def penalised(
+    loss: Loss,
+    mean: Float[Tensor, "t k m d"],
+    near: Condition,
+    state: Float[Tensor, "t k m d"],
+    std: Float[Tensor, "t k m d"],
+    places: slice,
+) -> Float[Tensor, "t m"]:
+    """The divergence of some transitions from the reference's, averaged over the chains of each token."""
+    leash, of = loss.method.leash, loss.anchor
     assert leash.reference is not None
-    assert piece.near is not None
+    assert of is not None
     with torch.no_grad():
-        reference = transition(leash.reference.head, loss.pipeline.sampler, piece.near, state, t).mean
-    return leash.divergence(mean, reference, std)
-
-
-def chunks(tokens: int, trajectories: int, rows: int) -> Iterator[slice]:
-    """Slices of at most rows/trajectories tokens, so that memory does not grow with the number of trajectories."""
-    size = max(1, rows // trajectories)
-    return (slice(start, min(start + size, tokens)) for start in range(0, tokens, size))
-
-
-class Gradient:
-    """The gradient of the loss by the conditions of one AR step, gathered from pieces."""
-
-    def __init__(self, known: Conditions):
-        self.known = known
-        self.parts = [part for part in (known.z, known.null) if part is not None]
-        self.sums = [torch.zeros_like(part).flatten(0, 1) for part in self.parts]
-
-    def leaf(self, index: Int[Tensor, "m"]) -> Condition:
-        """The conditions of some tokens as leaves of a graph of their own."""
-        leaves = [part.detach().flatten(0, 1)[index].requires_grad_(part.requires_grad) for part in self.parts]
-        return Condition(leaves[0], leaves[1] if len(leaves) > 1 else None, self.known.scale)
-
-    def add(self, index: Int[Tensor, "m"], leaf: Condition) -> None:
-        """Take in what has flowed down to a leaf."""
-        for total, part in zip(self.sums, (leaf.z, leaf.null), strict=False):
-            if part is not None and part.grad is not None:
-                total.index_add_(0, index, part.grad)
-
-    def flow(self) -> None:
-        """Send the sum through the backbone, where the backbone is trained."""
-        if self.known.z.requires_grad:
-            torch.autograd.backward(self.parts, [s.view_as(p) for s, p in zip(self.sums, self.parts, strict=True)])
+        found = transitions(leash.reference.head, loss.pipeline.sampler, near, state, of.at(places))
+        reference = torch.stack([each.mean for each in found])
+    flat = (rearrange(x, "t k m d -> (t k) m d") for x in (mean, reference, std))
+    return leash.divergence(*flat).view(mean.shape[:-1]).mean(1)  # t k m → t m

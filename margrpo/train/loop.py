@@ -12,12 +12,12 @@ from margrpo.contracts import Track
 from margrpo.nets import weights
 from margrpo.pictures import save_grid, save_pairs
 from margrpo.recipe import Recipe, unstructure
-from margrpo.records import Prompts
+from margrpo.records import Prompts, Rollout
 from margrpo.train import folder as run_folder
 from margrpo.train import parity
 from margrpo.train.assemble import Session, assemble, measure_of
 from margrpo.train.held_out import Look, drift, look, paired_difference
-from margrpo.train.step import collect, train_step
+from margrpo.train.step import train_step
 
 
 def train(
@@ -72,9 +72,8 @@ class _Loop:
         self.say(f"the run's folder: {self.folder}")
         if "before" not in self.memory:
             self.measure_before()
-        self.check_parity(start)
         for step in range(start, self.settings.steps):
-            figures = train_step(self.session, step)
+            figures = train_step(self.session, step, inspect=self.check_parity if step == start else None)
             done = step + 1
             figures |= self.watch(done) if done % self.settings.watch_every == 0 else {}
             for track in self.tracks:
@@ -103,11 +102,10 @@ class _Loop:
         shown = slice(self.settings.watch)
         save_grid(self.folder / "images" / "step-000000.png", seen.images[shown], self.prompts.text[shown])
 
-    def check_parity(self, step: int) -> None:
-        """Promise 1, on the rollout that comes next."""
-        if step < self.settings.steps:
-            worst = parity.check(self.session.pipeline, collect(self.session, step))
-            self.say(f"replay parity: log-probabilities agree within {worst:.1e} nats")
+    def check_parity(self, rollout: Rollout) -> None:
+        """Promise 1, on the first rollout."""
+        worst = parity.check(self.session.pipeline, rollout, self.session.method.budget)
+        self.say(f"replay parity: log-probabilities agree within {worst:.1e} nats")
 
     def watch(self, done: int) -> dict[str, float]:
         """A look at a few held-out prompts."""

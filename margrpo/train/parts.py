@@ -2,11 +2,12 @@
 
 from margrpo.contracts import Estimator, Leash, Objective, Replay, Selector, Weighting
 from margrpo.declare import record
+from margrpo.train.budget import ROOMY, Budget
 
 
 @record
 class Method:
-    """How a rollout becomes a gradient; `rows` is how many head evaluations are back-propagated at once."""
+    """How a rollout becomes a gradient, and how much of it at once."""
 
     selector: Selector
     estimator: Estimator
@@ -14,4 +15,4 @@ class Method:
     objective: Objective
     replay: Replay
     leash: Leash
-    rows: int = 8192
+    budget: Budget = ROOMY

@@ -20,6 +20,12 @@ class Share:
     held: Bool[Tensor, "b n"] | None
     held_terms: int
 
+    @property
+    def images(self) -> list[int]:
+        """The images of which anything is scored."""
+        some = self.live if self.held is None else self.live | self.held
+        return some.any(1).nonzero()[:, 0].tolist()
+
 
 @record
 class Part:

@@ -1,8 +1,7 @@
 """One training step: collect, judge, learn."""
 
-from itertools import pairwise
+from collections.abc import Callable
 from math import isfinite
-from time import perf_counter
 
 import torch
 
@@ -12,6 +11,7 @@ from margrpo.records import Rollout, Verdict
 from margrpo.train.assemble import Session, recording_of
 from margrpo.train.judge import judge
 from margrpo.train.learn import Tally, backward
+from margrpo.train.meter import Meter
 from margrpo.train.roll_out import roll_out
 
 
@@ -39,7 +39,7 @@ def learn(session: Session, rollout: Rollout, verdict: Verdict, rate: float) -> 
             session.optimizer.step()
     return {
         "gradient_norm": norm,
-        "penalty": tally.divergence,
+        "penalty": float(tally.divergence),
         "tokens": tally.tokens,
         "head_evaluations": tally.evaluations,
         "learning_rate": rate,
@@ -55,22 +55,24 @@ def check_finite(norm: float) -> None:
         )
 
 
-def train_step(session: Session, step: int) -> dict[str, float]:
-    """Collect, judge, learn; the figures of the step."""
-    recipe, clock = session.recipe, [perf_counter()]
+def train_step(session: Session, step: int, *, inspect: Callable[[Rollout], None] | None = None) -> dict[str, float]:
+    """Collect, judge, learn; the figures of the step. `inspect` is shown the rollout before anything is learned."""
+    recipe, clock = session.recipe, Meter(session.pipeline.device)
     rollout = collect(session, step)
-    clock.append(perf_counter())
+    clock.stop("collect")
+    if inspect is not None:
+        inspect(rollout)
+    clock.start()
     verdict = judge(recipe.reward, recipe.advantage, rollout)
-    clock.append(perf_counter())
+    clock.stop("judge")
     rate = recipe.optimizer.rate(step, recipe.run.steps)
     figures = learn(session, rollout, verdict, rate)
     session.method.leash.after_step(step + 1, session.model)
-    clock.append(perf_counter())
-    parts = zip(("collect", "judge", "learn"), pairwise(clock), strict=True)
+    clock.stop("learn")
     return {
         "reward": float(verdict.total.mean()),
         **{f"reward/{name}": float(x) for name, x in zip(verdict.names, verdict.rewards.mean(0), strict=True)},
         "live_groups": float((groups.spread(verdict.total, rollout.prompts.group) > 0).float().mean()),
         **figures,
-        **{f"seconds/{name}": end - start for name, (start, end) in parts},
+        **{f"seconds/{name}": seconds for name, seconds in clock.seconds.items()},
     }

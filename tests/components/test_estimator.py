@@ -76,7 +76,8 @@ def test_the_noise_of_a_committed_token_is_never_integrated_out():
 def test_needs_are_the_chains_and_what_marks_them():
     for kind in (MultiTrajectory, RaoBlackwell):
         assert vars(kind(trajectories=1).needs()) == vars(Needs(trajectories=1))
-        assert vars(kind(trajectories=1, where=Uncertain()).needs()) == vars(Needs(trajectories=2, virtual=True))
+        needs = Needs(trajectories=2, virtual=True, everywhere=True)
+        assert vars(kind(trajectories=1, where=Uncertain()).needs()) == vars(needs)
     assert vars(Single().needs()) == vars(Needs())
 
 

@@ -157,8 +157,8 @@ def test_every_token_is_as_likely_to_be_random():
 
 def test_needs_are_those_of_what_is_chosen_among():
     assert vars(Committed().needs()) == vars(Needs())
-    assert vars(Uncertain(within=Committed()).needs()) == vars(Needs(trajectories=2))
-    assert vars(Uncertain().needs()) == vars(Needs(trajectories=2, virtual=True))
+    assert vars(Uncertain(within=Committed()).needs()) == vars(Needs(trajectories=2, everywhere=True))
+    assert vars(Uncertain().needs()) == vars(Needs(trajectories=2, virtual=True, everywhere=True))
     assert vars(Consistent(within=Committed()).needs()) == vars(Needs(virtual=True, earlier=True))
     assert vars(Random().needs()) == vars(Needs(virtual=True))
 

@@ -32,11 +32,17 @@ def means(pipeline: Pipeline, model: object, rollout: Rollout, step: ARStep, *, 
     found = []
     for j, t in enumerate(rollout.diffusion_steps):
         x, time, share = state[j].flatten(1, 2), pipeline.sampler.time(t), pipeline.sampler.alpha_bar(t)
-        given, none = (model.head(x, model.head.prepare(each, time), share) for each in (z, null))
+        given, none = (alone(model.head, each, x, time, share) for each in (z, null))
         epsilon = none.epsilon + scale * (given.epsilon - none.epsilon)
         mean = pipeline.sampler.transition(x, Prediction(epsilon, given.variance), t).mean
         found.append(mean.view(state[j].shape))
     return torch.stack(found)
+
+
+def alone(head: object, z: Tensor, x: Tensor, time: float, share: float) -> Prediction:
+    """The head's prediction at one time."""
+    (moment,) = head.moments([time])
+    return head.meaning(head(x, head.prepare(z, moment)), x, share)
 
 
 def log_density(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:

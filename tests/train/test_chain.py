@@ -4,10 +4,10 @@ from hypothesis import strategies as st
 
 from margrpo.components.sampler import Ddim, Ddpm
 from margrpo.maths.diffusion import guided
-from margrpo.records import Prediction
 from margrpo.testing import small
 from margrpo.testing.strategies import samplers, seeds
-from margrpo.train.chain import Condition, draw, packed, predict, transition
+from margrpo.train.chain import Moments, draw, packed, predict, transition
+from margrpo.train.condition import Condition, places
 
 
 def condition(seed: int, tokens: int, scale: object) -> Condition:
@@ -40,18 +40,22 @@ def test_guidance_mixes_the_two_branches_token_by_token(seed: int, tokens: int):
     scale = torch.rand(tokens, 1, generator=torch.Generator().manual_seed(seed)) * 4
     known = condition(seed, tokens, scale)
     x = torch.randn(2, tokens, 3, generator=torch.Generator().manual_seed(seed + 1))
-    apart = [predict(head, sampler, Condition(z, None, 1.0), x, 2) for z in (known.z, known.null)]
-    found, wanted = predict(head, sampler, known, x, 2), guided(*apart, scale)
+    of = Moments.of(head, sampler, (2,))
+    (apart, other), (found,) = (
+        [predict(head, sampler, Condition(z, None, 1.0), x[None], of)[0] for z in (known.z, known.null)],
+        predict(head, sampler, known, x[None], of),
+    )
+    wanted = guided(apart, other, scale)
     assert torch.allclose(found.epsilon, wanted.epsilon, atol=1e-5)
-    assert torch.allclose(found.variance, apart[0].variance, atol=1e-6)
-    plain = predict(head, sampler, Condition(known.z, known.null, 1.0), x, 2)
-    assert torch.allclose(plain.epsilon, Prediction(*vars(apart[0]).values()).epsilon, atol=1e-5)
+    assert torch.allclose(found.variance, apart.variance, atol=1e-6)
+    (plain,) = predict(head, sampler, Condition(known.z, known.null, 1.0), x[None], of)
+    assert torch.allclose(plain.epsilon, apart.epsilon, atol=1e-5)
 
 
 def test_packed_noise_is_image_major():
     noise = torch.arange(12.0).view(2, 1, 1, 3, 2).expand(2, 2, 4, 3, 2)
     where = torch.tensor([[True, False, True], [False, True, True]])
-    found = packed(noise, where)
+    found = packed(noise, places(where, 4))
     assert found.shape == (4, 2, 4, 2)
     assert found[0, 0].tolist() == [[0, 1], [4, 5], [8, 9], [10, 11]]
 

@@ -15,8 +15,9 @@ from margrpo.maths import gaussian, noise
 from margrpo.maths.diffusion import predicted_clean
 from margrpo.nets.mar import Mar
 from margrpo.records import Key
-from margrpo.train.chain import Condition, draw, predict, transition
-from margrpo.train.roll_out import Pipeline, conditions, roll_out
+from margrpo.train.chain import Moments, draw, predict, transition
+from margrpo.train.condition import Condition, conditions
+from margrpo.train.roll_out import Pipeline, roll_out
 
 from ..golden.reading import MANIFEST, allowed, largest_difference, recorded
 from ..nets.published import labelled, published
@@ -32,6 +33,12 @@ def model() -> Mar:
     return published()
 
 
+def clean_of(model: Mar, sampler: Ddpm, condition: Condition, x: Tensor, t: int) -> Tensor:
+    """x̂_0 at one transition."""
+    (said,) = predict(model.head, sampler, condition, x[None], Moments.of(model.head, sampler, (t,)))
+    return predicted_clean(x, said.epsilon, sampler.alpha_bar(t))
+
+
 @pytest.mark.golden("ddpm")
 @pytest.mark.parametrize(("case", "temperature"), [("loop10", 1.0), ("loop25", 1.0), ("loop25", 0.9), ("loop100", 1.0)])
 def test_a_chain_is_the_published_loop(model: Mar, case: str, temperature: float):
@@ -45,8 +52,7 @@ def test_a_chain_is_the_published_loop(model: Mar, case: str, temperature: float
     assert torch.equal(chain.sample, chain.next[-1])
     assert torch.equal(chain.state[1:], chain.next[:-1])
     clean = [
-        predicted_clean(x, predict(model.head, sampler, condition, x, t).epsilon, sampler.alpha_bar(t))
-        for x, t in zip(chain.state, reversed(range(steps)), strict=True)
+        clean_of(model, sampler, condition, x, t) for x, t in zip(chain.state, reversed(range(steps)), strict=True)
     ]
     limit = allowed("ddpm", f"{name}.pred_xstart")
     assert largest_difference(torch.cat(clean), theirs["pred_xstart"]) <= limit
@@ -156,7 +162,7 @@ def test_a_chain_and_its_log_probabilities_are_the_releases(model: Mar, case: st
 def test_the_token_predicted_on_the_way_is_the_releases(model: Mar, case: str):
     sampler, condition, theirs = situation(case)
     clean = [
-        predicted_clean(x[None], predict(model.head, sampler, condition, x[None], t).epsilon, sampler.alpha_bar(t))
+        clean_of(model, sampler, condition, x[None], t)
         for x, t in zip(theirs["xt"], reversed(range(sampler.steps)), strict=True)
     ]
     assert largest_difference(torch.cat(clean), theirs["pred_xstart"]) <= allowed(LOGP, f"{case}.pred_xstart")

@@ -14,8 +14,9 @@ from margrpo.testing import small
 from margrpo.testing.strategies import guidances, seeds
 from margrpo.train import parity, pretrain
 from margrpo.train.chain import transition
+from margrpo.train.condition import conditions
 from margrpo.train.learn import Tally, backward
-from margrpo.train.roll_out import Pipeline, conditions
+from margrpo.train.roll_out import Pipeline
 
 
 def pipeline(seed: int = 0, steps: int = 4, **parts: object) -> Pipeline:

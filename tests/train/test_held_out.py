@@ -7,8 +7,9 @@ from margrpo.components.sampler import Ddpm
 from margrpo.maths.divergence import gaussian_kl
 from margrpo.testing import small
 from margrpo.train.chain import transition
+from margrpo.train.condition import conditions
 from margrpo.train.held_out import BATCH, drift, look, paired_difference
-from margrpo.train.roll_out import conditions, roll_out
+from margrpo.train.roll_out import roll_out
 
 
 def test_a_look_is_the_same_at_every_time_and_scores_the_weighted_sum():

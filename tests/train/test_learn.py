@@ -76,9 +76,8 @@ def test_the_streamed_gradient_is_that_of_the_whole_loss(
 ):
     pipeline, rollout = fresh(True), drawn(True)
     penalty = GaussianKL(coefficient=0.3, reference=Frozen())
-    method = small.method(
-        pipeline, penalty=penalty, selector=selector, estimator=estimator, objective=objective, replay=replay, rows=5
-    )
+    parts = {"selector": selector, "estimator": estimator, "objective": objective, "replay": replay}
+    method = small.method(pipeline, penalty=penalty, budget=small.budget(rows=5), **parts)
     tally, old = Tally(), {}
     for update in range(objective.updates):  # the second at other weights, where ratios and the penalty are at work
         if update:
@@ -93,17 +92,18 @@ def test_the_streamed_gradient_is_that_of_the_whole_loss(
 @given(
     selector=selectors(),
     estimator=estimators(),
-    rows=st.integers(1, 200),
+    rows=st.integers(1, 400),
+    units=st.integers(1, 8),
     weighting=st.sampled_from((Density(), Std(), Variance())),
     penalty=st.sampled_from((None, GaussianKL(reference=Frozen()), K3OfMeans(coefficient=0.5, reference=Frozen()))),
     guided=st.booleans(),
 )
 def test_however_the_pieces_are_cut_the_gradient_is_that_of_the_whole_loss(
-    selector: Selector, estimator: Estimator, rows: int, weighting: Weighting, penalty: object, guided: bool
+    selector: Selector, estimator: Estimator, rows: int, units: int, weighting: Weighting, penalty: object, guided: bool
 ):
     pipeline, rollout = fresh(guided), drawn(guided)
-    parts = {"selector": selector, "estimator": estimator, "weighting": weighting, "rows": rows}
-    method = small.method(pipeline, penalty=penalty, **parts)
+    parts = {"selector": selector, "estimator": estimator, "weighting": weighting}
+    method = small.method(pipeline, penalty=penalty, budget=small.budget(rows=rows, units=units), **parts)
     if not any(bool(selector.select(rollout, step)[ADVANTAGES != 0].any()) for step in rollout.steps):
         return
     plain.at_other_weights(pipeline, seed=0, share=0.01)
@@ -167,7 +167,7 @@ def test_images_without_advantage_cost_nothing_and_count_in_the_mean():
     assert all(value.grad is None for value in pipeline.model.parameters())
     # The value of the surrogate is the advantage: with one live image of four, a quarter of it.
     backward(pipeline, method, rollout, torch.tensor([0.0, 2.0, 0.0, 0.0]), tally)
-    assert tally.surrogate == pytest.approx(0.5)
+    assert float(tally.surrogate) == pytest.approx(0.5)
 
 
 def test_only_what_is_trained_gets_a_gradient_and_it_is_the_same_whatever_else_is_trained():
@@ -178,7 +178,7 @@ def test_only_what_is_trained_gets_a_gradient_and_it_is_the_same_whatever_else_i
         pipeline.model.requires_grad_(False)
         for _, value in trained.parameters(pipeline.model):
             value.requires_grad_(True)
-        streamed(pipeline, small.method(pipeline, rows=7), drawn(True), Tally())
+        streamed(pipeline, small.method(pipeline, budget=small.budget(rows=7)), drawn(True), Tally())
         assert all(value.grad is None for _, value in other.parameters(pipeline.model))
         wanted = dict(everything.model.named_parameters())
         assert all(same(value.grad, wanted[name].grad) for name, value in trained.parameters(pipeline.model))
@@ -193,9 +193,14 @@ def test_the_value_of_the_loss_and_its_count_do_not_depend_on_the_pieces(rows: i
     tallies = [Tally(), Tally()]
     for tally, size in zip(tallies, (rows, 10_000), strict=True):
         penalty = K3OfMeans(reference=Frozen())
-        streamed(pipeline, small.method(pipeline, penalty=penalty, rows=size, **parts), rollout, tally)
+        streamed(
+            pipeline,
+            small.method(pipeline, penalty=penalty, budget=small.budget(rows=size, units=size), **parts),
+            rollout,
+            tally,
+        )
     assert tallies[0].evaluations == tallies[1].evaluations
-    assert tallies[0].surrogate == pytest.approx(tallies[1].surrogate, abs=1e-5)
+    assert float(tallies[0].surrogate) == pytest.approx(float(tallies[1].surrogate), abs=1e-5)
 
 
 def test_with_a_mean_for_each_ar_step_the_gradient_is_the_sum_of_what_each_ar_step_gives_alone():

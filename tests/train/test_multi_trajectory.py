@@ -4,7 +4,7 @@ Every row is a replicate of its own: a token with the same conditions z* and z_i
 `piece_backward` leaves each row's gradient by z_i in the leaf, so that thousands of independent gradients are one pass.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from hypothesis import given, settings
@@ -15,10 +15,12 @@ from margrpo.components.sampler import Ddim, Ddpm
 from margrpo.records import Chain, Evidence
 from margrpo.testing import small
 from margrpo.testing.strategies import samplers, seeds
-from margrpo.train.chain import Condition, draw
-from margrpo.train.learn import Loss, Piece, Tally, piece_backward
+from margrpo.train.chain import draw
+from margrpo.train.condition import Condition
+from margrpo.train.learn import Loss, Tally, piece_backward
 from margrpo.train.roll_out import Pipeline
 from margrpo.train.shares import Part
+from margrpo.train.terms import terms_of_part
 
 ROWS = 4000
 LIMIT = 5.0
@@ -67,9 +69,11 @@ class Situation:
         weights = torch.linspace(0.5, 1.5, count) if only is None else torch.eye(count)[only]
         method, leaf = small.method(self.pipeline), self.condition(self.now, rows)
         leaf.z.requires_grad_()
-        loss = Loss(self.pipeline, method, self.transitions, weights, Tally())
-        part, advantage = Part(evidence, surrogate=1, penalty=None), torch.full((rows,), self.advantage)
-        piece_backward(loss, Piece(part, slice(0, rows), advantage, None, (0, 0, 0)), leaf)
+        loss = replace(Loss.of(self.pipeline, method, self.transitions, Tally()), weights=weights)
+        part, advantages = Part(evidence, surrogate=1, penalty=None), torch.full((rows,), self.advantage)
+        terms = terms_of_part(part, torch.arange(rows), advantages)
+        for piece in terms.cut(rows * count):
+            piece_backward(loss, terms, piece, leaf, None, (0, 0))
         return -leaf.z.grad.double()
 
     def plain(self, chain: Chain, only: int | None = None) -> Tensor:

@@ -6,8 +6,8 @@ from torch import Tensor
 
 from margrpo.components.replay import Released
 from margrpo.maths import gaussian
-from margrpo.train.chain import Condition, transition
-from margrpo.train.roll_out import conditions
+from margrpo.train.chain import transition
+from margrpo.train.condition import Condition, conditions
 
 from ..golden.reading import allowed, largest_difference
 from . import released

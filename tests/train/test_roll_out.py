@@ -13,7 +13,8 @@ from margrpo.records import Prompts
 from margrpo.testing import small
 from margrpo.testing.strategies import guidances, samplers, seeds
 from margrpo.train.chain import transition
-from margrpo.train.roll_out import Recording, conditions, roll_out
+from margrpo.train.condition import conditions
+from margrpo.train.roll_out import Recording, roll_out
 
 KEY = ("seed", 3)
 situations = given(seed=seeds, sampler=samplers(), guidance=guidances())

@@ -3,6 +3,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from margrpo.components.kernel import Sdpa
+from margrpo.nets.mar import Head
+from margrpo.records import Prediction
 from margrpo.testing import small
 from margrpo.testing.strategies import seeds
 
@@ -25,10 +27,15 @@ def test_the_built_model_has_the_settings_geometry_and_does_not_drop():
     assert not any(part.training for part in model.modules())
 
 
+def predicted(head: Head, x: torch.Tensor, z: torch.Tensor) -> Prediction:
+    (moment,) = head.moments([10.0])
+    return head.meaning(head(x, head.prepare(z, moment)), x, 0.36)
+
+
 def test_a_head_with_zero_init_predicts_nothing_so_training_starts_from_the_identity():
     head = small.policy(zero_init=True).build(kernel=Sdpa()).head
     z, x = torch.randn(2, 4, 8, generator=torch.Generator().manual_seed(0))
-    prediction = head(x[:, :3], head.prepare(z, 10.0), 0.36)
+    prediction = predicted(head, x[:, :3], z)
     assert torch.allclose(prediction.epsilon, 0.8 * x[:, :3])  # velocity 0: ε = √(1 − ᾱ) x
     assert torch.equal(prediction.variance, torch.zeros(4, 3))
 
@@ -38,7 +45,7 @@ def test_a_head_with_random_gates_gives_its_condition_a_gradient_and_one_with_ze
         head = small.policy(zero_init=zero_init).build(kernel=Sdpa()).head
         z, x = torch.randn(2, 4, 8, generator=torch.Generator().manual_seed(0))
         z.requires_grad_()
-        head(x[:, :3], head.prepare(z, 10.0), 0.36).epsilon.sum().backward()
+        predicted(head, x[:, :3], z).epsilon.sum().backward()
         assert bool((z.grad != 0).any()) is not zero_init
 
 

@@ -1,0 +1,354 @@
+"""`margrpo bench`: what the parts of a training step cost on this machine."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import attrs
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from margrpo.components.selector import Random
+from margrpo.contracts import Unmasking
+from margrpo.declare import record
+from margrpo.errors import RunError
+from margrpo.evaluate.dense import dense_loss
+from margrpo.evaluate.measure import Cost, cost, matmul_peak
+from margrpo.maths import noise
+from margrpo.recipe import Recipe
+from margrpo.recipe.cost import Work, work
+from margrpo.records import Rollout
+from margrpo.train.assemble import Session, assemble, recording_of, virtual_steps
+from margrpo.train.chain import Moments, predict
+from margrpo.train.condition import Condition
+from margrpo.train.learn import Tally, backward
+from margrpo.train.meter import Meter
+from margrpo.train.roll_out import NOTHING, Recording, roll_out
+
+CHAINS = (1, 2, 4, 8, 16, 32)
+"""Numbers of trajectories that `bench head` and `bench scaling` try."""
+
+
+@record
+class Peaks:
+    """FLOPs a second of large matrix products: in float32, and in the type of the backbone."""
+
+    head: float
+    backbone: float
+
+    @classmethod
+    def of(cls, session: Session) -> "Peaks":
+        """Measured now."""
+        device, dtype = session.pipeline.device, session.pipeline.dtype
+        head = matmul_peak(device)
+        return cls(head, head if dtype == torch.float32 else matmul_peak(device, dtype))
+
+    def share(self, part: str, seconds: float, flops: float) -> float:
+        """The share of the peak that a part reached."""
+        peak = self.backbone if part.startswith("backbone") else self.head
+        return flops / peak / seconds if seconds else 0.0
+
+
+@record
+class Figures:
+    """A cost with the shares of the peak that it reached, on the whole and by part."""
+
+    cost: Cost
+    peaks: Peaks
+
+    @property
+    def peak_share(self) -> float:
+        """Seconds that its products would take at the peak, over the seconds it took."""
+        return (
+            sum(self.peaks.share(part, *both) * both[0] for part, both in self.cost.parts.items()) / self.cost.seconds
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a JSON file."""
+        parts = {
+            name: {"seconds": seconds, "flops": flops, "peak_share": self.peaks.share(name, seconds, flops)}
+            for name, (seconds, flops) in self.cost.parts.items()
+        }
+        return {
+            "seconds": self.cost.seconds,
+            "flops": self.cost.flops,
+            "peak_share": self.peak_share,
+            "peak_bytes": self.cost.peak_bytes,
+            "parts": parts,
+        }
+
+
+class Excerpt:
+    """Some AR steps of an unmasking, each with the one before it; what lies between is unmasked at once.
+
+    A trained step so costs what it costs in the recipe, without the rollout's other AR steps.
+    """
+
+    def __init__(self, whole: Unmasking, places: tuple[int, ...], tokens: int):
+        every = whole.counts(tokens)
+        wanted = {0, tokens, *(every[at] for place in places for at in (max(0, place - 1), place, place + 1))}
+        self.unknown = tuple(sorted(wanted, reverse=True))
+        self.steps = len(self.unknown) - 1
+        self.kept = tuple(self.unknown.index(every[place]) for place in places)
+
+    def counts(self, tokens: int) -> tuple[int, ...]:
+        """Unknown tokens before each step and after the last."""
+        return self.unknown
+
+
+def excerpt(recipe: Recipe, ar_steps: int) -> Excerpt:
+    """So many AR steps of the recipe's, evenly spread."""
+    steps, tokens = recipe.unmasking.steps, recipe.policy.geometry()[0]
+    if ar_steps > steps:
+        raise RunError(f"--ar-steps {ar_steps}: the recipe's images take {steps} AR steps; give {steps} or fewer")
+    places = tuple(steps * (2 * each + 1) // (2 * ar_steps) for each in range(ar_steps))
+    return Excerpt(recipe.unmasking, places, tokens)
+
+
+class Bench:
+    """A recipe assembled, with images drawn that the update can be measured on.
+
+    Every image has an advantage, drawn at random: what is measured is the work, not what is learned.
+    """
+
+    def __init__(self, recipe: Recipe, *, images: int | None = None, ar_steps: int | None = None):
+        self.recipe, self.session = recipe, assemble(recipe)
+        drawn = recipe.prompts.draw(0, recipe.run.seed)
+        if images is not None and images > len(drawn):
+            raise RunError(
+                f"--images {images}: the recipe draws {len(drawn)} images a step; give {len(drawn)} or fewer, or set "
+                "more with --set prompts.prompts and prompts.group"
+            )
+        self.prompts = drawn.part(slice(images)).to(self.session.pipeline.device)
+        self.key = (recipe.run.seed, "bench")
+        self.pipeline, self.recording = self.session.pipeline, recording_of(recipe, noise.generator(self.key))
+        if ar_steps is not None:
+            some, needs = excerpt(recipe, ar_steps), self.needs
+            self.pipeline = replace(self.pipeline, unmasking=some)
+            self.recording = replace(self.recording, steps=some.kept, virtual=virtual_steps(some.kept, needs))
+        self.advantages = noise.normal([(*self.key, "advantages")], (len(self.prompts),), self.pipeline.device)[0]
+
+    @property
+    def needs(self) -> Any:
+        """What a rollout of the recipe records."""
+        recipe = self.recipe
+        return recipe.selector.needs() | recipe.estimator.needs() | recipe.penalty.needs()
+
+    def rollout(self, meter: Meter, recording: Recording | None = None) -> Rollout:
+        """The images, with what the update needs."""
+        return roll_out(self.pipeline, self.prompts, self.key, recording or self.recording, meter=meter)
+
+    def update(self, rollout: Rollout, meter: Meter, *, live: int | None = None, **parts: Any) -> Tally:
+        """The gradient of the loss, of the first `live` images if not of all, with parts of the method changed.
+
+        The optimizer's step is the same for every method, and left out.
+        """
+        self.forget()
+        tally, method, advantages = Tally(meter), replace(self.session.method, **parts), self.advantages
+        if live is not None:
+            advantages = torch.where(torch.arange(len(advantages), device=advantages.device) < live, advantages, 0.0)
+        backward(self.session.pipeline, method, rollout, advantages, tally)
+        return tally
+
+    def dense(self, rollout: Rollout, meter: Meter) -> float:
+        """The same gradient the plain way; the value of the loss."""
+        self.forget()
+        loss = dense_loss(self.session.pipeline, self.session.method, rollout, self.advantages)
+        meter.stop("forward")
+        loss.backward()
+        meter.stop("backward")
+        return float(loss.detach())
+
+    def forget(self) -> None:
+        """Drop all gradients."""
+        for _, value in self.session.parameters:
+            value.grad = None
+
+    def gradient(self) -> Float[Tensor, "p"]:
+        """The gradient by all trained parameters."""
+        parts = [torch.zeros_like(value) if value.grad is None else value.grad for _, value in self.session.parameters]
+        return torch.cat([part.flatten().double() for part in parts])
+
+    def measured(self, *works: Callable[[Meter], object], repeats: int) -> list[Figures]:
+        """The figures of some works, and of the machine while they were measured."""
+        before = Peaks.of(self.session)
+        costs = cost(*works, device=self.pipeline.device, repeats=repeats)
+        after = Peaks.of(self.session)
+        peaks = Peaks(max(before.head, after.head), max(before.backbone, after.backbone))
+        return [Figures(each, peaks) for each in costs]
+
+
+@record
+class Comparison:
+    """The update beside the plain way on the same rollout."""
+
+    ours: Figures
+    dense: Figures
+    loss_relative_error: float
+    gradient_relative_error: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a JSON file."""
+        return {
+            "speedup": self.dense.cost.seconds / self.ours.cost.seconds,
+            "memory_ratio": self.ours.cost.peak_bytes / self.dense.cost.peak_bytes,
+            "loss_relative_error": self.loss_relative_error,
+            "gradient_relative_error": self.gradient_relative_error,
+            "dense": self.dense.as_dict(),
+        }
+
+
+def step(bench: Bench, *, repeats: int) -> tuple[Figures, dict[str, int]]:
+    """The update, and what it counted."""
+    rollout = bench.rollout(Meter(bench.pipeline.device))
+    (figures,) = bench.measured(lambda meter: bench.update(rollout, meter), repeats=repeats)
+    return figures, counts(bench, rollout)
+
+
+def step_against_dense(bench: Bench, *, repeats: int) -> tuple[Comparison, dict[str, int]]:
+    """The update and the plain way, on one rollout; whether they agree is measured first."""
+    rollout = bench.rollout(Meter(bench.pipeline.device))
+    tally = bench.update(rollout, Meter(bench.pipeline.device))
+    ours, loss = bench.gradient(), float(tally.divergence) - float(tally.surrogate)
+    plain = bench.dense(rollout, Meter(bench.pipeline.device))
+    theirs = bench.gradient()
+    errors = (relative(loss - plain, plain), relative(float((ours - theirs).norm()), float(theirs.norm())))
+    figures = bench.measured(
+        lambda meter: bench.update(rollout, meter), lambda meter: bench.dense(rollout, meter), repeats=repeats
+    )
+    ours_cost, dense_cost = figures
+    return Comparison(ours_cost, dense_cost, *errors), counts(bench, rollout)
+
+
+def relative(difference: float, value: float) -> float:
+    """|difference / value|, 0 where both are."""
+    return abs(difference / value) if value else abs(difference)
+
+
+def counts(bench: Bench, rollout: Rollout) -> dict[str, int]:
+    """What the update touches."""
+    tally = bench.update(rollout, Meter(bench.pipeline.device))
+    return {
+        "images": len(bench.prompts),
+        "ar_steps": len(rollout.steps),
+        "diffusion_steps": len(rollout.diffusion_steps),
+        "selected_tokens": tally.tokens,
+        "head_evaluations": tally.evaluations,
+    }
+
+
+@record
+class Drawn:
+    """The cost of a rollout, and the FLOPs that backbone and head need by formula; None for a policy not ours."""
+
+    figures: Figures
+    useful: float | None
+
+    @property
+    def useful_share(self) -> float | None:
+        """FLOPs needed over FLOPs done, by backbone and head."""
+        done = sum(flops for part, (_, flops) in self.figures.cost.parts.items() if part != "codec")
+        return None if self.useful is None else self.useful / done
+
+
+def rollout(bench: Bench, *, repeats: int, training: bool) -> Drawn:
+    """Images as they are drawn to be looked at, or with `training` as an update needs them."""
+    recording, device = bench.recording if training else NOTHING, bench.pipeline.device
+    (figures,) = bench.measured(lambda meter: bench.rollout(meter, recording), repeats=repeats)
+    of = work(bench.recipe.policy)
+    made = bench.rollout(Meter(device), recording)
+    return Drawn(figures, None if of is None else needed(bench, of, recording, made))
+
+
+def needed(bench: Bench, of: Work, recording: Recording, made: Rollout) -> float:
+    """The FLOPs that a rollout needs: the encoder on known tokens, the head on tokens that are drawn."""
+    pipeline, images = bench.pipeline, len(bench.prompts)
+    diffusion, total = pipeline.sampler.steps, of.moments(pipeline.sampler.steps)
+    everywhere, guided = pipeline.unmasking.counts(of.tokens), False
+    for index, (now, after) in enumerate(pairwise(everywhere)):
+        halves = 1 if pipeline.guidance.scale(of.tokens, after) == 1 else 2
+        drawn, guided = now if index in recording.virtual else now - after, guided or halves == 2
+        total += images * halves * (of.backbone(of.tokens - now) + of.head(drawn * diffusion))
+    if made.trajectories is not None:
+        again = int(made.trajectories.drawn.sum()) * diffusion
+        total += (2 if guided else 1) * of.head(again, recording.trajectories)
+    return total
+
+
+def head(bench: Bench, *, repeats: int) -> dict[int, Figures]:
+    """The head on all tokens of the images at one transition, forwards and backwards, for each number of chains."""
+    session, device = bench.session, bench.pipeline.device
+    model, sampler = session.model, session.pipeline.sampler
+    count = len(bench.prompts) * model.tokens
+    with torch.no_grad():
+        width = model.condition(
+            torch.zeros(1, model.tokens, model.channels, device=device),
+            torch.ones(1, model.tokens, dtype=torch.bool, device=device),
+            model.null_prefix(1),
+        ).shape[-1]
+    z = torch.randn(count, width, device=device)
+    moments = Moments.of(model.head, sampler, (sampler.steps - 1,))
+
+    def on(chains: int) -> Callable[[Meter], object]:
+        x = torch.randn(1, chains, count, model.channels, device=device)
+
+        def evaluated(meter: Meter) -> None:
+            condition = Condition(z.clone().requires_grad_(), None, 1.0)
+            (said,) = predict(model.head, sampler, condition, x, moments)
+            meter.stop("head")
+            said.epsilon.sum().backward()
+            meter.stop("head's backward")
+
+        return evaluated
+
+    return dict(zip(CHAINS, bench.measured(*map(on, CHAINS), repeats=repeats), strict=True))
+
+
+@record
+class Point:
+    """One size in a scaling: what was varied, its value, the cost of the update, and the head's evaluations."""
+
+    varied: str
+    value: int
+    figures: Figures
+    evaluations: int
+
+
+def scaling(bench: Bench, *, repeats: int, progress: Callable[[str], None] = print) -> list[Point]:
+    """The update as one size grows: K chains, n tokens that carry loss, s trained AR steps, B images that carry loss."""
+    device, method, found = bench.pipeline.device, bench.session.method, list[Point]()
+    several = hasattr(method.estimator, "trajectories")
+    chains = max(CHAINS) if several else bench.recording.trajectories
+    rollout = bench.rollout(Meter(device), replace(bench.recording, trajectories=chains))
+
+    def add(varied: str, values: Sequence[float], variants: Sequence[dict[str, Any]]) -> None:
+        """Measure the update at each value, given as the arguments of `Bench.update`."""
+        works = [partial(bench.update, **{"rollout": rollout, **each}) for each in variants]
+        tallies = [work(meter=Meter(device)) for work in works]
+        values = [tally.tokens for tally in tallies] if varied == "n" else values
+        figures = bench.measured(*(lambda meter, work=work: work(meter=meter) for work in works), repeats=repeats)
+        rows = zip(values, figures, tallies, strict=True)
+        found.extend(Point(varied, int(value), each, tally.evaluations) for value, each, tally in rows)
+        progress(f"{varied} = {', '.join(map(str, values))}: done")
+
+    if several:
+        estimator: Any = method.estimator
+        add("K", CHAINS, [{"estimator": attrs.evolve(estimator, trajectories=k)} for k in CHAINS])
+    shares = (0.25, 0.5, 1.0)
+    add("n", shares, [{"selector": Random(fraction=each, within=method.selector)} for each in shares])
+    steps, images = doubling(len(rollout.steps)), doubling(len(bench.prompts))
+    add("s", steps, [{"rollout": replace(rollout, steps=rollout.steps[:count])} for count in steps])
+    add("B", images, [{"live": count} for count in images])
+    return found
+
+
+def doubling(most: int) -> list[int]:
+    """1, 2, 4, … and the most."""
+    found, value = [], 1
+    while value < most:
+        found.append(value)
+        value *= 2
+    return [*found, most]

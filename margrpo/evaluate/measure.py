@@ -1,0 +1,127 @@
+"""Seconds, floating-point operations and bytes of some work, on the machine it runs on."""
+
+import statistics
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
+
+from margrpo.declare import record
+from margrpo.train.meter import Meter
+
+SIDE = {"cpu": 2048, "cuda": 8192}
+"""Rows and columns of the square matrices whose product is the machine's peak."""
+PRODUCTS = 5
+
+
+def cpu_attention(query: Any, key: Any, value: Any, *_: Any, out_shape: Any = None, **__: Any) -> int:
+    """FLOPs of attention on a CPU, which torch's counter leaves out."""
+    return sdpa_flop_count(query, key, value)
+
+
+def cpu_attention_backward(
+    grad: Any, query: Any, key: Any, value: Any, *_: Any, out_shape: Any = None, **__: Any
+) -> int:
+    """The same of its backward pass."""
+    return sdpa_backward_flop_count(grad, query, key, value)
+
+
+ATTENTION = {
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: cpu_attention,
+    torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward: cpu_attention_backward,
+}
+
+
+class FlopMeter(Meter):
+    """A meter that counts FLOPs instead of seconds."""
+
+    def __init__(self, device: str):
+        self.counter = FlopCounterMode(display=False, custom_mapping=ATTENTION)
+        self.counted = 0
+        super().__init__(device)
+
+    def stop(self, part: str) -> None:
+        """End a part, and begin the next."""
+        total = self.counter.get_total_flops()
+        self.add(part, total - self.counted)
+        self.counted = total
+
+
+@record
+class Cost:
+    """The median of the seconds of some work, its FLOPs, those by part, and the most bytes that it held at once."""
+
+    seconds: float
+    flops: float
+    parts: dict[str, tuple[float, float]]
+    peak_bytes: int
+
+
+def cost(*works: Callable[[Meter], object], device: str, repeats: int) -> list[Cost]:
+    """The cost of each work; they take turns, so that what else the machine does falls on all of them."""
+    flops = [flops_of(work, device) for work in works]  # and warmed up by it
+    seconds: list[list[Meter]] = [[] for _ in works]
+    for _ in range(repeats):
+        for work, meters in zip(works, seconds, strict=True):
+            meters.append(timed(work, device))
+    found = []
+    for work, counted, meters in zip(works, flops, seconds, strict=True):
+        parts = {
+            part: (statistics.median(meter.seconds.get(part, 0.0) for meter in meters), number)
+            for part, number in counted.items()
+        }
+        total = statistics.median(sum(meter.seconds.values()) for meter in meters)
+        found.append(Cost(total, sum(counted.values()), parts, peak_bytes(partial(work, Meter(device)), device)))
+    return found
+
+
+def timed(work: Callable[[Meter], object], device: str) -> Meter:
+    """The seconds of each part of some work."""
+    meter = Meter(device)
+    work(meter)
+    meter.stop("rest")
+    return meter
+
+
+def flops_of(work: Callable[[Meter], object], device: str) -> dict[str, float]:
+    """The FLOPs of each part of some work, a product and a sum being two."""
+    meter = FlopMeter(device)
+    with meter.counter:
+        work(meter)
+    meter.stop("rest")
+    return meter.seconds
+
+
+def peak_bytes(work: Callable[[], object], device: str) -> int:
+    """The most bytes that torch held at once while working, beyond what it held before."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        torch.cuda.synchronize()
+        return torch.cuda.max_memory_allocated() - before
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True, acc_events=True) as profiled:
+        work()
+    events = profiled.profiler.kineto_results.events()
+    now = most = 0
+    for _, change in sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]"):
+        now += change
+        most = max(most, now)
+    return most
+
+
+def matmul_peak(device: str, dtype: torch.dtype = torch.float32) -> float:
+    """FLOPs a second of the fastest of a few large matrix products in this type."""
+    side = SIDE.get(torch.device(device).type, SIDE["cpu"])
+    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    best = float("inf")
+    for _ in range(PRODUCTS):
+        meter = Meter(device)
+        a @ b
+        meter.stop("product")
+        best = min(best, meter.seconds["product"])
+    return 2 * side**3 / best

@@ -1,0 +1,31 @@
+"""Where a graph is cut, so that its later part can be back-propagated piece by piece."""
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+
+class Cut:
+    """Tensors of one length whose graph ends here; what flows down to their rows is gathered, and sent on at once."""
+
+    def __init__(self, *whole: Tensor):
+        self.whole = whole
+        self.sums: list[Tensor | None] = [None] * len(whole)
+
+    def leaves(self, rows: Int[Tensor, "m"]) -> list[Tensor]:
+        """Some rows of each tensor, as leaves of a graph of their own."""
+        return [each.detach()[rows].requires_grad_(each.requires_grad) for each in self.whole]
+
+    def add(self, rows: Int[Tensor, "m"], leaves: list[Tensor]) -> None:
+        """Take in what has flowed down to leaves."""
+        for place, leaf in enumerate(leaves):
+            if leaf.grad is not None:
+                total = self.sums[place]
+                total = torch.zeros_like(self.whole[place]) if total is None else total
+                self.sums[place] = total.index_add_(0, rows, leaf.grad)
+
+    def flow(self) -> None:
+        """Send the sums on, where anything has flowed down."""
+        live = [(each, total) for each, total in zip(self.whole, self.sums, strict=True) if total is not None]
+        if live:
+            torch.autograd.backward([each for each, _ in live], [total for _, total in live])

@@ -1,0 +1,42 @@
+"""Where the time of a step goes: a clock that is stopped at the end of each part."""
+
+from time import perf_counter
+
+import torch
+
+
+class Meter:
+    """Seconds of each part, ended only when the device has done its work; parts of one name add up."""
+
+    def __init__(self, device: str):
+        self.cuda = torch.device(device).type == "cuda"
+        self.seconds: dict[str, float] = {}
+        self.start()
+
+    def start(self) -> None:
+        """Begin anew; what has passed since the last part ended is left out."""
+        self.began = perf_counter()
+
+    def stop(self, part: str) -> None:
+        """End a part, and begin the next."""
+        if self.cuda:
+            torch.cuda.synchronize()
+        self.add(part, perf_counter() - self.began)
+        self.start()
+
+    def add(self, part: str, seconds: float) -> None:
+        """Count the seconds of a part."""
+        self.seconds[part] = self.seconds.get(part, 0.0) + seconds
+
+
+class NoMeter(Meter):
+    """Measures nothing and waits for nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("cpu")
+
+    def stop(self, part: str) -> None:
+        """Nothing."""
+
+
+UNMEASURED = NoMeter()
