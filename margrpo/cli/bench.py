@@ -1,6 +1,7 @@
 """`margrpo bench`: step, rollout, head, scaling."""
 
 import json
+import os
 import platform
 from enum import StrEnum
 from pathlib import Path
@@ -181,6 +182,7 @@ def bench(
     **sizes: int | None,
 ) -> "Bench":
     """The recipe assembled at a size, once it is known that the figures can be written."""
+    hush_profiler()
     if to is not None:
         refuse_unwritable(to, ".json", "--json")
     random = ["policy.weights=random", "codec.weights=random"] * random_weights
@@ -190,6 +192,12 @@ def bench(
 
     settle_threads()
     return Bench(checked, **sizes)
+
+
+def hush_profiler() -> None:
+    """Let torch's profiler, which counts the memory, write nothing of its own; torch reads this when it is loaded."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 def table(title: str, found: "dict[str, Figures]", caption: str) -> Table:

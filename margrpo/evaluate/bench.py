@@ -175,7 +175,7 @@ class Bench:
     def measured(self, *works: Callable[[Meter], object], repeats: int) -> list[Figures]:
         """The figures of some works, and of the machine while they were measured."""
         before = Peaks.of(self.session)
-        costs = cost(*works, device=self.pipeline.device, repeats=repeats)
+        costs = cost(*works, device=self.pipeline.device, repeats=repeats, forget=self.forget)
         after = Peaks.of(self.session)
         peaks = Peaks(max(before.head, after.head), max(before.backbone, after.backbone))
         return [Figures(each, peaks) for each in costs]
@@ -318,7 +318,7 @@ class Point:
 
 
 def scaling(bench: Bench, *, repeats: int, progress: Callable[[str], None] = print) -> list[Point]:
-    """The update as one size grows: K chains, n tokens that carry loss, s trained AR steps, B images that carry loss."""
+    """The update as one size grows: K chains, n tokens that carry loss, s trained AR steps, B images that do."""
     device, method, found = bench.pipeline.device, bench.session.method, list[Point]()
     several = hasattr(method.estimator, "trajectories")
     chains = max(CHAINS) if several else bench.recording.trajectories

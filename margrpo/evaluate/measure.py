@@ -60,8 +60,13 @@ class Cost:
     peak_bytes: int
 
 
-def cost(*works: Callable[[Meter], object], device: str, repeats: int) -> list[Cost]:
-    """The cost of each work; they take turns, so that what else the machine does falls on all of them."""
+def cost(
+    *works: Callable[[Meter], object], device: str, repeats: int, forget: Callable[[], None] = lambda: None
+) -> list[Cost]:
+    """The cost of each work; they take turns, so that what else the machine does falls on all of them.
+
+    `forget` drops what an earlier run has left, so that its memory is not taken for that of the next.
+    """
     flops = [flops_of(work, device) for work in works]  # and warmed up by it
     seconds: list[list[Meter]] = [[] for _ in works]
     for _ in range(repeats):
@@ -74,6 +79,7 @@ def cost(*works: Callable[[Meter], object], device: str, repeats: int) -> list[C
             for part, number in counted.items()
         }
         total = statistics.median(sum(meter.seconds.values()) for meter in meters)
+        forget()
         found.append(Cost(total, sum(counted.values()), parts, peak_bytes(partial(work, Meter(device)), device)))
     return found
 

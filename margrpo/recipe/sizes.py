@@ -16,8 +16,8 @@ BYTES = 4
 class Sizes:
     """Numbers of parameters, and numbers of activations: what autograd keeps, and at `…_pass` what is held without.
 
-    Of the backbone, `decoder` is per image of which nothing is known, `encoder` per known token; of the head, `token` is
-    per token and `chain` per chain of a token.
+    Of the backbone, `decoder` is per image of which nothing is known, `encoder` per known token; of the head, `token`
+    is per token and `chain` per chain of a token.
     """
 
     backbone: int

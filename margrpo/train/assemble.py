@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from jaxtyping import Bool
@@ -16,6 +17,7 @@ from margrpo.recipe.schema import Pretraining, Recipe
 from margrpo.records import Needs, Rollout
 from margrpo.train import budget
 from margrpo.train.budget import Budget
+from margrpo.train.graphs import Graphs
 from margrpo.train.parts import Method
 from margrpo.train.roll_out import Pipeline, Recording
 
@@ -64,6 +66,8 @@ def pipeline_of(recipe: Recipe | Pretraining) -> Pipeline:
     recipe.kernel.require()
     recipe.codec.require()
     device = device_of(recipe.run.device)
+    if isinstance(recipe, Recipe) and torch.device(device).type == "cuda":
+        torch.set_float32_matmul_precision("high" if recipe.run.tf32 else "highest")
     precision = recipe.run.precision if isinstance(recipe, Recipe) else "float32"
     codec = recipe.codec.build().to(device)  # the smaller of the two, so that what is wrong with it is said sooner
     return Pipeline(
@@ -103,6 +107,7 @@ def assemble(recipe: Recipe) -> Session:
         for each in (model, origin, leash.reference):
             if each is not None:
                 compiled.compile_head(each.head)
+        pipeline = replace(pipeline, graphs=Graphs(model.head, pipeline.sampler))
     optimizer = recipe.optimizer.build([value for _, value in parameters])
     return Session(recipe, pipeline, method, parameters, optimizer, origin)
 

@@ -1,6 +1,6 @@
 """Reverse diffusions of packed tokens under a condition."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from einops import rearrange
@@ -28,14 +28,17 @@ class Moments:
         return cls(tuple(transitions), every[list(transitions)])
 
     @classmethod
-    def all(cls, head: Head, sampler: Sampler) -> "list[Moments]":
-        """One for each transition, as they are taken backwards."""
-        every = cls.of(head, sampler, tuple(reversed(range(sampler.steps))))
-        return [every.at(slice(place, place + 1)) for place in range(sampler.steps)]
+    def all(cls, head: Head, sampler: Sampler) -> "Moments":
+        """Those of every transition, as they are taken backwards."""
+        return cls.of(head, sampler, tuple(reversed(range(sampler.steps))))
 
     def at(self, places: slice) -> "Moments":
         """Some of them."""
         return Moments(self.transitions[places], self.embedded[places])
+
+    def each(self) -> "Iterator[Moments]":
+        """One after the other."""
+        return (self.at(slice(place, place + 1)) for place in range(len(self.transitions)))
 
 
 def predict(
@@ -67,6 +70,43 @@ def transition(head: Head, sampler: Sampler, condition: Condition, x: Float[Tens
     return gaussian
 
 
+@record
+class Taken:
+    """One transition as it was taken: from where to where, and the distribution it was drawn from."""
+
+    t: int
+    state: Float[Tensor, "k m d"]
+    next: Float[Tensor, "k m d"]
+    gaussian: Gaussian
+
+
+def chain(
+    head: Head, sampler: Sampler, condition: Condition, noise: Float[Tensor, "u k m d"], moments: Moments
+) -> Iterator[Taken]:
+    """The transitions of k chains for each token from u = T + 1 noises, the first of them x_T.
+
+    `moments` are those of all transitions, as they are taken. Nothing here waits for the device.
+    """
+    x = noise[0]
+    for place, moment in enumerate(moments.each()):
+        (t,) = moment.transitions
+        (gaussian,) = transitions(head, sampler, condition, x[None], moment)
+        after = gaussian.mean + gaussian.std * noise[place + 1] if sampler.draws_noise(t) else gaussian.mean
+        yield Taken(t, x, after, gaussian)
+        x = after
+
+
+@torch.no_grad()
+def last(
+    head: Head, sampler: Sampler, condition: Condition, noise: Float[Tensor, "u k m d"], moments: Moments
+) -> Float[Tensor, "k m d"]:
+    """The tokens at the end of the chains."""
+    x = noise[0]
+    for taken in chain(head, sampler, condition, noise, moments):
+        x = taken.next
+    return x
+
+
 @torch.no_grad()
 def draw(
     head: Head,
@@ -76,20 +116,14 @@ def draw(
     *,
     keep: Sequence[int],
     drawn: Bool[Tensor, "b n"],
-    moments: Sequence[Moments] | None = None,
+    moments: Moments | None = None,
 ) -> Chain:
-    """k chains for each token from u = T + 1 noises, the first of them x_T; only the transitions in `keep` are kept.
-
-    `moments` are those of every transition, where they are at hand. Nothing here waits for the device.
-    """
+    """k chains for each token; only the transitions in `keep` are kept."""
     x, kept = noise[0], []
-    for place, moment in enumerate(moments or Moments.all(head, sampler)):
-        (t,) = moment.transitions
-        (gaussian,) = transitions(head, sampler, condition, x[None], moment)
-        after = gaussian.mean + gaussian.std * noise[place + 1] if sampler.draws_noise(t) else gaussian.mean
-        if t in keep:
-            kept.append((x, after, gaussian.mean, gaussian.std))
-        x = after
+    for taken in chain(head, sampler, condition, noise, moments or Moments.all(head, sampler)):
+        x = taken.next
+        if taken.t in keep:
+            kept.append((taken.state, taken.next, taken.gaussian.mean, taken.gaussian.std))
     state, following, mean, std = [torch.stack(column) for column in zip(*kept, strict=True)] or [noise[:0]] * 4
     return Chain(state, following, mean, std, sample=x, drawn=drawn)
 

@@ -13,7 +13,8 @@ from margrpo.maths import noise
 from margrpo.recipe.memory import DRAWN_AT_ONCE
 from margrpo.records import ARStep, Chain, Key, Prompts, Rollout
 from margrpo.train.chain import Moments, draw, packed
-from margrpo.train.condition import Conditions, conditions, places, settle
+from margrpo.train.condition import Condition, Conditions, conditions, places, settle
+from margrpo.train.graphs import Graphs
 from margrpo.train.meter import UNMEASURED, Meter
 
 
@@ -28,6 +29,7 @@ class Pipeline:
     guidance: Guidance
     device: str = "cpu"
     dtype: torch.dtype = torch.float32
+    graphs: Graphs | None = None
 
 
 @record
@@ -125,14 +127,11 @@ class _Walk:
         virtual = index in self.recording.virtual
         drawn = self.unknown if virtual else committed
         at = places(drawn, len(self.prompts) * (now if virtual else now - after))
-        chain = draw(
-            pipeline.model.head,
-            pipeline.sampler,
+        chain = self.draw(
             known.packed.at(at),
             packed(self.noise([("chain", index)]), at),
             keep=self.recording.transitions if index in self.recording.steps else (),
             drawn=drawn,
-            moments=self.moments,
         )
         self.meter.stop("head")
         if index in self.recording.steps:
@@ -145,22 +144,29 @@ class _Walk:
         if self.recording.trajectories:
             self.settled = settle(self.settled, known, committed)
 
+    def draw(
+        self,
+        condition: Condition,
+        noise: Float[Tensor, "u k m d"],
+        *,
+        keep: tuple[int, ...],
+        drawn: Bool[Tensor, "b n"],
+    ) -> Chain:
+        """Chains under a condition, by a CUDA graph where there is one for so few tokens."""
+        head, sampler, graphs = self.pipeline.model.head, self.pipeline.sampler, self.pipeline.graphs
+        if graphs is not None and not keep and graphs.suit(head, sampler, noise):
+            sample, nothing = graphs.draw(condition, noise, self.moments), noise[:0]
+            return Chain(nothing, nothing, nothing, nothing, sample=sample, drawn=drawn)
+        return draw(head, sampler, condition, noise, keep=keep, drawn=drawn, moments=self.moments)
+
     def resampled(self, usable: Bool[Tensor, "b n"]) -> Chain:
         """K more chains for each usable token, from the condition at which it was committed; a few images at a time."""
         assert self.settled is not None
-        pipeline, images, n = self.pipeline, *usable.shape
+        images, n = usable.shape
         purpose = [("trajectory", k) for k in range(self.recording.trajectories)]
         size, parts = max(1, DRAWN_AT_ONCE // (n * len(purpose))), []
         for some in (slice(start, start + size) for start in range(0, images, size)):
             at = usable[some].flatten().nonzero()[:, 0]
-            chain = draw(
-                pipeline.model.head,
-                pipeline.sampler,
-                self.settled.packed.at(at + some.start * n),
-                packed(self.noise(purpose, some), at),
-                keep=self.recording.transitions,
-                drawn=usable[some],
-                moments=self.moments,
-            )
-            parts.append(chain)
+            condition, keep = self.settled.packed.at(at + some.start * n), self.recording.transitions
+            parts.append(self.draw(condition, packed(self.noise(purpose, some), at), keep=keep, drawn=usable[some]))
         return Chain.of_images(parts)

@@ -1,0 +1,115 @@
+"""What only a GPU can show; each test names its twin on the CPU."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from margrpo.components.estimator import MultiTrajectory
+from margrpo.components.guidance import Linear
+from margrpo.components.selector import Every, Uncertain
+from margrpo.evaluate.dense import dense_loss
+from margrpo.recipe.schema import Run
+from margrpo.testing import small
+from margrpo.train import parity
+from margrpo.train.assemble import assemble
+from margrpo.train.chain import Moments, last
+from margrpo.train.condition import Condition
+from margrpo.train.graphs import Graphs
+from margrpo.train.learn import Tally, backward
+from margrpo.train.roll_out import Pipeline, roll_out
+
+pytestmark = pytest.mark.gpu
+ADVANTAGES = torch.tensor([1.5, -0.5, 0.0, 0.25])
+
+
+def on_gpu(**parts: object) -> Pipeline:
+    pipeline = small.pipeline(guidance=Linear(weight=3.0), **parts)
+    return replace(pipeline, model=pipeline.model.cuda(), codec=pipeline.codec.cuda(), device="cuda")
+
+
+def condition(pipeline: Pipeline, tokens: int) -> tuple[Condition, torch.Tensor]:
+    generator = torch.Generator("cuda").manual_seed(tokens)
+    z, null = torch.randn(2, tokens, 8, generator=generator, device="cuda")
+    shape = (pipeline.sampler.steps + 1, 1, tokens, small.CHANNELS)
+    return Condition(z, null, 2.5), torch.randn(shape, generator=generator, device="cuda")
+
+
+def rolled(pipeline: Pipeline, trajectories: int = 3) -> object:
+    recording = small.recording(pipeline, trajectories=trajectories)
+    return roll_out(pipeline, small.prompts().to("cuda"), ("small",), recording)
+
+
+def test_the_streamed_gradient_is_that_of_the_whole_loss() -> None:
+    # Twin: tests/evaluate/test_dense.py.
+    pipeline = on_gpu()
+    rollout, found = rolled(pipeline), []
+    estimator = MultiTrajectory(trajectories=3, where=Uncertain(fraction=0.5))
+    method = small.method(pipeline, selector=Every(), estimator=estimator, budget=small.budget(rows=20, units=5))
+    backward(pipeline, method, rollout, ADVANTAGES.cuda(), Tally())
+    found.append(small.gradients(pipeline.model))
+    pipeline.model.zero_grad()
+    dense_loss(pipeline, method, rollout, ADVANTAGES.cuda()).backward()
+    found.append(small.gradients(pipeline.model))
+    assert float((found[0] - found[1]).norm() / found[1].norm()) < 1e-4
+
+
+def test_a_chain_of_transitions_never_waits_for_the_device() -> None:
+    # Twin: test_nothing_in_a_chain_depends_on_data in test_chain.py.
+    pipeline = on_gpu()
+    known, noise = condition(pipeline, 5)
+    moments = Moments.all(pipeline.model.head, pipeline.sampler)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        last(pipeline.model.head, pipeline.sampler, known, noise, moments)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+def test_a_cuda_graph_draws_what_the_loop_draws_and_follows_the_weights() -> None:
+    # Twin: test_a_chain_taken_at_once_is_the_chain in test_chain.py.
+    pipeline = on_gpu()
+    head, sampler = pipeline.model.head, pipeline.sampler
+    graphs = Graphs(head, sampler)
+    for change in range(2):
+        with torch.no_grad():
+            for value in head.parameters():
+                value.add_(0.01 * change)
+        moments = Moments.all(head, sampler)
+        for tokens in (3, 7, 3):
+            known, noise = condition(pipeline, tokens)
+            assert graphs.suit(head, sampler, noise)
+            found = graphs.draw(known, noise, moments)
+            assert torch.allclose(found, last(head, sampler, known, noise, moments), atol=1e-4)
+    assert len(graphs.captured) == 2
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_run_passes_the_parity_gate_and_steps_in_either_precision(precision: str, tmp_path: Path) -> None:
+    # Twin: test_parity.py and test_budget.py.
+    from margrpo.train.step import train_step
+
+    session = assemble(small.recipe(tmp_path, run=Run(device="cuda", precision=precision, steps=1, budget=0.01)))
+    seen: list[float] = []
+    figures = train_step(
+        session, 0, inspect=lambda rollout: seen.append(parity.check(session.pipeline, rollout, session.method.budget))
+    )
+    assert len(seen) == 1
+    assert figures["gradient_norm"] > 0
+
+
+def test_a_compiled_head_draws_and_learns_as_it_did(tmp_path: Path) -> None:
+    # Twin: tests/nets/test_compiled.py.
+    from margrpo.train.step import collect
+
+    found = []
+    for compiled in (False, True):
+        run = Run(device="cuda", precision="float32", compile=compiled)
+        session = assemble(small.recipe(tmp_path, run=run))
+        rollout = collect(session, 0)
+        backward(session.pipeline, session.method, rollout, ADVANTAGES.cuda(), Tally())
+        found.append((rollout.tokens, small.gradients(session.model)))
+    (tokens, gradient), (tokens_again, gradient_again) = found
+    assert torch.allclose(tokens, tokens_again, atol=1e-3)
+    assert float((gradient - gradient_again).norm() / gradient.norm()) < 1e-2
