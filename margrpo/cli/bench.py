@@ -163,7 +163,7 @@ def scaling(
     made = bench(recipe, sets, to, random_weights, images=images, ar_steps=ar_steps)
     from margrpo.evaluate import bench as measure
 
-    found = measure.scaling(made, repeats=repeats, progress=tell)
+    found = measure.scaling(made, repeats=repeats)
     out().print(scaling_table(found))
     points = [
         {"varied": each.varied, "value": each.value, "head_evaluations": each.evaluations, **each.figures.as_dict()}
@@ -191,7 +191,7 @@ def bench(
     from margrpo.evaluate.bench import Bench
 
     settle_threads()
-    return Bench(checked, **sizes)
+    return Bench(checked, progress=tell, **sizes)
 
 
 def hush_profiler() -> None:

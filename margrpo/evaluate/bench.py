@@ -114,8 +114,15 @@ class Bench:
     Every image has an advantage, drawn at random: what is measured is the work, not what is learned.
     """
 
-    def __init__(self, recipe: Recipe, *, images: int | None = None, ar_steps: int | None = None):
-        self.recipe, self.session = recipe, assemble(recipe)
+    def __init__(
+        self,
+        recipe: Recipe,
+        *,
+        images: int | None = None,
+        ar_steps: int | None = None,
+        progress: Callable[[str], None] = lambda sentence: None,
+    ):
+        self.recipe, self.session, self.progress = recipe, assemble(recipe), progress
         drawn = recipe.prompts.draw(0, recipe.run.seed)
         if images is not None and images > len(drawn):
             raise RunError(
@@ -136,6 +143,11 @@ class Bench:
         """What a rollout of the recipe records."""
         recipe = self.recipe
         return recipe.selector.needs() | recipe.estimator.needs() | recipe.penalty.needs()
+
+    def drawn(self, **changes: Any) -> Rollout:
+        """The images that the update is measured on, with changes of what is recorded."""
+        self.progress(f"drawing {len(self.prompts)} images in {self.pipeline.unmasking.steps} AR steps")
+        return self.rollout(Meter(self.pipeline.device), replace(self.recording, **changes))
 
     def rollout(self, meter: Meter, recording: Recording | None = None) -> Rollout:
         """The images, with what the update needs."""
@@ -175,7 +187,8 @@ class Bench:
     def measured(self, *works: Callable[[Meter], object], repeats: int) -> list[Figures]:
         """The figures of some works, and of the machine while they were measured."""
         before = Peaks.of(self.session)
-        costs = cost(*works, device=self.pipeline.device, repeats=repeats, forget=self.forget)
+        device = self.pipeline.device
+        costs = cost(*works, device=device, repeats=repeats, forget=self.forget, progress=self.progress)
         after = Peaks.of(self.session)
         peaks = Peaks(max(before.head, after.head), max(before.backbone, after.backbone))
         return [Figures(each, peaks) for each in costs]
@@ -203,14 +216,14 @@ class Comparison:
 
 def step(bench: Bench, *, repeats: int) -> tuple[Figures, dict[str, int]]:
     """The update, and what it counted."""
-    rollout = bench.rollout(Meter(bench.pipeline.device))
+    rollout = bench.drawn()
     (figures,) = bench.measured(lambda meter: bench.update(rollout, meter), repeats=repeats)
     return figures, counts(bench, rollout)
 
 
 def step_against_dense(bench: Bench, *, repeats: int) -> tuple[Comparison, dict[str, int]]:
     """The update and the plain way, on one rollout; whether they agree is measured first."""
-    rollout = bench.rollout(Meter(bench.pipeline.device))
+    rollout = bench.drawn()
     tally = bench.update(rollout, Meter(bench.pipeline.device))
     ours, loss = bench.gradient(), float(tally.divergence) - float(tally.surrogate)
     plain = bench.dense(rollout, Meter(bench.pipeline.device))
@@ -317,22 +330,22 @@ class Point:
     evaluations: int
 
 
-def scaling(bench: Bench, *, repeats: int, progress: Callable[[str], None] = print) -> list[Point]:
+def scaling(bench: Bench, *, repeats: int) -> list[Point]:
     """The update as one size grows: K chains, n tokens that carry loss, s trained AR steps, B images that do."""
     device, method, found = bench.pipeline.device, bench.session.method, list[Point]()
     several = hasattr(method.estimator, "trajectories")
     chains = max(CHAINS) if several else bench.recording.trajectories
-    rollout = bench.rollout(Meter(device), replace(bench.recording, trajectories=chains))
+    rollout = bench.drawn(trajectories=chains)
 
     def add(varied: str, values: Sequence[float], variants: Sequence[dict[str, Any]]) -> None:
         """Measure the update at each value, given as the arguments of `Bench.update`."""
         works = [partial(bench.update, **{"rollout": rollout, **each}) for each in variants]
         tallies = [work(meter=Meter(device)) for work in works]
         values = [tally.tokens for tally in tallies] if varied == "n" else values
+        bench.progress(f"{varied} = {', '.join(map(str, values))}")
         figures = bench.measured(*(lambda meter, work=work: work(meter=meter) for work in works), repeats=repeats)
         rows = zip(values, figures, tallies, strict=True)
         found.extend(Point(varied, int(value), each, tally.evaluations) for value, each, tally in rows)
-        progress(f"{varied} = {', '.join(map(str, values))}: done")
 
     if several:
         estimator: Any = method.estimator

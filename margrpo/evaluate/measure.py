@@ -61,17 +61,24 @@ class Cost:
 
 
 def cost(
-    *works: Callable[[Meter], object], device: str, repeats: int, forget: Callable[[], None] = lambda: None
+    *works: Callable[[Meter], object],
+    device: str,
+    repeats: int,
+    forget: Callable[[], None] = lambda: None,
+    progress: Callable[[str], None] = lambda sentence: None,
 ) -> list[Cost]:
     """The cost of each work; they take turns, so that what else the machine does falls on all of them.
 
     `forget` drops what an earlier run has left, so that its memory is not taken for that of the next.
     """
+    progress("counting operations")
     flops = [flops_of(work, device) for work in works]  # and warmed up by it
     seconds: list[list[Meter]] = [[] for _ in works]
-    for _ in range(repeats):
+    for run in range(repeats):
+        progress(f"timed run {run + 1} of {repeats}")
         for work, meters in zip(works, seconds, strict=True):
             meters.append(timed(work, device))
+    progress("counting bytes")
     found = []
     for work, counted, meters in zip(works, flops, seconds, strict=True):
         parts = {
