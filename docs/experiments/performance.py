@@ -5,7 +5,6 @@ table; `--machine gpu` does so for MAR-L on a GPU. With `--only-table` the figur
 """
 
 import argparse
-import json
 import subprocess
 import sys
 from pathlib import Path

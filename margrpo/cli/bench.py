@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import attrs
 import typer
 from rich.table import Table
 
@@ -16,6 +17,8 @@ from margrpo.cli.terminal import out, size, tell
 from margrpo.cli.threads import settle_threads
 from margrpo.cli.trouble import spoken
 from margrpo.cli.writable import refuse_unwritable
+from margrpo.recipe import Recipe
+from margrpo.recipe.plan import check_geometry
 
 if TYPE_CHECKING:
     from margrpo.evaluate.bench import Bench, Comparison, Figures, Point
@@ -108,8 +111,7 @@ def rollout(
     to: To = None,
 ) -> None:
     """Measure how images are drawn, and which share of the FLOPs is needed."""
-    more = [] if ar_steps is None else [f"unmasking.steps={ar_steps}"]
-    made = bench(recipe, [*(sets or []), *more], to, random_weights, trajectories=trajectories, images=images)
+    made = bench(recipe, sets, to, random_weights, unmasking=ar_steps, trajectories=trajectories, images=images)
     from margrpo.evaluate import bench as measure
 
     drawn = measure.rollout(made, repeats=repeats, training=training_)
@@ -178,6 +180,7 @@ def bench(
     to: Path | None,
     random_weights: bool,
     *,
+    unmasking: int | None = None,
     trajectories: int | None = None,
     **sizes: int | None,
 ) -> "Bench":
@@ -187,11 +190,24 @@ def bench(
         refuse_unwritable(to, ".json", "--json")
     random = ["policy.weights=random", "codec.weights=random"] * random_weights
     more = [] if trajectories is None else [f"estimator.trajectories={trajectories}"]
-    checked = loadable(training(recipe, [*random, *(sets or []), *more]), recipe)
+    checked = training(recipe, [*random, *(sets or []), *more])
+    if unmasking is not None:
+        checked = shortened(checked, unmasking)
+        check_geometry(checked, source=str(recipe))
+    checked = loadable(checked, recipe)
     from margrpo.evaluate.bench import Bench
 
     settle_threads()
     return Bench(checked, progress=tell, **sizes)
+
+
+def shortened(recipe: Recipe, ar_steps: int) -> Recipe:
+    """The recipe with other AR steps to an image; no more of them are trained on than there are."""
+    unmasking: Any = recipe.unmasking
+    timesteps: Any = recipe.timesteps
+    if getattr(timesteps, "ar_steps", 0) > ar_steps:
+        timesteps = attrs.evolve(timesteps, ar_steps=ar_steps)
+    return attrs.evolve(recipe, unmasking=attrs.evolve(unmasking, steps=ar_steps), timesteps=timesteps)
 
 
 def hush_profiler() -> None:

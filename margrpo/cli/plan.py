@@ -55,8 +55,8 @@ def cost_table(counted: Plan) -> Table:
     guided = {True: " on both halves of the guidance", False: ""}
     update = "update" + guided[counted.guided_update]
     table.add_row("rollout" + guided[counted.guided_rollout], words(counted.rollout), str(counted.backbone_rollout))
-    if counted.trajectories:
-        table.add_row("trajectories", f"{counted.trajectories:,}", "")
+    if counted.trajectories.most:
+        table.add_row("trajectories", words(counted.trajectories), "")
     table.add_row(update, words(counted.update), words(counted.backbone_update) + ", with gradient")
     if counted.reference.most:
         table.add_row("reference of the penalty", words(counted.reference), words(counted.backbone_reference))

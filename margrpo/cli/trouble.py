@@ -17,6 +17,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 UNEXPECTED, REFUSED, INTERRUPTED = 1, 2, 130
 """Exit codes: a trouble nobody foresaw, one of ours, and Ctrl-C as shells give it."""
+OUT_OF_MEMORY = (
+    "the GPU's memory is not enough: lower run.budget, prompts.prompts, prompts.group, run.watch or run.held_out; "
+    "`margrpo plan` tells what takes how much"
+)
 
 
 def spoken(command: Callable[P, R]) -> Callable[P, R]:
@@ -35,6 +39,9 @@ def spoken(command: Callable[P, R]) -> Callable[P, R]:
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except Exception as error:
+            if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported to ask
+                tell(f"{OUT_OF_MEMORY} ({str(error).partition('. GPU')[0]})", word="error", style="bold red")
+                raise typer.Exit(REFUSED) from None
             sentence = f"{described(error)}; this was not foreseen, the traceback is in {saved_traceback(error)}"
             tell(sentence, word="error", style="bold red")
             raise typer.Exit(UNEXPECTED) from None

@@ -16,7 +16,7 @@ from margrpo.contracts import Unmasking
 from margrpo.declare import record
 from margrpo.errors import RunError
 from margrpo.evaluate.dense import dense_loss
-from margrpo.evaluate.measure import Cost, cost, matmul_peak
+from margrpo.evaluate.measure import Cost, FlopMeter, cost, matmul_peak
 from margrpo.maths import noise
 from margrpo.recipe import Recipe
 from margrpo.recipe.cost import Work, work
@@ -150,8 +150,10 @@ class Bench:
         return self.rollout(Meter(self.pipeline.device), replace(self.recording, **changes))
 
     def rollout(self, meter: Meter, recording: Recording | None = None) -> Rollout:
-        """The images, with what the update needs."""
-        return roll_out(self.pipeline, self.prompts, self.key, recording or self.recording, meter=meter)
+        """The images, with what the update needs; without CUDA graphs where operations are counted, which hide them."""
+        counting = isinstance(meter, FlopMeter)
+        pipeline = replace(self.pipeline, graphs=None) if counting else self.pipeline
+        return roll_out(pipeline, self.prompts, self.key, recording or self.recording, meter=meter)
 
     def update(self, rollout: Rollout, meter: Meter, *, live: int | None = None, **parts: Any) -> Tally:
         """The gradient of the loss, of the first `live` images if not of all, with parts of the method changed.

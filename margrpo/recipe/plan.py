@@ -29,7 +29,7 @@ class Plan:
     diffusion_steps: int
     transitions: int
     rollout: Count
-    trajectories: int
+    trajectories: Count
     update: Count
     reference: Count
     guided_rollout: bool
@@ -50,7 +50,6 @@ def plan(recipe: Recipe) -> Plan:
     passes = summed_over_kept([fixed(2 if scale != 1 else 1) for scale in scales], kept) * updates
     has_reference = getattr(recipe.penalty, "reference", None) is not None
     held = held_of(recipe, stages, kept) * (transitions * images * updates)
-    trajectories = needs_of(recipe).trajectories * stages[0].tokens * images * recipe.sampler.steps
     return Plan(
         prompts=images // recipe.prompts.group,
         images=images,
@@ -60,7 +59,7 @@ def plan(recipe: Recipe) -> Plan:
         diffusion_steps=recipe.sampler.steps,
         transitions=transitions,
         rollout=drawn(recipe, stages) * (images * recipe.sampler.steps),
-        trajectories=trajectories,
+        trajectories=resampled_of(recipe, stages[0].tokens) * (images * recipe.sampler.steps),
         update=update + held,
         reference=fixed(0) if not has_reference else held if held.most else update,
         guided_rollout=any(stage.scale != 1 for stage in stages),
@@ -107,6 +106,14 @@ def kept_of(recipe: Recipe) -> tuple[int, int]:
 def needs_of(recipe: Recipe) -> Needs:
     """What a rollout records for selector, estimator and penalty."""
     return recipe.selector.needs() | recipe.estimator.needs() | recipe.penalty.needs()
+
+
+def resampled_of(recipe: Recipe, tokens: int) -> Count:
+    """Chains beside the main ones of one image: of all tokens where these are compared, else of what is selected."""
+    needs = needs_of(recipe)
+    most = needs.trajectories * tokens
+    every = needs.everywhere or bool(recipe.selector.needs().trajectories) or not most
+    return Count(most, most if every else None)
 
 
 def summed_over_kept(counts: Sequence[Count], kept: int) -> Count:

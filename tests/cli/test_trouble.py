@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 import typer
 
 from margrpo.cli.trouble import spoken
@@ -35,6 +36,15 @@ def test_an_unforeseen_trouble_is_one_sentence_and_its_traceback_a_file(
     assert capsys.readouterr().err == said
     assert "Traceback" in file.read_text()
     assert "raise error" in file.read_text()
+
+
+def test_a_gpu_without_enough_memory_is_a_sentence_with_what_to_lower(capsys: pytest.CaptureFixture[str]) -> None:
+    torchs = "CUDA out of memory. Tried to allocate 50.00 MiB. GPU 0 has a total capacity of 79.18 GiB of which"
+    assert raising(torch.OutOfMemoryError(torchs)) == 2
+    assert capsys.readouterr().err == (
+        "error: the GPU's memory is not enough: lower run.budget, prompts.prompts, prompts.group, run.watch or "
+        "run.held_out; `margrpo plan` tells what takes how much (CUDA out of memory. Tried to allocate 50.00 MiB)\n"
+    )
 
 
 def test_ctrl_c_ends_with_the_code_that_shells_know(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,12 +1,14 @@
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from margrpo.components.sampler import Ddim, Ddpm
 from margrpo.maths.diffusion import guided
 from margrpo.testing import small
 from margrpo.testing.strategies import samplers, seeds
-from margrpo.train.chain import Moments, draw, packed, predict, transition
+from margrpo.train.chain import Moments, draw, last, packed, predict, transition
 from margrpo.train.condition import Condition, places
 
 
@@ -66,3 +68,47 @@ def test_some_rows_of_a_condition_keep_their_own_scale():
     assert rows.scale.flatten().tolist() == [3.0, 1.0]
     assert torch.equal(rows.z, known.z[[2, 0]])
     assert torch.equal(rows.null, known.null[[2, 0]])
+
+
+class WithoutLooking(TorchDispatchMode):
+    """Refuses every operation whose result, or its shape, the host would have to wait for."""
+
+    WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "item", "is_nonzero", "unique", "equal")
+
+    def __torch_dispatch__(
+        self, operation: object, types: object, args: tuple = (), kwargs: dict | None = None
+    ) -> object:
+        name = operation.overloadpacket.__name__
+        by_mask = name == "index" and any(x is not None and x.dtype == torch.bool for x in args[1])
+        assert name not in self.WAITING, name
+        assert not by_mask, "index by a mask"
+        return operation(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("guided", [False, True])
+def test_nothing_in_a_chain_depends_on_data(guided: bool):
+    pipeline = small.pipeline()
+    head, sampler = pipeline.model.head, pipeline.sampler
+    known, moments = condition(0, 5, torch.full((5, 1), 2.0) if guided else None), Moments.all(head, sampler)
+    noise = torch.randn(sampler.steps + 1, 2, 5, 3)
+    with WithoutLooking():
+        draw(head, sampler, known, noise, keep=(2, 1), drawn=torch.ones(5, 1, dtype=torch.bool), moments=moments)
+    with pytest.raises(AssertionError, match="index by a mask"), WithoutLooking():
+        noise[noise > 0]
+
+
+def test_a_chain_taken_at_once_is_the_chain():
+    pipeline = small.pipeline()
+    head, sampler = pipeline.model.head, pipeline.sampler
+    known, moments = condition(0, 5, 2.0), Moments.all(head, sampler)
+    noise = torch.randn(sampler.steps + 1, 2, 5, 3)
+    chain = draw(head, sampler, known, noise, keep=(), drawn=torch.ones(5, 1, dtype=torch.bool))
+    assert torch.equal(last(head, sampler, known, noise, moments), chain.sample)
+
+
+@settings(derandomize=True, deadline=None, max_examples=30)
+@given(data=st.data(), images=st.integers(1, 4), tokens=st.integers(1, 6))
+def test_places_are_those_of_the_marked_tokens_in_order(data: st.DataObject, images: int, tokens: int):
+    flat = data.draw(st.lists(st.booleans(), min_size=images * tokens, max_size=images * tokens))
+    where = torch.tensor(flat).view(images, tokens)
+    assert places(where, sum(flat)).tolist() == [place for place, marked in enumerate(flat) if marked]

@@ -159,6 +159,56 @@ def test_only_the_tokens_that_matter_are_evaluated():
         assert tally.tokens == all_selected
 
 
+def counted(pipeline: Pipeline, method: object, rollout: Rollout) -> dict[str, int]:
+    """How many rows each part of the model was given in one update."""
+    model, rows, handles = pipeline.model, {}, []
+    net, backbone = model.head.net, model.backbone.mae
+    modulation = net.res_blocks[0].adaLN_modulation[1]
+    parts = {"times": net.time_embed, "modulations": modulation, "chains": net.input_proj, "backbone": backbone}
+    for name, part in parts.items():
+        rows[name] = 0
+
+        def count(_part: object, given: tuple[torch.Tensor, ...], name: str = name) -> None:
+            tensor = given[0]
+            rows[name] += {"backbone": len(tensor), "times": tensor.numel()}.get(name, tensor[..., :1].numel())
+
+        handles.append(part.register_forward_pre_hook(count))
+    streamed(pipeline, method, rollout, Tally())
+    for handle in handles:
+        handle.remove()
+    return rows
+
+
+@pytest.mark.parametrize("guided", [False, True])
+@pytest.mark.parametrize("rows", [3, 50, 100_000])
+def test_modulations_are_shared_by_the_chains_and_times_embedded_once(guided: bool, rows: int):
+    pipeline, rollout, halves = fresh(guided), drawn(guided), 2 if guided else 1
+    transitions, live = len(rollout.diffusion_steps), (ADVANTAGES != 0)[:, None]
+    selected = [Every().select(rollout, step) & live for step in rollout.steps]
+    tokens = sum(int(mask.sum()) for mask in selected)
+    for k in (1, 3):
+        method = small.method(
+            pipeline,
+            selector=Every(),
+            estimator=MultiTrajectory(trajectories=k),
+            budget=small.budget(rows=rows, units=rows),
+        )
+        found = counted(pipeline, method, rollout)
+        assert found["times"] == pipeline.sampler.steps
+        assert found["modulations"] == halves * tokens * transitions
+        assert found["chains"] == halves * tokens * transitions * k
+        assert found["backbone"] == halves * sum(int(mask.any(1).sum()) for mask in selected)
+
+
+def test_the_reference_reads_no_more_than_the_policy_does():
+    pipeline, rollout = fresh(True), drawn(True)
+    method = small.method(pipeline, selector=Every(), penalty=GaussianKL(reference=Frozen()))
+    seen = []
+    method.leash.reference.backbone.mae.register_forward_pre_hook(lambda _part, given: seen.append(len(given[0])))
+    streamed(pipeline, method, rollout, Tally())
+    assert sum(seen) == 2 * len(rollout.steps) * int((ADVANTAGES != 0).sum())
+
+
 def test_images_without_advantage_cost_nothing_and_count_in_the_mean():
     pipeline, rollout = fresh(False), drawn(False)
     method, tally = small.method(pipeline, selector=Every()), Tally()

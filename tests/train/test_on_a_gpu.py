@@ -87,7 +87,7 @@ def test_a_cuda_graph_draws_what_the_loop_draws_and_follows_the_weights() -> Non
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_run_passes_the_parity_gate_and_steps_in_either_precision(precision: str, tmp_path: Path) -> None:
-    # Twin: test_parity.py and test_budget.py.
+    # Twin: test_parity.py.
     from margrpo.train.step import train_step
 
     session = assemble(small.recipe(tmp_path, run=Run(device="cuda", precision=precision, steps=1, budget=0.01)))
@@ -97,19 +97,3 @@ def test_a_run_passes_the_parity_gate_and_steps_in_either_precision(precision: s
     )
     assert len(seen) == 1
     assert figures["gradient_norm"] > 0
-
-
-def test_a_compiled_head_draws_and_learns_as_it_did(tmp_path: Path) -> None:
-    # Twin: tests/nets/test_compiled.py.
-    from margrpo.train.step import collect
-
-    found = []
-    for compiled in (False, True):
-        run = Run(device="cuda", precision="float32", compile=compiled)
-        session = assemble(small.recipe(tmp_path, run=run))
-        rollout = collect(session, 0)
-        backward(session.pipeline, session.method, rollout, ADVANTAGES.cuda(), Tally())
-        found.append((rollout.tokens, small.gradients(session.model)))
-    (tokens, gradient), (tokens_again, gradient_again) = found
-    assert torch.allclose(tokens, tokens_again, atol=1e-3)
-    assert float((gradient - gradient_again).norm() / gradient.norm()) < 1e-2

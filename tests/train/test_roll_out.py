@@ -1,20 +1,27 @@
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 
+from margrpo.components.estimator import MultiTrajectory
 from margrpo.components.guidance import Constant, Linear
 from margrpo.components.sampler import Ddpm
-from margrpo.contracts import Guidance
+from margrpo.components.selector import Committed, Consistent, Random, Uncertain, Uncommitted
+from margrpo.components.timesteps import Random as Timesteps
+from margrpo.contracts import Guidance, Selector
 from margrpo.declare import component
+from margrpo.maths import noise
 from margrpo.records import Prompts
 from margrpo.testing import small
 from margrpo.testing.strategies import guidances, samplers, seeds
+from margrpo.train.assemble import assemble, recording_of
 from margrpo.train.chain import transition
 from margrpo.train.condition import conditions
 from margrpo.train.roll_out import Recording, roll_out
+from margrpo.train.step import collect
 
 KEY = ("seed", 3)
 situations = given(seed=seeds, sampler=samplers(), guidance=guidances())
@@ -114,6 +121,48 @@ def test_trajectories_are_drawn_at_the_condition_and_guidance_of_commitment(
     everything = torch.ones(4, 4, dtype=torch.bool)
     assert torch.equal(chains.drawn, everything)
     assert chains.sample.shape == (2, 16, small.CHANNELS)
+
+
+@pytest.mark.parametrize("selector", [Committed(), Consistent(), Random(fraction=0.5, within=Uncommitted())])
+def test_only_tokens_that_are_selected_somewhere_get_chains_of_their_own(selector: Selector, tmp_path: Path):
+    estimator, late = MultiTrajectory(trajectories=2), Timesteps(ar_steps=1, transitions=1)
+    recipe = small.recipe(tmp_path, selector=selector, estimator=estimator, timesteps=late)
+    session = assemble(recipe)
+    rollout = collect(session, 0)
+    selected = torch.stack([selector.select(rollout, step) for step in rollout.steps]).any(0)
+    assert 0 < int(selected.sum()) < selected.numel()
+    assert torch.equal(rollout.trajectories.drawn, selected)
+    everything = recording_of(recipe, noise.generator((*rollout.key, "timesteps")))
+    whole = roll_out(session.pipeline, rollout.prompts, rollout.key, replace(everything, usable=None))
+    rows = whole.trajectories.rows(selected)
+    assert torch.allclose(whole.trajectories.sample[:, rows], rollout.trajectories.sample, atol=CLOSE, rtol=CLOSE)
+
+
+def test_where_uncertain_tokens_are_looked_for_all_have_chains_of_their_own(tmp_path: Path):
+    estimator = MultiTrajectory(trajectories=2, where=Uncertain())
+    session = assemble(
+        small.recipe(tmp_path, selector=Committed(), estimator=estimator, timesteps=Timesteps(ar_steps=1))
+    )
+    assert bool(collect(session, 0).trajectories.drawn.all())
+
+
+def test_chains_of_a_few_images_at_a_time_are_those_of_all_at_once(monkeypatch: pytest.MonkeyPatch):
+    pipeline, found = small.pipeline(guidance=Linear(weight=3.0)), []
+    for at_once in (1, 3 * 4 * 2, 10_000):
+        monkeypatch.setattr("margrpo.train.roll_out.DRAWN_AT_ONCE", at_once)
+        found.append(small.rollout(pipeline, trajectories=2).trajectories)
+    for chain in found[1:]:
+        for name in ("state", "next", "mean", "std", "sample"):
+            assert torch.allclose(getattr(chain, name), getattr(found[0], name), atol=CLOSE, rtol=CLOSE), name
+        assert torch.equal(chain.drawn, found[0].drawn)
+
+
+def test_only_the_chosen_steps_and_transitions_are_stored():
+    pipeline = small.pipeline(steps=3)
+    kept = roll_out(pipeline, small.prompts(), KEY, Recording(steps=(1,), transitions=(3, 1)))
+    assert [step.index for step in kept.steps] == [1]
+    assert kept.steps[0].chain.state.shape[:2] == (2, 1)
+    assert roll_out(pipeline, small.prompts(), KEY).steps == ()
 
 
 def test_trajectories_have_noise_of_their_own_and_more_of_them_leave_the_first_as_they_are():
