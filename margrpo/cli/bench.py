@@ -207,7 +207,10 @@ def shortened(recipe: Recipe, ar_steps: int) -> Recipe:
     timesteps: Any = recipe.timesteps
     if getattr(timesteps, "ar_steps", 0) > ar_steps:
         timesteps = attrs.evolve(timesteps, ar_steps=ar_steps)
-    return attrs.evolve(recipe, unmasking=attrs.evolve(unmasking, steps=ar_steps), timesteps=timesteps)
+    changed: Recipe = attrs.evolve(  # type: ignore[misc]  # a component is an attrs class
+        recipe, unmasking=attrs.evolve(unmasking, steps=ar_steps), timesteps=timesteps
+    )
+    return changed
 
 
 def hush_profiler() -> None:

@@ -98,11 +98,15 @@ def update_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
     units = [halves * BYTES * (of.decoder + of.encoder * each) for each in known]
     graph = max(units[0], min(budget - budget // PIECE, counted.images * sum(units)))
     chains, _ = resampled(recipe.estimator, tokens)
-    pair = halves * (of.token + chains * of.chain) * BYTES
+    frozen = trained(recipe.trainable, of) == of.backbone
+    token, chain = (of.token, of.chain) if frozen else (of.token_trained, of.chain_trained)
+    pair = halves * (token + chains * chain) * BYTES
     pairs = sum(extent(recipe.selector, tokens).at(stage).most for stage in counted.stages) * counted.images
     head = max(pair, min(budget // PIECE, pairs * counted.transitions * pair))
     share = graph / (graph + head)
-    return Part("update", f"graphs of a backbone pass, {share:.0%}, and of a piece of the head's work", graph + head)
+    whose = "within run.budget" if recipe.run.budget else "on a GPU within a quarter of its memory instead"
+    formula = f"graphs of a backbone pass, {share:.0%}, and of a piece of the head's work; {whose}"
+    return Part("update", formula, graph + head)
 
 
 def look_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:

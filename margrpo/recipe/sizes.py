@@ -17,7 +17,7 @@ class Sizes:
     """Numbers of parameters, and numbers of activations: what autograd keeps, and at `…_pass` what is held without.
 
     Of the backbone, `decoder` is per image of which nothing is known, `encoder` per known token; of the head, `token`
-    is per token and `chain` per chain of a token.
+    is per token and `chain` per chain of a token, which are more where the head itself is trained.
     """
 
     backbone: int
@@ -27,6 +27,8 @@ class Sizes:
     block_pass: int
     token: int
     chain: int
+    token_trained: int
+    chain_trained: int
     token_pass: int
     chain_pass: int
 
@@ -54,8 +56,10 @@ def _(policy: Mar) -> Sizes | None:
         encoder=17 * policy.encoder_depth * policy.width,
         decoder=17 * (policy.encoder_depth * policy.width * prefix + policy.decoder_depth * width),
         block_pass=13 * width,
-        token=(5 * depth + 4) * w,
-        chain=(5 * depth + 2) * w,
+        token=(4 * depth + 1) * w,
+        chain=(4 * depth + 1) * w,
+        token_trained=(4 * depth + 5) * w,
+        chain_trained=(6 * depth + 3) * w,
         token_pass=(3 * depth + 4) * w,
         chain_pass=5 * w,
     )
