@@ -21,7 +21,7 @@ from margrpo.recipe import Recipe
 from margrpo.recipe.plan import check_geometry
 
 if TYPE_CHECKING:
-    from margrpo.evaluate.bench import Bench, Comparison, Figures, Point
+    from margrpo.evaluate.bench import Bench, Comparison, Counts, Figures, Point
 
 app = typer.Typer(help="Measure what a training step costs on this machine.", no_args_is_help=True)
 
@@ -82,14 +82,13 @@ def step(
     else:
         compared, counted = measure.step_against_dense(made, repeats=repeats)
         figures, found = compared.ours, compared.ours.as_dict() | compared.as_dict()
-    what = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counted.items())
-    out().print(table("the update", {"update": figures}, f"{what}. {machine_words(made)}"))
+    out().print(table("the update", {"update": figures}, f"{counts_words(counted)} {machine_words(made)}"))
     if against is not None:
         out().print()
         out().print(table("the plain way", {"plain": compared.dense}, "Head on all tokens for all chains, one graph."))
         out().print()
         out().print(comparison_words(compared))
-    write(to, {**found, "counts": counted, **machine(made, figures)})
+    write(to, {**found, "counts": vars(counted), **machine(made, figures)})
 
 
 @app.command()
@@ -269,6 +268,16 @@ def scaling_table(points: "list[Point]") -> Table:
 def speed(seconds: float, flops: float) -> tuple[str, str, str]:
     """Seconds, GFLOP and GFLOP/s."""
     return f"{seconds:.3g}", f"{flops / 1e9:,.3g}", f"{flops / seconds / 1e9:,.3g}" if seconds and flops else ""
+
+
+def counts_words(counted: "Counts") -> str:
+    """What an update touches."""
+    plain = (
+        f"{counted.images:,} images at {counted.ar_steps:,} AR steps and {counted.diffusion_steps:,} diffusion steps: "
+        f"{counted.selected_tokens:,} selected tokens, {counted.head_evaluations:,} evaluations of the head"
+    )
+    by_formula = counted.flops_by_formula
+    return plain + ("." if by_formula is None else f", {by_formula / 1e9:,.3g} GFLOP by formula.")
 
 
 def comparison_words(compared: "Comparison") -> str:

@@ -216,14 +216,26 @@ class Comparison:
         }
 
 
-def step(bench: Bench, *, repeats: int) -> tuple[Figures, dict[str, int]]:
+@record
+class Counts:
+    """What an update touches, and its FLOPs by formula; None for a policy not ours."""
+
+    images: int
+    ar_steps: int
+    diffusion_steps: int
+    selected_tokens: int
+    head_evaluations: int
+    flops_by_formula: float | None
+
+
+def step(bench: Bench, *, repeats: int) -> tuple[Figures, Counts]:
     """The update, and what it counted."""
     rollout = bench.drawn()
     (figures,) = bench.measured(lambda meter: bench.update(rollout, meter), repeats=repeats)
     return figures, counts(bench, rollout)
 
 
-def step_against_dense(bench: Bench, *, repeats: int) -> tuple[Comparison, dict[str, int]]:
+def step_against_dense(bench: Bench, *, repeats: int) -> tuple[Comparison, Counts]:
     """The update and the plain way, on one rollout; whether they agree is measured first."""
     rollout = bench.drawn()
     tally = bench.update(rollout, Meter(bench.pipeline.device))
@@ -243,16 +255,31 @@ def relative(difference: float, value: float) -> float:
     return abs(difference / value) if value else abs(difference)
 
 
-def counts(bench: Bench, rollout: Rollout) -> dict[str, int]:
-    """What the update touches."""
+def counts(bench: Bench, rollout: Rollout) -> Counts:
+    """Those of one update of a rollout."""
     tally = bench.update(rollout, Meter(bench.pipeline.device))
-    return {
-        "images": len(bench.prompts),
-        "ar_steps": len(rollout.steps),
-        "diffusion_steps": len(rollout.diffusion_steps),
-        "selected_tokens": tally.tokens,
-        "head_evaluations": tally.evaluations,
-    }
+    of, transitions = work(bench.recipe.policy), len(rollout.diffusion_steps)
+    return Counts(
+        images=len(bench.prompts),
+        ar_steps=len(rollout.steps),
+        diffusion_steps=transitions,
+        selected_tokens=tally.tokens,
+        head_evaluations=tally.evaluations,
+        flops_by_formula=None if of is None else update_flops(bench, of, rollout, tally),
+    )
+
+
+def update_flops(bench: Bench, of: Work, rollout: Rollout, tally: Tally) -> float:
+    """The backbone with its backward pass for every image at an AR step, and the head twice: its weights are frozen."""
+    replay, transitions, total = bench.recipe.replay, len(rollout.diffusion_steps), 0.0
+    for step, selected in zip(rollout.steps, tally.selected, strict=True):
+        halves = 1 if replay.scale(step.guidance) == 1 else 2
+        known = (~replay.unknown(rollout, step)).sum(1).tolist()
+        live = selected.any(1).tolist()
+        total += halves * sum(of.trained(each) for each, alive in zip(known, live, strict=True) if alive)
+        total += halves * 2 * int(selected.sum()) * transitions * of.modulation
+    halves = max(1 if replay.scale(step.guidance) == 1 else 2 for step in rollout.steps)
+    return total + halves * 2 * tally.evaluations * of.chain
 
 
 @record
@@ -340,7 +367,9 @@ def scaling(bench: Bench, *, repeats: int) -> list[Point]:
     rollout = bench.drawn(trajectories=chains)
 
     def add(varied: str, values: Sequence[float], variants: Sequence[dict[str, Any]]) -> None:
-        """Measure the update at each value, given as the arguments of `Bench.update`."""
+        """Measure the update at each value, given as the arguments of `Bench.update`, where there are several."""
+        if len(values) == 1:
+            return
         works = [partial(bench.update, **{"rollout": rollout, **each}) for each in variants]
         tallies = [work(meter=Meter(device)) for work in works]
         values = [tally.tokens for tally in tallies] if varied == "n" else values

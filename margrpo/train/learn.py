@@ -37,7 +37,13 @@ class Tally:
         self.old: dict[tuple[int, ...], Tensor] = {}
         self.surrogate: Tensor | float = 0.0
         self.divergence: Tensor | float = 0.0
-        self.tokens = self.evaluations = 0
+        self.selected: list[Tensor] = []
+        self.evaluations = 0
+
+    @property
+    def tokens(self) -> int:
+        """Selected tokens, of images without an advantage too."""
+        return sum(int(mask.sum()) for mask in self.selected)
 
     def first(self, name: tuple[int, ...], logp: Float[Tensor, "k m"]) -> Float[Tensor, "k m"]:
         """The log-probabilities of this piece at the first update."""
@@ -71,9 +77,8 @@ def backward(
     pipeline: Pipeline, method: Method, rollout: Rollout, advantages: Float[Tensor, "b"], tally: Tally
 ) -> None:
     """Add the gradient of −mean over (trained transitions × selected tokens) of w·surrogate to the parameters."""
-    selected = [method.selector.select(rollout, step) for step in rollout.steps]
-    tally.tokens = sum(int(mask.sum()) for mask in selected)
-    every = shares(method, rollout, advantages, selected)
+    tally.selected = [method.selector.select(rollout, step) for step in rollout.steps]
+    every = shares(method, rollout, advantages, tally.selected)
     unknown = [method.replay.unknown(rollout, step) for step in rollout.steps]
     scales = [method.replay.scale(step.guidance) for step in rollout.steps]
     units = units_of(unknown, scales, [share.images for share in every])

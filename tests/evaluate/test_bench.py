@@ -55,7 +55,8 @@ def test_the_step_is_compared_with_the_plain_way_on_the_same_rollout(tmp_path: P
     assert found["speedup"] > 0
     assert found["memory_ratio"] == compared.ours.cost.peak_bytes / compared.dense.cost.peak_bytes
     assert compared.ours.cost.flops < compared.dense.cost.flops
-    assert (counts["images"], counts["ar_steps"], counts["diffusion_steps"]) == (3, 2, 2)
+    assert (counts.images, counts.ar_steps, counts.diffusion_steps) == (3, 2, 2)
+    assert counts.flops_by_formula == pytest.approx(compared.ours.cost.flops, rel=0.03)
     assert set(compared.ours.cost.parts) == {"selection", "backbone", "head", "backbone's backward", "rest"}
     assert sum(flops for _, flops in compared.ours.cost.parts.values()) == compared.ours.cost.flops
 
