@@ -439,9 +439,14 @@ class Objective(Protocol):
 
 @runtime_checkable
 class Replay(Protocol):
-    """How recorded transitions are put to the policy again: guidance, mask, dropout, and the floor of the variance."""
+    """How recorded transitions are put to the policy again: guidance, mask, dropout, and the floor of the variance.
+
+    Where `playing` lets a policy draw dropout, `draws` says so: images are then replayed one at a time, each by a key
+    of its own, so that what is dropped does not depend on how much is done at once.
+    """
 
     floor: float
+    draws: bool
 
     def scale(self, rollout_scale: float) -> float:
         """The scale for replay, given the rollout's."""

@@ -9,7 +9,7 @@ from margrpo.testing import small
 
 def test_evidence_of_tokens_that_were_not_drawn_is_refused_with_what_to_declare():
     (step, *_) = small.rollout(small.pipeline(sampler=Ddpm(steps=3)), virtual=False).steps
-    assert Evidence.drawn(step.chain, step.committed).state.shape[2] == int(step.committed.sum())
+    assert Evidence.drawn(step.chain, step.committed).part()[0].shape[2] == int(step.committed.sum())
     with pytest.raises(MargrpoError) as caught:
         Evidence.drawn(step.chain, step.unknown)
     assert str(caught.value) == (
@@ -22,7 +22,10 @@ def test_expected_evidence_stands_at_the_means_and_drawn_evidence_at_what_was_dr
     (step, *_) = small.rollout(small.pipeline(sampler=Ddpm(steps=3))).steps
     drawn, expected = (make(step.chain, step.committed, 0.5) for make in (Evidence.drawn, Evidence.expected))
     rows = step.chain.rows(step.committed)
-    assert torch.equal(drawn.target, step.chain.next[:, :, rows])
-    assert torch.equal(expected.target, step.chain.mean[:, :, rows])
-    assert torch.equal(drawn.std, expected.std)
+    assert torch.equal(drawn.part()[1], step.chain.next[:, :, rows])
+    assert torch.equal(expected.part()[1], step.chain.mean[:, :, rows])
+    assert torch.equal(drawn.part()[2], expected.part()[2])
+    some, first = torch.tensor([2, 0]), slice(0, 1)
+    assert torch.equal(drawn.part(some, first)[0], step.chain.state[first][:, :, rows[some]])
+    assert drawn.state.data_ptr() == step.chain.state.data_ptr()  # nothing is copied before it is asked for
     assert drawn.weight == expected.weight == 0.5

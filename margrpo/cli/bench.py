@@ -17,6 +17,7 @@ from margrpo.cli.terminal import out, size, tell
 from margrpo.cli.threads import settle_threads
 from margrpo.cli.trouble import spoken
 from margrpo.cli.writable import refuse_unwritable
+from margrpo.errors import RunError
 from margrpo.recipe import Recipe
 from margrpo.recipe.plan import check_geometry
 
@@ -89,6 +90,13 @@ def step(
         out().print()
         out().print(comparison_words(compared))
     write(to, {**found, "counts": vars(counted), **machine(made, figures)})
+    if against is not None and not compared.agrees:
+        raise RunError(
+            "the update and the plain way do not agree: the gradient differs by "
+            f"{compared.gradient_relative_error:.1e} of its norm (allowed: {compared.limits['gradient_relative_error']:g}), "
+            f"the loss by {compared.loss_relative_error:.1e} (allowed: {compared.limits['loss_relative_error']:g}); one of "
+            "them is wrong, or a component gives another answer each time it is asked"
+        )
 
 
 @app.command()
@@ -164,13 +172,19 @@ def scaling(
     made = bench(recipe, sets, to, random_weights, images=images, ar_steps=ar_steps)
     from margrpo.evaluate import bench as measure
 
-    found = measure.scaling(made, repeats=repeats)
-    out().print(scaling_table(found))
-    points = [
-        {"varied": each.varied, "value": each.value, "head_evaluations": each.evaluations, **each.figures.as_dict()}
-        for each in found
-    ]
-    write(to, {"points": points, **machine(made, found[0].figures)})
+    points: list[dict[str, Any]] = []
+    for group in measure.scaling(made, repeats=repeats):
+        out().print(scaling_table(group))
+        points += [
+            {"varied": each.varied, "value": each.value, "head_evaluations": each.evaluations, **each.figures.as_dict()}
+            for each in group
+        ]
+        write(to, {"points": points, **machine(made, group[0].figures)})
+    out().print(
+        "K chains per token, n tokens that carry loss, s trained AR steps, B images that carry loss; ratios are to the "
+        "first of each.",
+        style="dim",
+    )
 
 
 def bench(
@@ -236,16 +250,15 @@ def table(title: str, found: "dict[str, Figures]", caption: str) -> Table:
 
 
 def scaling_table(points: "list[Point]") -> Table:
-    """A row for each size, beside the least of its kind."""
+    """A row for each value of a size, beside the first."""
     shown = titled(
         "the update at", "seconds", "ratio", "GFLOP", "of the peak", "peak memory", "ratio", "head evaluations"
     )
     for column in shown.columns[1:]:
         column.justify = "right"
-    first: dict[str, Any] = {}
+    least = points[0].figures.cost
     for point in points:
-        cost, last = point.figures.cost, point is [each for each in points if each.varied == point.varied][-1]
-        least = first.setdefault(point.varied, cost)
+        cost = point.figures.cost
         shown.add_row(
             f"{point.varied} = {point.value:,}",
             f"{cost.seconds:.3g}",
@@ -255,13 +268,7 @@ def scaling_table(points: "list[Point]") -> Table:
             size(cost.peak_bytes),
             f"{cost.peak_bytes / least.peak_bytes:.2f}",
             f"{point.evaluations:,}",
-            end_section=last,
         )
-    shown.caption_justify = "left"
-    shown.caption = (
-        "K chains per token, n tokens that carry loss, s trained AR steps, B images that carry loss; ratios are to the "
-        "first of each."
-    )
     return shown
 
 

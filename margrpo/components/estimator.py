@@ -6,7 +6,7 @@ from jaxtyping import Bool
 
 from margrpo.contracts import Selector
 from margrpo.declare import at_least, component, one_of, positive, setting
-from margrpo.lazy import Tensor
+from margrpo.lazy import Tensor, torch
 from margrpo.records import ARStep, Evidence, Needs, Rollout
 
 
@@ -55,8 +55,10 @@ class MultiTrajectory:
         marked, others = split(self.where, rollout, step, selected)
         several = Evidence.drawn(rollout.trajectories.some(0, self.trajectories), marked, self.weight)
         if self.std == "main":
-            main = step.chain.std[:, :, step.chain.rows(marked)]
-            several = replace(several, std=main.expand_as(several.std))
+            state, target, own = several.part()
+            main = step.chain.std[:, :, step.chain.rows(marked)].expand_as(own)
+            rows = torch.arange(len(several.rows), device=main.device)
+            several = replace(several, state=state, target=target, std=main, rows=rows)
         return [several, Evidence.drawn(step.chain, others)]
 
 

@@ -1,6 +1,7 @@
 """How recorded transitions are put to the policy again."""
 
 from contextlib import AbstractContextManager, nullcontext
+from typing import ClassVar
 
 from jaxtyping import Bool
 
@@ -16,6 +17,7 @@ class Guided:
     """The rollout's own guidance: the exact density of what was drawn, at the cost of a second backbone pass."""
 
     floor = 0.0
+    draws = False
 
     def scale(self, rollout_scale: float) -> float:
         """The rollout's scale."""
@@ -35,6 +37,7 @@ class Conditional:
     """No guidance: the conditional branch alone; cheaper, and off the behaviour density."""
 
     floor = 0.0
+    draws = False
 
     def scale(self, rollout_scale: float) -> float:
         """1, whatever the rollout's."""
@@ -62,6 +65,8 @@ class Released:
         'what the backbone takes as unknown: "after" the step, or "before" it, as it was drawn',
         check=one_of("after", "before"),
     )
+    draws: ClassVar[bool] = True
+
     floor: float = setting(1e-6, "least variance in the log-density's square, least std in its log", check=not_negative)
 
     def scale(self, rollout_scale: float) -> float:

@@ -57,9 +57,7 @@ def part_loss(
     """What one piece of evidence contributes, computed for all tokens and masked."""
     evidence, head = part.evidence, pipeline.model.head
     where = evidence.where
-    state, target, std = (
-        spread(evidence, x, fill) for x, fill in ((evidence.state, 0.0), (evidence.target, 0.0), (evidence.std, 1.0))
-    )
+    state, target, std = (spread(evidence, x, fill) for x, fill in zip(evidence.part(), (0.0, 0.0, 1.0), strict=True))
     mean = means(pipeline, head, known, state, rollout.diffusion_steps)
     loss = torch.zeros((), device=mean.device)
     if part.surrogate is not None:

@@ -4,10 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
 
 from margrpo.contracts import Model
 from margrpo.maths import noise
 from margrpo.records import Key
+
+
+def drops(model: Model) -> bool:
+    """Whether any part of the model would drop something in training mode."""
+    return any(isinstance(part, nn.Dropout) and part.p > 0 for part in model.modules())
 
 
 @contextmanager

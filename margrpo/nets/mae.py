@@ -61,8 +61,9 @@ class Mae(nn.Module):
         self, tokens: Float[Tensor, "b n d"], seen: "Seen", prefix: Float[Tensor, "b p c"]
     ) -> Float[Tensor, "l c"]:
         """The encoder over the prefix and the known tokens only, packed one image after the other."""
-        everything = torch.cat([prefix, self.z_proj(tokens).to(prefix.dtype)], dim=1) + self.encoder_pos_embed_learned
-        x = self.z_proj_ln(everything.flatten(0, 1)[seen.positions])
+        read = torch.cat([prefix.flatten(0, 1), self.z_proj(tokens.flatten(0, 1)[seen.known]).to(prefix.dtype)])
+        place = seen.positions % (self.shape.prefix + self.shape.tokens)
+        x = self.z_proj_ln(read[seen.order] + self.encoder_pos_embed_learned[0, place])
         for block in self.encoder_blocks:
             x = block(x, seen.lengths)
         return self.encoder_norm(x)
@@ -82,13 +83,25 @@ class Mae(nn.Module):
 
 @record
 class Seen:
-    """What the encoder reads of some images: places among all positions, image by image, and how many of each."""
+    """What the encoder reads of some images.
 
+    `known` are the places of known tokens among all tokens. `order` puts prefixes and known tokens image by image,
+    where they have these `positions` among prefixes and tokens, and of each image so many: `lengths`.
+    """
+
+    known: Int[Tensor, "q"]
+    order: Int[Tensor, "l"]
     positions: Int[Tensor, "l"]
     lengths: list[int]
 
     @classmethod
     def of(cls, unknown: Bool[Tensor, "b n"], prefix: int) -> "Seen":
         """The prefix and the known tokens; the only wait for the device of a pass."""
-        seen = torch.nn.functional.pad(~unknown, (prefix, 0), value=True)
-        return cls(seen.flatten().nonzero()[:, 0], seen.sum(1).tolist())
+        images, n = unknown.shape
+        known = (~unknown).flatten().nonzero()[:, 0]
+        first = torch.arange(images, device=unknown.device)[:, None] * (prefix + n)
+        starts = (first + torch.arange(prefix, device=unknown.device)).flatten()
+        tokens = known + (known // n + 1) * prefix
+        positions, order = torch.cat([starts, tokens]).sort()
+        lengths = (prefix + n - unknown.sum(1)).tolist()
+        return cls(known, order, positions, lengths)

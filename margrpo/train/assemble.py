@@ -66,6 +66,8 @@ def pipeline_of(recipe: Recipe | Pretraining) -> Pipeline:
     recipe.kernel.require()
     recipe.codec.require()
     device = device_of(recipe.run.device)
+    if torch.device(device).type == "cuda":
+        torch.cuda.set_device(device)  # streams, graphs and the bench's clock ask for the current one
     if isinstance(recipe, Recipe) and torch.device(device).type == "cuda":
         torch.set_float32_matmul_precision("high" if recipe.run.tf32 else "highest")
     precision = recipe.run.precision if isinstance(recipe, Recipe) else "float32"

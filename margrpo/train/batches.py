@@ -32,13 +32,16 @@ class Unit:
         return 1 if self.scale == 1 else 2
 
 
-def batches(units: Sequence[Unit], budget: Budget) -> Iterator[list[Unit]]:
-    """The units in their order, as many at once as the budget has room for; guided and unguided ones apart."""
+def batches(units: Sequence[Unit], budget: Budget, *, alone: bool = False) -> Iterator[list[Unit]]:
+    """The units in their order, as many at once as the budget has room for; guided and unguided ones apart.
+
+    With `alone` each is a batch of its own, so that what is drawn for it depends on nothing else.
+    """
     batch: list[Unit] = []
     taken = 0.0
     for unit in units:
         bytes_ = budget.unit(unit.known, unit.halves)
-        if batch and (taken + bytes_ > budget.room or unit.halves != batch[0].halves):
+        if batch and (alone or taken + bytes_ > budget.room or unit.halves != batch[0].halves):
             yield batch
             batch, taken = [], 0
         batch.append(unit)

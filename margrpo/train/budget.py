@@ -75,7 +75,9 @@ def measured(model: Model, sampler: Sampler, *, dtype: torch.dtype = torch.float
     def image(known: int) -> None:
         with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
             unknown = torch.arange(n, device=device)[None] >= known
-            found.append(model.condition(tokens, unknown, model.null_prefix(1)))
+            # A frozen backbone keeps nothing, but it holds what it works on: no more than it would keep of this prefix.
+            prefix = model.null_prefix(1).detach().requires_grad_()
+            found.append(model.condition(tokens, unknown, prefix))
 
     def head(chains: int) -> None:
         z = torch.zeros(PROBE, found[0].shape[-1], device=device, requires_grad=True)

@@ -6,6 +6,7 @@ through the backbone at the end. Tokens are gathered before the head, so that wh
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from einops import rearrange
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from margrpo.declare import record
 from margrpo.maths import gaussian
+from margrpo.nets.dropout import drops
 from margrpo.records import Rollout
 from margrpo.train.batches import Unit, batches, conditions_of, units_of
 from margrpo.train.chain import Moments, transitions
@@ -22,7 +24,7 @@ from margrpo.train.cut import Cut
 from margrpo.train.meter import UNMEASURED, Meter
 from margrpo.train.parts import Method
 from margrpo.train.roll_out import Pipeline
-from margrpo.train.shares import shares
+from margrpo.train.shares import parts_of, shares
 from margrpo.train.terms import Piece, Terms, terms_of
 
 
@@ -82,14 +84,18 @@ def backward(
     unknown = [method.replay.unknown(rollout, step) for step in rollout.steps]
     scales = [method.replay.scale(step.guidance) for step in rollout.steps]
     units = units_of(unknown, scales, [share.images for share in every])
-    # The key is the same for every update of a rollout: at unchanged weights the ratio must be 1.
-    with method.replay.playing(pipeline.model, (*rollout.key, "replay")):
-        loss = Loss.of(pipeline, method, rollout.diffusion_steps, tally)
-        for number, batch in enumerate(batches(units, method.budget)):
-            terms = terms_of(method, rollout, every, advantages, batch)
-            tally.meter.stop("selection")
+    parts = lru_cache(maxsize=1)(lambda step: parts_of(method, rollout, every[step]))  # batches come step by step
+    alone = method.replay.draws and drops(pipeline.model)
+    loss = Loss.of(pipeline, method, rollout.diffusion_steps, tally)
+    for number, batch in enumerate(batches(units, method.budget, alone=alone)):
+        terms = terms_of(parts, advantages, batch)
+        tally.meter.stop("selection")
+        # The key is the same for every update of a rollout: at unchanged weights the ratio must be 1.
+        first = batch[0]
+        key = (*rollout.key, "replay", rollout.steps[first.step].index, *rollout.prompts.keys[first.image])
+        with method.replay.playing(pipeline.model, key):
             batch_backward(loss, rollout, batch, unknown, terms, number)
-        loss.times.flow()
+    loss.times.flow()
 
 
 def batch_backward(
@@ -123,7 +129,7 @@ def piece_backward(
 ) -> None:
     """Score some transitions of some tokens and back-propagate them down to the tokens' conditions."""
     sampler, method, tally, j, m = loss.pipeline.sampler, loss.method, loss.tally, piece.transitions, piece.tokens
-    state, target, std = (x[j, :, m] for x in (terms.state, terms.target, terms.std))
+    state, target, std = terms.gathered(piece)
     places = torch.arange(j.start, j.stop, device=state.device)
     embedded = loss.times.leaves(places)
     moments = Moments(loss.moments.transitions[j], embedded[0])

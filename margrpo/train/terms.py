@@ -1,6 +1,6 @@
 """The tokens of a batch of units that reach the head, gathered from all its AR steps."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 
 import torch
@@ -8,40 +8,51 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from margrpo.declare import record
-from margrpo.records import Rollout
+from margrpo.records import Evidence
 from margrpo.train.batches import Unit
-from margrpo.train.parts import Method
-from margrpo.train.shares import Part, Share, parts_of
+from margrpo.train.shares import Part
 
 
 @record
 class Terms:
     """Tokens with equally many chains; `rows` are their places among all tokens of the batch.
 
-    The factors are what each token's surrogate and penalty count for, or None where there is no such term.
+    Their transitions stay where they were recorded: each of `sources` is some evidence and which of its tokens are
+    meant. The factors are what each token's surrogate and penalty count for, or None where there is no such term.
     """
 
     rows: Int[Tensor, "m"]
     advantage: Float[Tensor, "m"]
-    state: Float[Tensor, "t k m d"]
-    target: Float[Tensor, "t k m d"]
-    std: Float[Tensor, "t k m d"]
+    sources: tuple[tuple[Evidence, Tensor], ...]
     surrogate: Float[Tensor, "m"] | None
     penalty: Float[Tensor, "m"] | None
 
     @property
     def chains(self) -> int:
         """k."""
-        return self.state.shape[1]
+        return self.sources[0][0].chains
 
     def cut(self, size: int) -> Iterator["Piece"]:
         """Pieces of at most `size` tokens × transitions, so that memory grows with the number of neither."""
-        count, transitions = len(self.rows), self.state.shape[0]
+        count, transitions = len(self.rows), self.sources[0][0].state.shape[0]
         tokens = min(count, size)
         together = max(1, size // tokens)
         for start in range(0, count, tokens):
             for first in range(0, transitions, together):
                 yield Piece(slice(start, min(start + tokens, count)), slice(first, min(first + together, transitions)))
+
+    def gathered(self, piece: "Piece") -> tuple[Tensor, Tensor, Tensor]:
+        """State, target and std of a piece, each (t, k, m, d)."""
+        parts, start = [], 0
+        for evidence, tokens in self.sources:
+            some = tokens[max(0, piece.tokens.start - start) : max(0, piece.tokens.stop - start)]
+            if len(some):
+                parts.append(evidence.part(some, piece.transitions))
+            start += len(tokens)
+        if len(parts) == 1:
+            return parts[0]
+        state, target, std = (torch.cat(column, dim=2) for column in zip(*parts, strict=True))
+        return state, target, std
 
 
 @record
@@ -53,20 +64,23 @@ class Piece:
 
 
 def terms_of(
-    method: Method, rollout: Rollout, shares: Sequence[Share], advantages: Float[Tensor, "b"], batch: Sequence[Unit]
+    parts: Callable[[int], Sequence[Part]], advantages: Float[Tensor, "b"], batch: Sequence[Unit]
 ) -> list[Terms]:
-    """What the units of a batch contribute, one entry for each number of chains and kind of term."""
+    """What the units of a batch contribute, one entry for each number of chains and kind of term.
+
+    `parts` are those of the AR step at a place among the kept ones.
+    """
     found: dict[tuple[int, bool, bool], list[Terms]] = {}
     for step, units in groupby(enumerate(batch), key=lambda placed: placed[1].step):
-        slots = torch.full((len(rollout.prompts),), -1, device=advantages.device)
+        slots = torch.full((len(advantages),), -1, device=advantages.device)
         for slot, unit in units:
             slots[unit.image] = slot
-        for part in parts_of(method, rollout, shares[step]):
-            kind = (part.evidence.state.shape[1], part.surrogate is None, part.penalty is None)
+        for part in parts(step):
+            kind = (part.evidence.chains, part.surrogate is None, part.penalty is None)
             terms = terms_of_part(part, slots, advantages)
             if len(terms.rows):
                 found.setdefault(kind, []).append(terms)
-    return [joined(parts) for parts in found.values()]
+    return [joined(each) for each in found.values()]
 
 
 def terms_of_part(part: Part, slots: Int[Tensor, "b"], advantages: Float[Tensor, "b"]) -> Terms:
@@ -79,9 +93,7 @@ def terms_of_part(part: Part, slots: Int[Tensor, "b"], advantages: Float[Tensor,
     return Terms(
         rows=slots[image] * n + token,
         advantage=advantages[image],
-        state=evidence.state[:, :, here],
-        target=evidence.target[:, :, here],
-        std=evidence.std[:, :, here],
+        sources=((evidence, here),),
         surrogate=None if part.surrogate is None else each * (evidence.weight / part.surrogate),
         penalty=None if part.penalty is None else each / part.penalty,
     )
@@ -91,17 +103,11 @@ def joined(parts: Sequence[Terms]) -> Terms:
     """Terms of one kind, one after the other."""
     if len(parts) == 1:
         return parts[0]
-
-    def column(name: str, axis: int = 0) -> Tensor:
-        return torch.cat([getattr(part, name) for part in parts], dim=axis)
-
-    first = parts[0]
+    surrogates, penalties = ([getattr(part, name) for part in parts] for name in ("surrogate", "penalty"))
     return Terms(
-        rows=column("rows"),
-        advantage=column("advantage"),
-        state=column("state", 2),
-        target=column("target", 2),
-        std=column("std", 2),
-        surrogate=None if first.surrogate is None else column("surrogate"),
-        penalty=None if first.penalty is None else column("penalty"),
+        rows=torch.cat([part.rows for part in parts]),
+        advantage=torch.cat([part.advantage for part in parts]),
+        sources=tuple(source for part in parts for source in part.sources),
+        surrogate=None if surrogates[0] is None else torch.cat(surrogates),
+        penalty=None if penalties[0] is None else torch.cat(penalties),
     )

@@ -1,6 +1,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from margrpo.evaluate.bench import Bench
+
 from .command import QUICKSTART, RANDOM, run, setting
 
 SMALL = ("--random-weights", "--images", "2", "--repeats", "1")
@@ -33,7 +37,7 @@ def test_a_rollout_a_head_and_a_scaling_print_and_write_what_was_measured(tmp_pa
     found = figures("head", QUICKSTART, *SMALL, file=tmp_path / "h.json")
     assert list(found["chains"]) == ["1", "2", "4", "8", "16", "32"]
     found = figures("scaling", QUICKSTART, *SMALL, "--ar-steps", "1", file=tmp_path / "s.json")
-    assert {point["varied"] for point in found["points"]} == {"K", "n", "s", "B"}
+    assert {point["varied"] for point in found["points"]} == {"K", "n", "B"}  # there is one AR step only
 
 
 def test_what_cannot_be_measured_is_refused_in_a_sentence(tmp_path: Path) -> None:
@@ -46,6 +50,18 @@ def test_what_cannot_be_measured_is_refused_in_a_sentence(tmp_path: Path) -> Non
     done = run("bench", "step", QUICKSTART, "--random-weights", "--images", "100000")
     assert done.exit_code == 2
     assert "--images 100000: the recipe draws" in done.stderr
+
+
+def test_where_the_two_do_not_agree_the_command_fails_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = Bench.dense
+    monkeypatch.setattr(Bench, "dense", lambda self, rollout, meter: 1.01 * plain(self, rollout, meter))
+    words = ("step", QUICKSTART, *SMALL, "--ar-steps", "1", "--against", "dense")
+    done = run("bench", *words, "--json", tmp_path / "f.json")
+    assert done.exit_code == 2
+    assert "the update and the plain way do not agree" in done.stderr
+    assert json.loads((tmp_path / "f.json").read_text())["agrees"] is False
 
 
 def test_no_line_of_a_table_is_wider_than_the_terminal() -> None:

@@ -28,8 +28,8 @@ def test_every_selected_token_is_in_exactly_one_piece_of_evidence(seed: int, est
         pieces = estimator.evidence(rollout, step, selected)
         assert torch.equal(sum(piece.where.int() for piece in pieces), selected.int())
         for piece in pieces:
-            shape = (len(rollout.diffusion_steps), piece.state.shape[1], int(piece.where.sum()), small.CHANNELS)
-            assert piece.state.shape == piece.target.shape == piece.std.shape == shape
+            shape = (len(rollout.diffusion_steps), piece.chains, int(piece.where.sum()), small.CHANNELS)
+            assert all(part.shape == shape for part in piece.part())
 
 
 def test_single_takes_each_tokens_own_transitions_of_the_main_chain():
@@ -40,9 +40,10 @@ def test_single_takes_each_tokens_own_transitions_of_the_main_chain():
     places = step.chain.drawn.nonzero().tolist()
     for m, place in enumerate(selected.nonzero().tolist()):
         row = places.index(place)
-        assert torch.equal(piece.state[:, :, m], step.chain.state[:, :, row])
-        assert torch.equal(piece.target[:, :, m], step.chain.next[:, :, row])
-        assert torch.equal(piece.std[:, :, m], step.chain.std[:, :, row])
+        state, target, std = piece.part(slice(m, m + 1))
+        assert torch.equal(state[:, :, 0], step.chain.state[:, :, row])
+        assert torch.equal(target[:, :, 0], step.chain.next[:, :, row])
+        assert torch.equal(std[:, :, 0], step.chain.std[:, :, row])
 
 
 @settings(derandomize=True, deadline=None)
@@ -55,9 +56,8 @@ def test_marked_tokens_take_k_chains_with_their_own_std_and_no_main_chain(seed: 
     rows = marked.flatten().nonzero()[:, 0]
     target = chains.next if kind is MultiTrajectory else chains.mean
     assert torch.equal(piece.where, marked)
-    assert torch.equal(piece.state, chains.state[:, :k, rows])
-    assert torch.equal(piece.target, target[:, :k, rows])
-    assert torch.equal(piece.std, chains.std[:, :k, rows])
+    for ours, theirs in zip(piece.part(), (chains.state, target, chains.std), strict=True):
+        assert torch.equal(ours, theirs[:, :k, rows])
     assert piece.weight == 0.5
 
 
@@ -68,8 +68,8 @@ def test_the_noise_of_a_committed_token_is_never_integrated_out():
     others = step.unknown & ~where.select(rollout, step)
     assert torch.equal(virtual.where, others & ~step.committed)
     assert torch.equal(committed.where, others & step.committed)
-    assert torch.equal(virtual.target, step.chain.mean[:, :, step.chain.rows(virtual.where)])
-    assert torch.equal(committed.target, step.chain.next[:, :, step.chain.rows(committed.where)])
+    assert torch.equal(virtual.part()[1], step.chain.mean[:, :, step.chain.rows(virtual.where)])
+    assert torch.equal(committed.part()[1], step.chain.next[:, :, step.chain.rows(committed.where)])
     assert (virtual.weight, committed.weight) == (1.0, 1.0)
 
 
@@ -89,7 +89,9 @@ def test_with_the_main_std_k_chains_take_that_of_their_tokens_main_chain_at_this
     assert vars(main.needs()) == vars(Needs(trajectories=3, virtual=True))
     for step in rollout.steps:
         (ours, _), (theirs, _) = (each.evidence(rollout, step, step.unknown) for each in (main, own))
-        assert torch.equal(ours.target, theirs.target)
+        (state, target, std), (own_state, own_target, own_std) = ours.part(), theirs.part()
+        assert torch.equal(state, own_state)
+        assert torch.equal(target, own_target)
         for k in range(3):
-            assert torch.equal(ours.std[:, k], step.chain.std[:, 0])
-        assert not torch.equal(ours.std, theirs.std)
+            assert torch.equal(std[:, k], step.chain.std[:, 0])
+        assert not torch.equal(std, own_std)

@@ -63,6 +63,14 @@ def test_the_values_of_unknown_tokens_are_not_read(seed: int, hidden: int):
     assert torch.equal(model.condition(mixed, unknown, prefix), model.condition(tokens, unknown, prefix))
 
 
+def test_values_of_unknown_tokens_do_not_reach_a_gradient_either():
+    model, tokens = small.pipeline().model, torch.zeros(4, 4, small.CHANNELS)
+    tokens[:, 2] = torch.nan
+    unknown = tokens.isnan().any(-1)
+    model.condition(tokens, unknown, model.prefix(small.prompts())).sum().backward()
+    assert bool(small.gradients(model).isfinite().all())
+
+
 @settings(derandomize=True, deadline=None, max_examples=30)
 @given(seed=seeds)
 def test_a_known_token_and_the_prompt_reach_every_condition(seed: int):
@@ -78,7 +86,9 @@ def test_a_known_token_and_the_prompt_reach_every_condition(seed: int):
 def test_the_encoder_reads_prefix_and_known_tokens_image_by_image():
     unknown = torch.tensor([[True, False, True, False], [False, True, False, False]])
     seen = Seen.of(unknown, 2)
+    assert seen.known.tolist() == [1, 3, 4, 6, 7]
     assert seen.positions.tolist() == [0, 1, 3, 5, 6, 7, 8, 10, 11]
+    assert seen.order.tolist() == [0, 1, 4, 5, 2, 3, 6, 7, 8]
     assert seen.lengths == [4, 5]
 
 

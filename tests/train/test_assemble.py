@@ -15,9 +15,15 @@ from margrpo.components.timesteps import Random
 from margrpo.components.trainable import Backbone, Everything, Head
 from margrpo.contracts import Trainable
 from margrpo.maths.noise import generator
+from margrpo.recipe.memory import BUDGET
+from margrpo.recipe.schema import Run
 from margrpo.records import Needs
 from margrpo.testing import small
-from margrpo.train.assemble import assemble, measure_of, pipeline_of, recording_of, virtual_steps
+from margrpo.train import parity
+from margrpo.train.assemble import assemble, dtype_of, measure_of, pipeline_of, recording_of, virtual_steps
+from margrpo.train.condition import conditions
+from margrpo.train.judge import judge
+from margrpo.train.step import collect, learn
 
 
 @pytest.mark.parametrize("trainable", [Backbone(), Head(), Everything()])
@@ -74,3 +80,33 @@ def test_a_recording_is_what_selector_and_estimator_need(tmp_path: Path):
 def test_images_are_measured_by_the_rewards_unless_a_measure_is_given(tmp_path: Path):
     assert measure_of(small.recipe(tmp_path)) == (Brightness(),)
     assert measure_of(small.recipe(tmp_path, measure=Brightness(target=0.5))) == (Brightness(target=0.5),)
+
+
+def test_the_backbone_is_float32_on_a_cpu_unless_bfloat16_is_asked_for(tmp_path: Path):
+    assert dtype_of("auto", "cpu") == dtype_of("float32", "cpu") == torch.float32
+    assert dtype_of("bfloat16", "cpu") == torch.bfloat16
+    assert assemble(small.recipe(tmp_path)).pipeline.dtype == torch.float32
+
+
+def test_in_bfloat16_conditions_and_log_probabilities_are_float32_and_the_replay_agrees(tmp_path: Path):
+    run = Run(steps=1, device="cpu", precision="bfloat16", budget=0.001)
+    session = assemble(small.recipe(tmp_path, run=run, selector=Every()))
+    rollout = collect(session, 0)
+    step = rollout.steps[-1]
+    told = {"scale": 1.0, "dtype": session.pipeline.dtype}
+    given = (session.model, step.tokens, step.unknown, rollout.prompts)
+    z, exact = (conditions(*given, **each).z.detach() for each in (told, {"scale": 1.0}))
+    assert z.dtype == step.chain.mean.dtype == torch.float32
+    assert 0 < float((z - exact).abs().max()) < 0.1
+    assert parity.check(session.pipeline, rollout, session.method.budget) <= parity.ROUGH
+    before = [value.detach().clone() for _, value in session.parameters]
+    learn(session, rollout, judge(session.recipe.reward, session.recipe.advantage, rollout), rate=1e-2)
+    assert any(not torch.equal(a, b) for a, (_, b) in zip(before, session.parameters, strict=True))
+
+
+def test_what_autograd_keeps_is_measured_with_what_is_trained(tmp_path: Path):
+    frozen, trained = (assemble(small.recipe(tmp_path, trainable=each)) for each in (Backbone(), Everything()))
+    assert frozen.method.budget.bytes == trained.method.budget.bytes == BUDGET
+    assert frozen.method.budget.footprint.chain < trained.method.budget.footprint.chain
+    half = small.recipe(tmp_path, run=Run(device="cpu", budget=0.5))
+    assert assemble(half).method.budget.bytes == 2**29

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from margrpo.recipe.memory import PIECE
 from margrpo.testing import small
 from margrpo.train.batches import Unit, batches, conditions_of, units_of
-from margrpo.train.budget import Budget, Footprint
+from margrpo.train.budget import ROOMY, Budget, Footprint
 from margrpo.train.condition import conditions
 
 UNITS = st.builds(
@@ -28,6 +28,12 @@ def test_batches_keep_the_order_fit_the_room_and_do_not_mix_guided_with_others(u
     for batch, following in pairwise(found):
         more = sum(budget.unit(unit.known, unit.halves) for unit in [*batch, following[0]])
         assert more > budget.room or batch[0].halves != following[0].halves
+
+
+def test_units_that_draw_are_batches_of_their_own():
+    units = [Unit(0, image, 1, 1.0) for image in range(3)]
+    assert list(batches(units, ROOMY, alone=True)) == [[unit] for unit in units]
+    assert list(batches(units, ROOMY)) == [units]
 
 
 def test_images_of_several_ar_steps_share_a_pass_and_answer_as_step_by_step():

@@ -37,15 +37,15 @@ def test_what_a_pass_of_the_backbone_keeps_is_foreseen(known: list[int]):
     assert taken == pytest.approx(sum(of.unit(each, 1) for each in known), rel=0.1)
 
 
-def test_with_a_frozen_head_its_footprint_is_smaller_and_a_frozen_backbone_keeps_nothing():
+def test_with_a_frozen_head_its_footprint_is_smaller_and_a_frozen_backbone_still_takes_room():
     pipeline = wide()
     trained = measured(pipeline.model, pipeline.sampler)
     pipeline.model.head.requires_grad_(False)
     frozen = measured(pipeline.model, pipeline.sampler)
     assert frozen.chain < trained.chain
-    assert frozen.image == trained.image > 0
+    assert frozen.image == trained.image
     pipeline.model.requires_grad_(False)
-    assert measured(pipeline.model, pipeline.sampler).image == 0
+    assert 0.3 * trained.image < measured(pipeline.model, pipeline.sampler).image < trained.image
 
 
 @settings(derandomize=True, deadline=None)

@@ -301,6 +301,23 @@ def test_dropout_in_replay_is_keyed_by_the_rollout_and_leaves_the_policy_and_the
     assert not same(first, other)
 
 
+def test_what_is_dropped_depends_neither_on_the_pieces_nor_on_who_else_carries_loss():
+    pipeline = small.pipeline(made=small.policy(dropout=0.5))
+    rollout, found = small.rollout(pipeline), []
+    for units in (1, 3, 100):
+        method = small.method(pipeline, selector=Every(), replay=Released(), budget=small.budget(rows=50, units=units))
+        found.append(streamed(pipeline, method, rollout, Tally()))
+    assert same(found[1], found[0])
+    assert same(found[2], found[0])
+    alone = []
+    for image in range(4):
+        pipeline.model.zero_grad()
+        one = torch.where(torch.arange(4) == image, ADVANTAGES, 0.0)
+        backward(pipeline, method, rollout, one, Tally())
+        alone.append(small.gradients(pipeline.model))
+    assert same(torch.stack(alone).sum(0), found[0])
+
+
 def test_at_unchanged_weights_the_ratio_of_a_later_update_is_1_with_dropout_too():
     pipeline = small.pipeline(made=small.policy(dropout=0.5))
     rollout, tally = small.rollout(pipeline), Tally()

@@ -65,7 +65,7 @@ class Situation:
 
     def gradients(self, evidence: Evidence, only: int | None = None) -> Tensor:
         """The gradient of each row's surrogate by z_i; of one transition only, if asked for."""
-        rows, count = evidence.state.shape[2], len(self.transitions)
+        rows, count = len(evidence.rows), len(self.transitions)
         weights = torch.linspace(0.5, 1.5, count) if only is None else torch.eye(count)[only]
         method, leaf = small.method(self.pipeline), self.condition(self.now, rows)
         leaf.z.requires_grad_()

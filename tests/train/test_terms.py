@@ -1,20 +1,27 @@
+from functools import partial
+
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from margrpo.components.estimator import MultiTrajectory
 from margrpo.components.selector import Committed, Every
+from margrpo.records import Evidence
 from margrpo.testing import small
 from margrpo.train.batches import Unit
-from margrpo.train.shares import shares
-from margrpo.train.terms import Terms, terms_of
+from margrpo.train.shares import parts_of, shares
+from margrpo.train.terms import Piece, Terms, terms_of
 
 ADVANTAGES = torch.tensor([1.0, -2.0, 0.0, 0.5])
 
 
 def terms(tokens: int, transitions: int) -> Terms:
-    rows, state = torch.arange(tokens), torch.zeros(transitions, 2, tokens, 3)
-    return Terms(rows, torch.ones(tokens), state, state, state, None, None)
+    rows, place = torch.arange(tokens), torch.arange(1.0, transitions * tokens + 1).view(transitions, 1, tokens, 1)
+    state, split = place.expand(-1, 2, -1, 3), tokens // 3
+    everywhere = torch.ones(1, tokens, dtype=torch.bool)
+    backwards = Evidence(everywhere, state.flip(2), -state.flip(2), state.flip(2), rows.flip(0))
+    sources = tuple((backwards, part) for part in (rows[:split], rows[split:]))
+    return Terms(rows, torch.ones(tokens), sources, None, None)
 
 
 @settings(derandomize=True, deadline=None)
@@ -22,12 +29,15 @@ def terms(tokens: int, transitions: int) -> Terms:
 def test_pieces_cover_every_token_at_every_transition_once_and_are_no_larger_than_asked(
     tokens: int, transitions: int, size: int
 ):
-    seen = torch.zeros(transitions, tokens)
-    for piece in terms(tokens, transitions).cut(size):
+    seen, every = torch.zeros(transitions, tokens), terms(tokens, transitions)
+    for piece in every.cut(size):
         part = seen[piece.transitions, piece.tokens]
         assert 0 < part.numel() <= size
-        part += 1
-    assert bool((seen == 1).all())
+        state, target, std = every.gathered(piece)
+        part += state[:, 0, :, 0]
+        assert torch.equal(target, -state)
+        assert torch.equal(std, state)
+    assert torch.equal(seen.flatten(), torch.arange(1.0, transitions * tokens + 1))
 
 
 def test_terms_hold_the_tokens_of_the_units_of_a_batch_by_the_number_of_their_chains():
@@ -36,8 +46,9 @@ def test_terms_hold_the_tokens_of_the_units_of_a_batch_by_the_number_of_their_ch
     estimator = MultiTrajectory(trajectories=2, where=Committed(), weight=0.5)
     method = small.method(pipeline, selector=Every(), estimator=estimator)
     every = shares(method, rollout, ADVANTAGES, [step.unknown for step in rollout.steps])
+    parts = partial(parts_of, method, rollout)
     batch = [Unit(0, 1, 0, 1.0), Unit(1, 0, 1, 1.0), Unit(1, 3, 1, 1.0)]
-    found = {each.chains: each for each in terms_of(method, rollout, every, ADVANTAGES, batch)}
+    found = {each.chains: each for each in terms_of(lambda step: parts(every[step]), ADVANTAGES, batch)}
     assert set(found) == {1, 2}
     for chains, where in ((2, lambda step: step.committed), (1, lambda step: step.unknown & ~step.committed)):
         rows, advantages, states = [], [], []
@@ -53,7 +64,7 @@ def test_terms_hold_the_tokens_of_the_units_of_a_batch_by_the_number_of_their_ch
         ours = found[chains]
         assert ours.rows.tolist() == rows
         assert ours.advantage.tolist() == advantages
-        assert torch.equal(ours.state, torch.cat(states, 2))
+        assert torch.equal(ours.gathered(Piece(slice(0, len(rows)), slice(None)))[0], torch.cat(states, 2))
         weight = 0.5 if chains == 2 else 1.0
         assert torch.allclose(ours.surrogate, torch.full((len(rows),), weight / every[0].terms))
         assert ours.penalty is not None
