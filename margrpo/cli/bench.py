@@ -91,11 +91,11 @@ def step(
         out().print(comparison_words(compared))
     write(to, {**found, "counts": vars(counted), **machine(made, figures)})
     if against is not None and not compared.agrees:
+        allowed = compared.limits["gradient_relative_error"]
         raise RunError(
-            "the update and the plain way do not agree: the gradient differs by "
-            f"{compared.gradient_relative_error:.1e} of its norm (allowed: {compared.limits['gradient_relative_error']:g}), "
-            f"the loss by {compared.loss_relative_error:.1e} (allowed: {compared.limits['loss_relative_error']:g}); one of "
-            "them is wrong, or a component gives another answer each time it is asked"
+            f"the update and the plain way do not agree: the gradient differs by {compared.gradient_relative_error:.1e} "
+            f"of its norm (allowed: {allowed:g}), the loss by {compared.loss_relative_error:.1e}; one of them is wrong, "
+            "or a component gives another answer each time it is asked"
         )
 
 
