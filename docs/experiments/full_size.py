@@ -27,8 +27,8 @@ SETS = (
 MOMENTS = {
     "loading and assembling": "the run's folder",
     "held-out score before (2 images)": "held-out score before",
-    "replay parity (a rollout and its replay)": "replay parity",
-    "the step": "step 1/1",
+    "the first rollout, and its replay": "replay parity",
+    "the rest of the step": "step 1/1",
 }
 """What has been done when a line of the run begins so."""
 
@@ -71,7 +71,7 @@ def table(found: dict[str, dict[str, object]]) -> str:
     rows = [("", *(f"MAR-{size[0].upper()}" for size in found)), ("---", *("---:" for _ in found))]
     for part in next(iter(found.values()))["parts"]:
         rows.append((part, *(f"{each['parts'][part]:.0f} s" for each in found.values())))
-        if part == "the step":
+        if part == "the rest of the step":
             for key in ("collect", "judge", "learn"):
                 rows.append((f"– {key}", *(f"{each['figures'][f'seconds/{key}']:.1f} s" for each in found.values())))
     rows.append(("**in all**", *(f"**{each['seconds'] / 60:.1f} min**" for each in found.values())))

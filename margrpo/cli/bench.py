@@ -93,9 +93,9 @@ def step(
     if against is not None and not compared.agrees:
         allowed = compared.limits["gradient_relative_error"]
         raise RunError(
-            f"the update and the plain way do not agree: the gradient differs by {compared.gradient_relative_error:.1e} "
-            f"of its norm (allowed: {allowed:g}), the loss by {compared.loss_relative_error:.1e}; one of them is wrong, "
-            "or a component gives another answer each time it is asked"
+            "the update and the plain way do not agree: the gradient differs by "
+            f"{compared.gradient_relative_error:.1e} of its norm (allowed: {allowed:g}), the loss by "
+            f"{compared.loss_relative_error:.1e}; one of them is wrong, or a component answers differently each time"
         )
 
 

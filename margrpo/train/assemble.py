@@ -66,9 +66,10 @@ def pipeline_of(recipe: Recipe | Pretraining) -> Pipeline:
     recipe.kernel.require()
     recipe.codec.require()
     device = device_of(recipe.run.device)
-    if torch.device(device).type == "cuda":
-        torch.cuda.set_device(device)  # streams, graphs and the bench's clock ask for the current one
-    if isinstance(recipe, Recipe) and torch.device(device).type == "cuda":
+    here = torch.device(device)
+    if here.type == "cuda" and here.index is not None:
+        torch.cuda.set_device(here)  # streams, graphs and the bench's clock ask for the current one
+    if isinstance(recipe, Recipe) and here.type == "cuda":
         torch.set_float32_matmul_precision("high" if recipe.run.tf32 else "highest")
     precision = recipe.run.precision if isinstance(recipe, Recipe) else "float32"
     codec = recipe.codec.build().to(device)  # the smaller of the two, so that what is wrong with it is said sooner
