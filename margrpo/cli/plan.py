@@ -1,5 +1,8 @@
 """`margrpo plan`: what a recipe will cost."""
 
+from typing import Annotated
+
+import typer
 from rich import box
 from rich.table import Table
 
@@ -7,15 +10,24 @@ from margrpo.cli.given import RecipeFile, Sets, training
 from margrpo.cli.terminal import out, size
 from margrpo.recipe import Recipe
 from margrpo.recipe.extent import Count
-from margrpo.recipe.memory import Memory, memory, replay_bytes
+from margrpo.recipe.memory import GIB, SHARE_OF_GPU, Memory, memory, replay_bytes
 from margrpo.recipe.plan import Plan
 from margrpo.recipe.plan import plan as plan_of
 from margrpo.recipe.sizes import sizes, trained
 
 
-def plan(recipe: RecipeFile, sets: Sets = None) -> None:
+def plan(
+    recipe: RecipeFile,
+    sets: Sets = None,
+    gpu: Annotated[
+        float | None,
+        typer.Option("--gpu", metavar="GIB", min=1, help="Say whether it fits a GPU of so much.", show_default=False),
+    ] = None,
+) -> None:
     """Tell what a training step computes and stores, and the memory it takes; loads no weights."""
     checked = training(recipe, sets)
+    if gpu is not None and checked.run.budget is None:
+        checked = training(recipe, [*(sets or []), f"run.budget={gpu / SHARE_OF_GPU}"])
     counted = plan_of(checked)
     console = out()
     console.print(step_table(checked, counted))
@@ -27,6 +39,9 @@ def plan(recipe: RecipeFile, sets: Sets = None) -> None:
         console.print("The memory is not estimated: only the sizes of margrpo's own policies are known.")
     else:
         console.print(memory_table(estimate))
+        if gpu is not None:
+            console.print()
+            console.print(fitting_words(estimate, gpu))
 
 
 def step_table(recipe: Recipe, counted: Plan) -> Table:
@@ -83,6 +98,17 @@ def memory_table(estimate: Memory) -> Table:
     table.caption = "Codec, rewards and torch itself come on top; what is in brackets comes at another time."
     table.caption_justify = "left"
     return table
+
+
+def fitting_words(estimate: Memory, gpu: float) -> str:
+    """Whether the peak fits a GPU of so many GiB."""
+    left = gpu * GIB - estimate.peak
+    if left >= 0:
+        return f"On a GPU of {gpu:g} GiB this leaves {size(left)} for codec, rewards and torch itself."
+    return (
+        f"It does not fit a GPU of {gpu:g} GiB, by {size(-left)}: lower run.budget, prompts.prompts, prompts.group or "
+        "run.watch."
+    )
 
 
 def unknown_words(counted: Plan) -> str:

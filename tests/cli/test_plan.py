@@ -4,7 +4,7 @@ from margrpo.cli.plan import words
 from margrpo.cli.terminal import size
 from margrpo.recipe.extent import Count, fixed
 
-from .command import QUICKSTART, RANDOM, run, setting
+from .command import QUICKSTART, RANDOM, ROOT, run, setting
 
 
 def test_the_plan_of_a_recipe_tells_counts_and_memory() -> None:
@@ -13,6 +13,14 @@ def test_the_plan_of_a_recipe_tells_counts_and_memory() -> None:
     assert "12 = 3 prompts × 4" in done.stdout
     assert "8, of which 8 are trained on; unknown before each: 16, 15" in done.stdout
     assert "peak" in done.stdout
+
+
+def test_a_gpu_of_some_size_is_asked_whether_the_peak_fits() -> None:
+    done = run("plan", QUICKSTART, *setting(*RANDOM), "--gpu", "24")
+    assert "On a GPU of 24 GiB this leaves 2" in done.stdout
+    assert "within run.budget" in done.stdout
+    done = run("plan", str(ROOT / "recipes" / "mar_huge.toml"), "--gpu", "16")
+    assert "It does not fit a GPU of 16 GiB, by" in " ".join(done.stdout.split())
 
 
 @pytest.mark.parametrize("width", [80, 120])
