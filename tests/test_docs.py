@@ -28,8 +28,8 @@ ANCHOR = re.compile(r"^\| `(\w+)` \|.*\{#(\w+)\}", re.MULTILINE)
 """A docstring's source stands in parentheses after three spaces."""
 
 
-def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("docs_components", DOCS / "components.py")
+def script(name: str = "components") -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"docs_{Path(name).stem}", DOCS / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -48,6 +48,12 @@ def name_of(page: Path) -> str:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_generated_blocks_are_what_the_code_says(page: Path) -> None:
     assert script().renewed(page) == text_of(page), "run: python docs/components.py"
+
+
+@pytest.mark.parametrize("machine", ["cpu", "gpu"])
+def test_the_tables_of_performance_are_what_was_measured(machine: str) -> None:
+    text = text_of(DOCS / "performance.md")
+    assert script("experiments/performance").renewed(text, machine) == text, "run: docs/experiments/performance.py"
 
 
 def test_every_kind_has_its_page_and_no_page_is_left_over() -> None:

@@ -92,7 +92,8 @@ def tables_of_cpu(found: dict[str, dict]) -> str:
         f"{step['gradient_relative_error']:.0e} of its norm. Of the rollout's FLOPs in backbone and head, "
         f"{rollout['useful_share']:.1%} are needed by formula.",
         "",
-        "The update as one size grows (1 image, 2 trained AR steps; ratios are to the first of each; other work ran beside):",
+        "The update as one size grows (1 image, 2 trained AR steps; ratios are to the first of each; other work ran "
+        "beside it):",
         "",
         "| | seconds | ratio | GFLOP | peak memory | ratio | head evaluations |",
         "|---|---:|---:|---:|---:|---:|---:|",

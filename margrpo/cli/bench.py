@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from margrpo.cli.given import RecipeFile, Sets, loadable, training
-from margrpo.cli.plan import titled
+from margrpo.cli.plan import plural, titled
 from margrpo.cli.terminal import out, size, tell
 from margrpo.cli.threads import settle_threads
 from margrpo.cli.trouble import spoken
@@ -280,8 +280,9 @@ def speed(seconds: float, flops: float) -> tuple[str, str, str]:
 def counts_words(counted: "Counts") -> str:
     """What an update touches."""
     plain = (
-        f"{counted.images:,} images at {counted.ar_steps:,} AR steps and {counted.diffusion_steps:,} diffusion steps: "
-        f"{counted.selected_tokens:,} selected tokens, {counted.head_evaluations:,} evaluations of the head"
+        f"{plural(counted.images, 'image')} at {plural(counted.ar_steps, 'AR step')} and "
+        f"{plural(counted.diffusion_steps, 'diffusion step')}: {counted.selected_tokens:,} selected tokens, "
+        f"{counted.head_evaluations:,} evaluations of the head"
     )
     by_formula = counted.flops_by_formula
     return plain + ("." if by_formula is None else f", {by_formula / 1e9:,.3g} GFLOP by formula.")
