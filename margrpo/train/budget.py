@@ -21,10 +21,12 @@ PROBE = 8
 class Footprint:
     """Bytes that autograd keeps for the backward pass, each tensor once and weights not at all.
 
-    Of an image at an AR step `image`, and `known` for each known token; of the head's work `token` for each token at
-    each transition, and `chain` for each of its chains.
+    Of a pass of the backbone `once`, such as weights that autocast has copied; of an image at an AR step `image`, and
+    `known` for each known token; of the head's work `token` for each token at each transition, and `chain` for each of
+    its chains.
     """
 
+    once: float = 0.0
     image: float = 0.0
     known: float = 0.0
     token: float = 0.0
@@ -40,8 +42,8 @@ class Budget:
 
     @property
     def room(self) -> float:
-        """Bytes for the graph of a pass of the backbone."""
-        return self.bytes - self.bytes / PIECE
+        """Bytes for what a pass of the backbone keeps of its images."""
+        return self.bytes - self.bytes / PIECE - self.footprint.once
 
     def unit(self, known: int, halves: int) -> float:
         """Bytes of an image at an AR step, of which so many tokens are known."""
@@ -69,14 +71,14 @@ def bytes_of(gib: float | None, device: str) -> int:
 def measured(model: Model, sampler: Sampler, *, dtype: torch.dtype = torch.float32) -> Footprint:
     """The footprint of a model on its device, from passes over one image and over a few tokens."""
     device, n = next(model.parameters()).device, model.tokens
-    tokens = torch.zeros(1, n, model.channels, device=device)
     found: list[Tensor] = []
 
-    def image(known: int) -> None:
+    def images(count: int, known: int) -> None:
         with torch.autocast(device.type, dtype=dtype, enabled=dtype != torch.float32):
-            unknown = torch.arange(n, device=device)[None] >= known
+            tokens = torch.zeros(count, n, model.channels, device=device)
+            unknown = torch.arange(n, device=device).expand(count, n) >= known
             # A frozen backbone keeps nothing, but it holds what it works on: no more than it would keep of this prefix.
-            prefix = model.null_prefix(1).detach().requires_grad_()
+            prefix = model.null_prefix(count).detach().requires_grad_()
             found.append(model.condition(tokens, unknown, prefix))
 
     def head(chains: int) -> None:
@@ -85,10 +87,16 @@ def measured(model: Model, sampler: Sampler, *, dtype: torch.dtype = torch.float
         of = Moments.of(model.head, sampler, (sampler.steps - 1,))
         predict(model.head, sampler, Condition(z, None, 1.0), x, of)
 
-    none, half = (kept(model, partial(image, known)) for known in (0, n // 2))
+    one_image, two_images, half = (kept(model, partial(images, *size)) for size in ((1, 0), (2, 0), (1, n // 2)))
+    image = two_images - one_image
     one, two = (kept(model, partial(head, chains)) / PROBE for chains in (1, 2))
-    known = (half - none) / max(1, n // 2)
-    return Footprint(image=none, known=known, token=max(0.0, 2 * one - two), chain=two - one)
+    return Footprint(
+        once=max(0.0, one_image - image),
+        image=image,
+        known=(half - one_image) / max(1, n // 2),
+        token=max(0.0, 2 * one - two),
+        chain=two - one,
+    )
 
 
 def kept(model: Model, work: Callable[[], None]) -> int:

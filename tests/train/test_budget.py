@@ -34,7 +34,19 @@ def test_what_a_pass_of_the_backbone_keeps_is_foreseen(known: list[int]):
     unknown = torch.arange(16)[None] >= torch.tensor(known)[:, None]
     prefix, tokens, found = model.null_prefix(len(known)), torch.randn(len(known), 16, small.CHANNELS), []
     taken = kept(model, lambda: found.append(model.condition(tokens, unknown, prefix)))
-    assert taken == pytest.approx(sum(of.unit(each, 1) for each in known), rel=0.1)
+    foreseen = of.footprint.once + sum(of.unit(each, 1) for each in known)
+    assert taken == pytest.approx(foreseen, rel=0.05)
+
+
+def test_weights_that_autocast_copies_are_counted_once_for_a_pass_not_for_each_image():
+    pipeline = wide()
+    plain, cast = (measured(pipeline.model, pipeline.sampler, dtype=each) for each in (torch.float32, torch.bfloat16))
+    weights = sum(value.numel() for name, value in pipeline.model.backbone.named_parameters() if value.ndim == 2)
+    assert plain.once < 0.1 * plain.image
+    assert cast.once == pytest.approx(2 * weights, rel=0.2)
+    assert cast.image < plain.image
+    budget = Budget(1_000_000, cast)
+    assert budget.room == pytest.approx(1_000_000 * (1 - 1 / PIECE) - cast.once)
 
 
 def test_with_a_frozen_head_its_footprint_is_smaller_and_a_frozen_backbone_still_takes_room():
