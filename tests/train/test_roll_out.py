@@ -27,6 +27,8 @@ situations = given(seed=seeds, sampler=samplers(), guidance=guidances())
 some = settings(derandomize=True, deadline=None, max_examples=25)
 CLOSE = 1e-4
 """How far float32 lets tokens of the order of 1 drift when matrices of another size are multiplied."""
+FAR = 1e-3
+"""The same where single tokens are drawn by few steps: the first divides by √ᾱ, 5e-5, and float64 leaves 2e-15."""
 
 
 @some
@@ -35,10 +37,10 @@ def test_an_image_is_the_same_alone_in_a_batch_and_in_another_order(seed: int, s
     pipeline, prompts = small.pipeline(seed=seed, sampler=sampler, guidance=guidance), small.prompts()
     together = roll_out(pipeline, prompts, KEY)
     backwards = roll_out(pipeline, prompts.at([3, 2, 1, 0]), KEY)
-    assert torch.allclose(backwards.tokens.flip(0), together.tokens, rtol=CLOSE, atol=CLOSE)
+    assert torch.allclose(backwards.tokens.flip(0), together.tokens, rtol=FAR, atol=FAR)
     for i in range(4):
         alone = roll_out(pipeline, prompts.part(slice(i, i + 1)), KEY)
-        assert torch.allclose(alone.tokens[0], together.tokens[i], rtol=CLOSE, atol=CLOSE)
+        assert torch.allclose(alone.tokens[0], together.tokens[i], rtol=FAR, atol=FAR)
 
 
 @some
