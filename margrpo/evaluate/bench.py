@@ -251,8 +251,9 @@ class Counts:
 def step(bench: Bench, *, repeats: int) -> tuple[Figures, Counts]:
     """The update, and what it counted."""
     rollout = bench.drawn()
+    tally = bench.update(rollout, Meter(bench.pipeline.device))
     (figures,) = bench.measured(lambda meter: bench.update(rollout, meter), repeats=repeats)
-    return figures, counts(bench, rollout)
+    return figures, counts(bench, rollout, tally)
 
 
 def step_against_dense(bench: Bench, *, repeats: int) -> tuple[Comparison, Counts]:
@@ -274,7 +275,7 @@ def step_against_dense(bench: Bench, *, repeats: int) -> tuple[Comparison, Count
         lambda meter: bench.update(rollout, meter), lambda meter: bench.dense(rollout, meter), repeats=repeats
     )
     ours_cost, dense_cost = figures
-    return Comparison(ours_cost, dense_cost, *errors, limits), counts(bench, rollout)
+    return Comparison(ours_cost, dense_cost, *errors, limits), counts(bench, rollout, tally)
 
 
 def relative(difference: float, value: float) -> float:
@@ -282,9 +283,8 @@ def relative(difference: float, value: float) -> float:
     return abs(difference / value) if value else abs(difference)
 
 
-def counts(bench: Bench, rollout: Rollout) -> Counts:
+def counts(bench: Bench, rollout: Rollout, tally: Tally) -> Counts:
     """Those of one update of a rollout."""
-    tally = bench.update(rollout, Meter(bench.pipeline.device))
     of, transitions = work(bench.recipe.policy), len(rollout.diffusion_steps)
     return Counts(
         images=len(bench.prompts),
@@ -325,11 +325,14 @@ class Drawn:
 
 def rollout(bench: Bench, *, repeats: int, training: bool) -> Drawn:
     """Images as they are drawn to be looked at, or with `training` as an update needs them."""
-    recording, device = bench.recording if training else NOTHING, bench.pipeline.device
-    (figures,) = bench.measured(lambda meter: bench.rollout(meter, recording), repeats=repeats)
+    recording, made = bench.recording if training else NOTHING, list[Rollout]()
+
+    def draw(meter: Meter) -> None:
+        made[:] = [bench.rollout(meter, recording)]
+
+    (figures,) = bench.measured(draw, repeats=repeats)
     of = work(bench.recipe.policy)
-    made = bench.rollout(Meter(device), recording)
-    return Drawn(figures, None if of is None else needed(bench, of, recording, made))
+    return Drawn(figures, None if of is None else needed(bench, of, recording, made[0]))
 
 
 def needed(bench: Bench, of: Work, recording: Recording, made: Rollout) -> float:
