@@ -64,6 +64,10 @@ class Weights(Protocol):
         """All parameters with their names."""
         ...
 
+    def named_modules(self) -> Iterator[tuple[str, Module]]:
+        """Every part with its name, the whole first, by the name ""."""
+        ...
+
     def modules(self) -> Iterator[Module]:
         """Every part."""
         ...
@@ -526,6 +530,83 @@ class Optimizer(Protocol):
 
 
 # ------------------------------------------------------------------------------------------- around the run
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """What any component, or what it builds, may do besides: remember something over a restart.
+
+    The state is made of tensors, numbers, strings, None, lists, tuples and mappings.
+    """
+
+    def state_dict(self) -> Mapping[str, Any]:
+        """What must outlive the process; taken after the figures of a step have been written."""
+        ...
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
+        """Take up what was saved, before the first step of the resumed run."""
+        ...
+
+
+@runtime_checkable
+class Parallel(Protocol):
+    """Over how many processes a run is spread, and how they share the model."""
+
+    def require(self, processes: int) -> None:
+        """Raise `ParallelError` where it cannot serve so many processes; imports no torch."""
+        ...
+
+    def join(self, device: str) -> "Processes":
+        """Meet the other processes."""
+        ...
+
+
+@runtime_checkable
+class Processes(Protocol):
+    """The processes of a run as one of them sees them; what is said of all must be called by all, in one order."""
+
+    rank: int
+    count: int
+
+    def share(self, model: Model) -> None:
+        """Hold the model's weights as they are held; before its optimizer is built. All."""
+        ...
+
+    def enter(self, phase: str) -> None:
+        """Tell the others what this process does now, for the case that it is never heard of again."""
+        ...
+
+    def gathered(self, x: Tensor) -> Tensor:
+        """A tensor of each process, equal in shape and small, along a new first axis. All."""
+        ...
+
+    def total(self, x: Tensor) -> Tensor:
+        """The sum of a small tensor over the processes, the same to the last bit on each. All."""
+        ...
+
+    def sum_gradients(self) -> None:
+        """Sum the gradients of the trained parameters; weights need not be whole afterwards. All."""
+        ...
+
+    def clip_gradients(self, parameters: Sequence[Parameter], largest: float) -> float:
+        """The norm of the summed gradients, scaled down to the largest that is allowed. All."""
+        ...
+
+    def make_whole(self) -> None:
+        """Have every weight of the model on this process, as before the gradients were summed. All."""
+        ...
+
+    def optimizer_state(self, optimizer: Any) -> dict[str, Any]:
+        """What the optimizer remembers, by the names of parameters, whole on the first process. All."""
+        ...
+
+    def restore_optimizer(self, optimizer: Any, state: dict[str, Any]) -> None:
+        """Take up what any number of processes have saved. All."""
+        ...
+
+    def leave(self) -> None:
+        """Part from the others."""
+        ...
 
 
 @runtime_checkable

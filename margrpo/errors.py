@@ -38,3 +38,7 @@ class RewardError(MargrpoError):
 
 class RunError(MargrpoError):
     """A run folder or checkpoint that cannot be used."""
+
+
+class ParallelError(MargrpoError):
+    """Processes that cannot work together, or one of which is gone or late."""

@@ -53,6 +53,14 @@ class Prompts:
             tuple(self.keys[i] for i in places),
         )
 
+    @classmethod
+    def of_images(cls, parts: "Sequence[Prompts]") -> "Prompts":
+        """The images of each part, one after the other."""
+        first = {
+            name: tuple(itertools.chain(*(getattr(p, name) for p in parts))) for name in ("text", "metadata", "keys")
+        }
+        return cls(label=torch.cat([p.label for p in parts]), group=torch.cat([p.group for p in parts]), **first)
+
     def to(self, device: str) -> "Prompts":
         """The same with its tensors on a device."""
         return Prompts(self.text, self.label.to(device), self.metadata, self.group.to(device), self.keys)
@@ -148,6 +156,21 @@ class ARStep:
         """How many tokens of an image are unknown after the step."""
         return int((self.unknown & ~self.committed)[0].sum())
 
+    @classmethod
+    def of_images(cls, parts: "Sequence[ARStep]") -> "ARStep":
+        """The same AR step of the images of each part."""
+        first = parts[0]
+        earlier = [part.earlier for part in parts if part.earlier is not None]
+        return cls(
+            first.index,
+            torch.cat([part.tokens for part in parts]),
+            torch.cat([part.unknown for part in parts]),
+            torch.cat([part.committed for part in parts]),
+            first.guidance,
+            Chain.of_images([part.chain for part in parts]),
+            torch.cat(earlier) if earlier else None,
+        )
+
 
 @record
 class Rollout:
@@ -164,6 +187,24 @@ class Rollout:
     images: Float[Tensor, "b 3 h w"]
     rank: Int[Tensor, "b n"]
     key: Key
+
+    @classmethod
+    def of_images(cls, parts: "Sequence[Rollout]") -> "Rollout":
+        """The images of each part, one after the other, all drawn by one key."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        chains = [part.trajectories for part in parts if part.trajectories is not None]
+        return cls(
+            prompts=Prompts.of_images([part.prompts for part in parts]),
+            steps=tuple(ARStep.of_images(each) for each in zip(*(part.steps for part in parts), strict=True)),
+            diffusion_steps=first.diffusion_steps,
+            trajectories=Chain.of_images(chains) if chains else None,
+            tokens=torch.cat([part.tokens for part in parts]),
+            images=torch.cat([part.images for part in parts]),
+            rank=torch.cat([part.rank for part in parts]),
+            key=first.key,
+        )
 
 
 @record

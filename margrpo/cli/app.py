@@ -38,6 +38,7 @@ def margrpo(
 
 
 app.command("train")(spoken(train.train))
+app.command("resume")(spoken(train.resume))
 app.command("pretrain")(spoken(pretrain.pretrain))
 app.command("sample")(spoken(sample.sample))
 app.command("plan")(spoken(plan.plan))

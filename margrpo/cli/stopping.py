@@ -1,26 +1,60 @@
-"""Ctrl-C: once is a wish to stop after the current step, twice an order."""
+"""Signals and limits of time: once is a wish to stop after the current step, twice an order."""
 
+import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from time import perf_counter
 from types import FrameType
+
+import typer
 
 from margrpo.cli.terminal import tell
 
+WISHES = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""Ctrl-C, and what clusters send before they take a machine away."""
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.IGNORECASE)
+
+
+class Stop:
+    """Whether the run is to stop, and why."""
+
+    def __init__(self, after: float | None = None) -> None:
+        self.began, self.after, self.signal = perf_counter(), after, 0
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether it was Ctrl-C."""
+        return self.signal == signal.SIGINT
+
+    def __call__(self) -> bool:
+        """Whether a signal has come, or the time is over."""
+        return bool(self.signal) or (self.after is not None and perf_counter() - self.began >= self.after)
+
 
 @contextmanager
-def stopping(sentence: str) -> Iterator[Callable[[], bool]]:
-    """Whether Ctrl-C was pressed, which is answered with the sentence; a second one raises KeyboardInterrupt."""
-    pressed: list[int] = []
+def stopping(sentence: str, after: float | None = None) -> Iterator[Stop]:
+    """Take the first signal as a wish, which is answered with the sentence; a second one raises KeyboardInterrupt."""
+    stop = Stop(after)
 
-    def press(number: int, _frame: FrameType | None) -> None:
-        if pressed:
+    def wish(number: int, _frame: FrameType | None) -> None:
+        if stop.signal:
             raise KeyboardInterrupt
-        pressed.append(number)
+        stop.signal = number
         tell(sentence)
 
-    before = signal.signal(signal.SIGINT, press)
+    before = {each: signal.signal(each, wish) for each in WISHES}
     try:
-        yield lambda: bool(pressed)
+        yield stop
     finally:
-        signal.signal(signal.SIGINT, before)
+        for each, what in before.items():
+            signal.signal(each, what)
+
+
+def seconds(text: str) -> float:
+    """The seconds of a duration such as 90s, 55m or 1h30m; a bare number is seconds."""
+    found = _DURATION.fullmatch(text.strip())
+    if not text.strip() or found is None:
+        raise typer.BadParameter(f"{text!r} is no duration; write 90s, 55m or 1h30m")
+    hours, minutes, rest = (int(part or 0) for part in found.groups())
+    return hours * 3600.0 + minutes * 60 + rest

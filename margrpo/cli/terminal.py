@@ -5,6 +5,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from margrpo import launched
+
 
 def out() -> Console:
     """Standard output: what was asked for."""
@@ -17,8 +19,14 @@ def err() -> Console:
 
 
 def tell(sentence: str, *, word: str = "", style: str = "") -> None:
-    """Print a sentence on standard error as it is, after a word in colour; a path in it is never broken."""
-    line = Text.assemble((f"{word}: ", style) if word else "", sentence)
+    """Print a sentence on standard error as it is, after a word in colour; a path in it is never broken.
+
+    Of several processes the first one speaks; the others only where something is wrong.
+    """
+    if not launched.is_first() and not word:
+        return
+    who = "" if launched.is_first() else f"process {launched.rank()}: "
+    line = Text.assemble(who, (f"{word}: ", style) if word else "", sentence)
     err().print(line, soft_wrap=True)
 
 

@@ -1,5 +1,6 @@
 """How troubles reach a person: as sentences and exit codes, never as a traceback."""
 
+import errno
 import functools
 import os
 import tempfile
@@ -9,18 +10,24 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
+from margrpo import launched
 from margrpo.cli.terminal import tell
-from margrpo.errors import MargrpoError
+from margrpo.errors import MargrpoError, RecipeError
 from margrpo.plugin.target import described
 
 P = ParamSpec("P")
 R = TypeVar("R")
-UNEXPECTED, REFUSED, INTERRUPTED = 1, 2, 130
-"""Exit codes: a trouble nobody foresaw, one of ours, and Ctrl-C as shells give it."""
+UNEXPECTED, REFUSED, STOPPED, INTERRUPTED = 1, 2, 75, 130
+"""Exit codes: a trouble nobody foresaw, one of ours, stopped by a signal or a limit of time with a checkpoint to go on
+from (EX_TEMPFAIL of sysexits.h: try again later), and Ctrl-C as shells give it."""
 OUT_OF_MEMORY = (
     "the GPU's memory is not enough: lower run.budget, prompts.prompts, prompts.group, run.watch or run.held_out; "
     "`margrpo plan` tells what takes how much"
 )
+
+
+OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Errors of the system that are about a disk or its rights, and no fault of the program's."""
 
 
 def spoken(command: Callable[P, R]) -> Callable[P, R]:
@@ -39,18 +46,27 @@ def spoken(command: Callable[P, R]) -> Callable[P, R]:
         except (typer.Exit, typer.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported to ask
-                tell(f"{OUT_OF_MEMORY} ({str(error).partition('. GPU')[0]})", word="error", style="bold red")
-                raise typer.Exit(REFUSED) from None
-            sentence = f"{described(error)}; this was not foreseen, the traceback is in {saved_traceback(error)}"
+            sentence, code = sentence_of(error)
             tell(sentence, word="error", style="bold red")
-            raise typer.Exit(UNEXPECTED) from None
+            raise typer.Exit(code) from None
 
     return told
 
 
+def sentence_of(error: Exception) -> tuple[str, int]:
+    """What to say of an error that is none of ours, and the exit code."""
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which is not imported to ask
+        return f"{OUT_OF_MEMORY} ({str(error).partition('. GPU')[0]})", REFUSED
+    if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}cannot be written ({error.strerror}); what was complete is as it was", REFUSED
+    return f"{described(error)}; this was not foreseen, the traceback is in {saved_traceback(error)}", UNEXPECTED
+
+
 def tell_error(error: MargrpoError) -> None:
-    """Print an error, a line for each thing that is wrong."""
+    """Print an error, a line for each thing that is wrong; what is wrong with a recipe is said by one process."""
+    if isinstance(error, RecipeError) and not launched.is_first():
+        return
     for line in str(error).splitlines():
         tell(line, word="error", style="bold red")
 

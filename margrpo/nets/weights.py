@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from margrpo.contracts import Weights
@@ -121,9 +122,27 @@ def write(path: Path, modules: Mapping[str, Weights]) -> None:
         {
             f"{name}.{key}": value.detach().to("cpu", torch.float32)
             for name, module in modules.items()
-            for key, value in module.state_dict().items()
+            for key, value in tensors_of(module).items()
         },
     )
+
+
+def tensors_of(module: Weights) -> dict[str, Tensor]:
+    """Parameters and persistent buffers by name: those of `state_dict`, whose hooks may give shares of them."""
+    found: dict[str, Tensor] = dict(module.named_parameters())
+    for path, part in module.named_modules():
+        for name, buffer in part.named_buffers(recurse=False):
+            if name not in part._non_persistent_buffers_set:
+                found[f"{path}.{name}" if path else name] = buffer
+    return found
+
+
+def read_tensors(path: Path) -> Tensors:
+    """The tensors of a safetensors file."""
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path}: cannot be read ({error})") from None
 
 
 def write_tensors(path: Path, tensors: Tensors) -> None:

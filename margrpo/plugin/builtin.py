@@ -76,6 +76,9 @@ _UPDATE = [
 ]
 
 _AROUND = [
+    _entry("parallel.single", "parallel:Single", "one process"),
+    _entry("parallel.ddp", "parallel:Ddp", "processes that each hold the whole model"),
+    _entry("parallel.fsdp", "parallel:Fsdp", "processes that share weights and the optimizer's memory"),
     _entry("tracker.console", "tracker.console:Console", "a line a step on the terminal"),
     _entry("tracker.jsonl", "tracker.jsonl:Jsonl", "a JSON line a step in the run folder"),
     _entry("dataset.digits", "dataset.digits:Digits", "handwritten digits of scikit-learn with their labels"),

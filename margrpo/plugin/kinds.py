@@ -54,6 +54,7 @@ _ALL = (
     Kind("reference", contracts.Reference, "which earlier policy a penalty compares with"),
     Kind("trainable", contracts.Trainable, "which parameters the update changes", _use("backbone")),
     Kind("optimizer", contracts.Optimizer, "how a gradient becomes a step", _use("adamw")),
+    Kind("parallel", contracts.Parallel, "over how many processes a run is spread", _use("single")),
     Kind("tracker", contracts.Tracker, "where figures go", (_use("console"), _use("jsonl")), many=True),
     Kind("dataset", contracts.Dataset, "images with prompts, for pre-training"),
 )

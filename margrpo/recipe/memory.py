@@ -11,7 +11,7 @@ from margrpo.recipe.sizes import BYTES, Sizes, sizes, trained
 
 MOMENTS = 2
 """Moving averages that AdamW keeps of every trained parameter."""
-LOOKED_AT_ONCE = 100
+LOOKED_AT_ONCE = 32
 """Held-out images drawn at once, `BATCH` of `margrpo.train.held_out`."""
 DRAWN_AT_ONCE = 8192
 """Tokens × chains that are drawn at once where tokens have several chains, or those of one image."""
@@ -110,8 +110,8 @@ def update_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
 
 
 def look_phase(recipe: Recipe, of: Sizes, counted: Plan) -> Part:
-    """The chains of the watched prompts at every AR step, from which the drift is told, and the largest pass."""
-    watched, tokens = recipe.run.watch, [stage.committed for stage in counted.stages]
+    """The chains of watched prompts at every AR step, from which the drift is told, and the largest pass."""
+    watched, tokens = min(recipe.run.watch, LOOKED_AT_ONCE), [stage.committed for stage in counted.stages]
     noisy = sum(map(recipe.sampler.has_density, range(recipe.sampler.steps)))
     images, halves = max(watched, min(recipe.run.held_out, LOOKED_AT_ONCE)), 2 if counted.guided_rollout else 1
     work = max(halves * images * of.block_pass * BYTES, head_pass(of, images * max(tokens), 1, halves))

@@ -24,6 +24,9 @@ class Run:
     steps: int = setting(100, "optimizer steps, or rollouts where the objective takes several", check=at_least(1))
     seed: int = setting(0, "the seed of every draw", check=not_negative)
     save_every: int = setting(25, "steps between checkpoints", check=at_least(1))
+    keep: int = setting(2, "newest checkpoints that are kept", check=at_least(1))
+    keep_every: int | None = setting(None, "steps between checkpoints that are kept for good", check=at_least(1))
+    skips: int = setting(3, "steps in a row with numbers that are not finite, after which the run ends", check=positive)
     watch_every: int = setting(10, "steps between looks at held-out prompts: a score and a grid", check=at_least(1))
     watch: int = setting(64, "held-out prompts in such a look", check=at_least(1))
     held_out: int = setting(400, "held-out prompts of the score before and after training", check=at_least(1))
@@ -35,6 +38,11 @@ class Run:
     )
     tf32: bool = setting(True, "let float32 products on a GPU use TensorFloat-32: three to four times faster")
     compile: bool = setting(False, "compile the head, with CUDA graphs for few tokens: slow at first, faster then")
+    drawn: int | None = setting(
+        None,
+        "prompts whose images are drawn at once; unless given all of a process on a GPU, else a quarter",
+        check=at_least(1),
+    )
     budget: float | None = setting(
         None, "GiB for the graphs of an update; a quarter of a GPU's memory unless given, elsewhere 2", check=positive
     )
@@ -85,6 +93,7 @@ class Recipe:
     penalty: contracts.Penalty = setting(REQUIRED, _meaning("penalty"))
     trainable: contracts.Trainable = setting(REQUIRED, _meaning("trainable"))
     optimizer: contracts.Optimizer = setting(REQUIRED, _meaning("optimizer"))
+    parallel: contracts.Parallel = setting(REQUIRED, _meaning("parallel"))
     tracker: tuple[contracts.Tracker, ...] = setting(REQUIRED, _meaning("tracker"))
 
 

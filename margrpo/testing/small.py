@@ -19,6 +19,7 @@ from margrpo.components.guidance import Constant
 from margrpo.components.kernel import Sdpa
 from margrpo.components.objective import OnPolicy
 from margrpo.components.optimizer import AdamW
+from margrpo.components.parallel import Single as Alone
 from margrpo.components.parameterization import Velocity
 from margrpo.components.penalty import NoPenalty
 from margrpo.components.policy.mar import Mar
@@ -150,6 +151,7 @@ def recipe(folder: Path, *, seed: int = 0, side: int = 2, **tables: Any) -> Reci
         "penalty": NoPenalty(),
         "trainable": Backbone(),
         "optimizer": AdamW(),
+        "parallel": Alone(),
         "tracker": (),
     }
     return Recipe(**{**defaults, **tables})

@@ -1,7 +1,7 @@
 """From a recipe to the objects of a run."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
@@ -9,13 +9,14 @@ from jaxtyping import Bool
 from torch import Tensor
 from torch.nn import Parameter
 
-from margrpo.contracts import Model, Reward
+from margrpo import launched
+from margrpo.contracts import Leash, Model, Processes, Reward
 from margrpo.declare import record
 from margrpo.errors import RunError
 from margrpo.nets import compiled
 from margrpo.recipe.schema import Pretraining, Recipe
 from margrpo.records import Needs, Rollout
-from margrpo.train import budget
+from margrpo.train import budget, portions
 from margrpo.train.budget import Budget
 from margrpo.train.graphs import Graphs
 from margrpo.train.parts import Method
@@ -32,21 +33,27 @@ class Session:
     parameters: tuple[tuple[str, Parameter], ...]
     optimizer: torch.optim.Optimizer
     origin: Model
+    processes: Processes
+    portions: list[range]
 
     @property
     def model(self) -> Model:
         """The policy being tuned."""
         return self.pipeline.model
 
+    def total(self, counts: Sequence[int]) -> list[int]:
+        """The sum of each count over the processes."""
+        return list(self.method.total(counts))
+
 
 def device_of(name: str) -> str:
     """The device that "auto" stands for here, or the one named; `RunError` where this machine lacks it."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
-        return "cuda" if there["cuda"] else "cpu"
+        name = "cuda" if there["cuda"] else "cpu"
     if not there[name.partition(":")[0]]:
         raise RunError(f'run.device = "{name}": torch finds no such device here; set run.device = "auto" or "cpu"')
-    return name
+    return f"cuda:{launched.local_rank()}" if name == "cuda" and launched.count() > 1 else name
 
 
 def dtype_of(precision: str, device: str) -> torch.dtype:
@@ -84,16 +91,31 @@ def pipeline_of(recipe: Recipe | Pretraining) -> Pipeline:
     )
 
 
-def assemble(recipe: Recipe) -> Session:
-    """Build everything; loads weights."""
+def assemble(
+    recipe: Recipe,
+    processes: Processes | None = None,
+    resumed: Callable[[Model, Leash], None] = lambda model, leash: None,
+) -> Session:
+    """Build everything; loads weights, those of a checkpoint by `resumed` before the processes share them."""
+    device = device_of(recipe.run.device)
+    processes = processes or recipe.parallel.join(device)
+    mine = portions.dealt(recipe.prompts.prompts, recipe.run.drawn, device=device, processes=processes)
     pipeline = pipeline_of(recipe)
     model = pipeline.model
     origin = copy.deepcopy(model).requires_grad_(False)
     leash = recipe.penalty.build(model)
+    resumed(model, leash)
     model.requires_grad_(False)
-    parameters = tuple(recipe.trainable.parameters(model))
-    for _, value in parameters:
+    for _, value in recipe.trainable.parameters(model):
         value.requires_grad_(True)
+    processes.share(model)
+    parameters = tuple((name, value) for name, value in model.named_parameters() if value.requires_grad)
+    optimizer = recipe.optimizer.build([value for _, value in parameters])
+    processes.make_whole()
+
+    def total(counts: Sequence[int]) -> list[int]:
+        return processes.total(torch.tensor(list(counts))).tolist()
+
     method = Method(
         selector=recipe.selector,
         estimator=recipe.estimator,
@@ -105,14 +127,14 @@ def assemble(recipe: Recipe) -> Session:
             budget.bytes_of(recipe.run.budget, pipeline.device),
             budget.measured(model, pipeline.sampler, dtype=pipeline.dtype),
         ),
+        total=total,
     )
     if recipe.run.compile:
         for each in (model, origin, leash.reference):
             if each is not None:
                 compiled.compile_head(each.head)
         pipeline = replace(pipeline, graphs=Graphs(model.head, pipeline.sampler))
-    optimizer = recipe.optimizer.build([value for _, value in parameters])
-    return Session(recipe, pipeline, method, parameters, optimizer, origin)
+    return Session(recipe, pipeline, method, parameters, optimizer, origin, processes, mine)
 
 
 def recording_of(recipe: Recipe, generator: torch.Generator) -> Recording:

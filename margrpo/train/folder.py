@@ -1,33 +1,25 @@
-"""The run folder: what is in it, and that it is complete or absent."""
+"""The run folder: what is in it, and that one run at a time writes to it."""
 
 import json
 import os
-import shutil
+import socket
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
+from filelock import FileLock, Timeout
 
 from margrpo.errors import RunError
-from margrpo.nets import weights
 from margrpo.plugin.registry import Registry, registry
-from margrpo.train.assemble import Session
 
-CHECKPOINTS = "checkpoints"
-SUMMARY = "summary.json"
-MAY_CHANGE = ("title", "notes", "run", "tracker")
-"""What a resumed run may change: how long it goes on and what it tells; of `run`, not the seed and not `held_out`."""
+RECIPE, VERSIONS, SUMMARY, CHECKPOINTS, LOCK = "recipe.toml", "versions.json", "summary.json", "checkpoints", ".lock"
 
 
-def check(folder: Path, *, resume: bool) -> None:
-    """Refuse a folder that holds a run already, unless it is to go on, and one that cannot be made."""
-    if (folder / "recipe.toml").exists() and not resume:
-        raise RunError(f"{folder}: holds a run already; add --resume to go on with it, or choose another --out")
-    if resume and not (folder / "recipe.toml").exists():
-        raise RunError(f"{folder}: holds no run to resume; leave --resume out to begin one there")
+def check(folder: Path) -> None:
+    """Refuse a folder that cannot be made, or written to."""
     above = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise RunError(
@@ -35,32 +27,79 @@ def check(folder: Path, *, resume: bool) -> None:
         )
 
 
+def refuse_run(folder: Path) -> None:
+    """Refuse a folder that holds a run already."""
+    if holds_run(folder):
+        raise RunError(f"{folder}: holds a run already; choose another --out")
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a run was begun in the folder."""
+    return (folder / RECIPE).exists()
+
+
+@contextmanager
+def occupied(folder: Path) -> Iterator[None]:
+    """Make the folder and let nobody else run in it meanwhile; one that stays empty is removed again."""
+    make(folder)
+    lock, holder = FileLock(folder / LOCK), said(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        by = f" ({holder})" if holder else ""
+        raise RunError(
+            f"{folder}: is in use by another process{by}; wait for its end, or choose another --out"
+        ) from None
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from None
+    try:
+        (folder / LOCK).write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        yield
+    finally:
+        empty = {path.name for path in folder.iterdir()} <= {LOCK}
+        if empty:
+            (folder / LOCK).unlink(missing_ok=True)
+            folder.rmdir()
+        lock.release()
+
+
+def said(lock: Path) -> str:
+    """Who holds, or last held, the folder, as it says itself."""
+    try:
+        return lock.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
 def make(folder: Path) -> None:
-    """Make the folder of a run that is about to begin."""
+    """Make the folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "images").mkdir(exist_ok=True)
     except OSError as error:
         raise RunError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from None
 
 
-def check_same(folder: Path, resolved: Mapping[str, Any]) -> None:
-    """Refuse to go on with another recipe, naming the tables that differ."""
-    before = tomllib.loads((folder / "recipe.toml").read_text(encoding="utf-8"))
-    tables = [key for key in {**before, **resolved} if key not in MAY_CHANGE]
-    changed = [f"[{key}]" for key in tables if before.get(key) != resolved.get(key)]
-    changed += [f"run.{key}" for key in ("seed", "held_out") if before["run"][key] != resolved["run"][key]]
-    if changed:
+def recipe_of(folder: Path) -> dict[str, Any]:
+    """The table of the recipe that the run was begun with."""
+    path = folder / RECIPE
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:  # no TOML, or no UTF-8
         raise RunError(
-            f"{folder}: was begun with another recipe, which differs in {', '.join(changed)}; "
-            f"resume it with its own: margrpo train {folder} --resume"
-        )
+            f"{path}: is not as it was written ({error}); copy it anew from the manifest of a checkpoint, "
+            "or begin in another --out"
+        ) from None
 
 
 def summary(folder: Path) -> dict[str, Any] | None:
     """The summary of a run that finished."""
     path = folder / SUMMARY
-    found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    try:
+        found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    except ValueError:
+        raise RunError(f"{path}: is not as it was written; remove it, and the run will write it again") from None
     return found
 
 
@@ -70,18 +109,6 @@ def next_free(stem: str) -> Path:
     while (Path("runs") / f"{stem}-{number}").exists():
         number += 1
     return Path("runs") / f"{stem}-{number}"
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    beside = path.with_name(path.name + ".partial")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
-
-
-def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write a JSON object whole or not at all."""
-    write_text(path, json.dumps(value, indent=2) + "\n")
 
 
 def versions(among: Registry | None = None) -> dict[str, str]:
@@ -100,31 +127,22 @@ def installed(name: str) -> str:
         return "not installed"
 
 
-def save(folder: Path, session: Session, step: int, memory: Mapping[str, Any]) -> None:
-    """A checkpoint after `step` steps: written beside, then renamed; the one before it is removed."""
-    place = folder / CHECKPOINTS / f"step-{step:06d}"
-    beside = place.with_suffix(".partial")
-    shutil.rmtree(beside, ignore_errors=True)
-    weights.write(beside / "policy.safetensors", {"policy": session.model, "codec": session.pipeline.codec})
-    if session.method.leash.reference is not None:
-        weights.write(beside / "reference.safetensors", {"policy": session.method.leash.reference})
-    torch.save(session.optimizer.state_dict(), beside / "optimizer.pt")
-    write_json(beside / "state.json", {"step": step, **memory})
-    if not place.exists():
-        beside.replace(place)
-    for older in sorted((folder / CHECKPOINTS).glob("step-??????"))[:-2]:
-        shutil.rmtree(older)
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
+    """What tells one table from another: each key that differs, dotted, and how."""
+    old, new = flat(before), flat(after)
+    return {key: f"{shown(old, key)}, now {shown(new, key)}" for key in {**old, **new} if old.get(key) != new.get(key)}
 
 
-def restore(folder: Path, session: Session) -> dict[str, Any]:
-    """Load the newest checkpoint into the session; what was in its state.json."""
-    found = sorted((folder / CHECKPOINTS).glob("step-??????"))
-    if not found:
-        return {"step": 0}
-    place = found[-1]
-    weights.put(session.model, weights.read(str(place / "policy.safetensors"), "policy"), str(place))
-    if session.method.leash.reference is not None:
-        reference = weights.read(str(place / "reference.safetensors"), "policy")
-        weights.put(session.method.leash.reference, reference, str(place))
-    session.optimizer.load_state_dict(torch.load(place / "optimizer.pt", weights_only=True))
-    return json.loads((place / "state.json").read_text(encoding="utf-8"))
+def flat(table: Any, path: str = "") -> dict[str, Any]:
+    """The values of a table and of the tables in it by their dotted keys."""
+    pairs = table.items() if isinstance(table, Mapping) else enumerate(table)
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        inner = isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(v, Mapping) for v in value))
+        values |= flat(value, f"{path}{key}.") if inner else {f"{path}{key}": value}
+    return values
+
+
+def shown(values: Mapping[str, Any], key: str) -> str:
+    """A value as JSON, short enough for a sentence."""
+    return json.dumps(values[key], ensure_ascii=False)[:60] if key in values else "absent"

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from margrpo.contracts import Model, Reward
+from margrpo.contracts import Model, Processes, Reward
 from margrpo.declare import record
 from margrpo.maths import divergence
 from margrpo.records import Prompts
@@ -13,7 +13,8 @@ from margrpo.train.condition import conditions
 from margrpo.train.judge import score
 from margrpo.train.roll_out import NOTHING, Pipeline, Recording, roll_out
 
-BATCH = 100
+BATCH = 32
+"""Prompts drawn at once, however many processes share them, so that images come out the same."""
 
 
 @record
@@ -25,17 +26,49 @@ class Look:
     scores: Float[Tensor, "b"]
 
 
-def look(pipeline: Pipeline, prompts: Prompts, measure: tuple[Reward, ...], seed: int) -> Look:
-    """Draw each prompt once and score it by the weighted sum of the measures."""
-    batches = [prompts.part(slice(start, start + BATCH)) for start in range(0, len(prompts), BATCH)]
-    images = torch.cat([roll_out(pipeline, batch, (seed, "held out"), NOTHING).images for batch in batches])
-    scores = torch.stack([reward.weight * score(reward, images, prompts) for reward in measure])
-    return Look(prompts, images, scores.sum(0))
+def look(
+    pipeline: Pipeline, prompts: Prompts, measure: tuple[Reward, ...], seed: int, processes: Processes | None = None
+) -> Look:
+    """Draw each prompt once and score it by the weighted sum of the measures; processes deal batches among them."""
+    images, scores = torch.zeros(0), torch.zeros(len(prompts), device=pipeline.device)
+    for start in mine(len(prompts), processes):
+        some = slice(start, start + BATCH)
+        drawn = roll_out(pipeline, prompts.part(some), (seed, "held out"), NOTHING).images
+        images = images if len(images) else torch.zeros(len(prompts), *drawn.shape[1:], device=pipeline.device)
+        images[some] = drawn
+        scores[some] = torch.stack([each.weight * score(each, drawn, prompts.part(some)) for each in measure]).sum(0)
+    if processes is not None:
+        images, scores = together(images, len(prompts), processes), processes.total(scores)
+    return Look(prompts, images, scores)
+
+
+def mine(count: int, processes: Processes | None) -> range:
+    """Where this process's batches of held-out prompts begin."""
+    rank, among = (0, 1) if processes is None else (processes.rank, processes.count)
+    return range(rank * BATCH, count, among * BATCH)
+
+
+def together(images: Float[Tensor, "b ..."], count: int, processes: Processes) -> Float[Tensor, "b 3 h w"]:
+    """The images of all processes, of which one that had no batch does not know the size."""
+    sizes = processes.gathered(torch.tensor(images.shape[1:] if len(images) else (0, 0, 0)))
+    channels, height, width = sizes.amax(0).tolist()
+    return processes.total(images if len(images) else images.new_zeros(count, channels, height, width))
 
 
 @torch.no_grad()
-def drift(pipeline: Pipeline, origin: Model, prompts: Prompts, seed: int) -> float:
+def drift(pipeline: Pipeline, origin: Model, prompts: Prompts, seed: int, processes: Processes | None = None) -> float:
     """KL of a committed token's chain under the policy from the same under `origin`, in nats, averaged over tokens."""
+    starts = range(0, len(prompts), BATCH)
+    sums = torch.zeros(len(starts), 2, dtype=torch.float64)
+    for start in mine(len(prompts), processes):
+        some = prompts.part(slice(start, start + BATCH))
+        sums[start // BATCH] = torch.tensor(divergence_of(pipeline, origin, some, seed), dtype=torch.float64)
+    total, tokens = (sums if processes is None else processes.total(sums)).sum(0).tolist()
+    return total / tokens
+
+
+def divergence_of(pipeline: Pipeline, origin: Model, prompts: Prompts, seed: int) -> tuple[float, int]:
+    """The KL summed over the committed tokens of some prompts, and how many they are."""
     sampler = pipeline.sampler
     stochastic = tuple(t for t in reversed(range(sampler.steps)) if sampler.has_density(t))
     recording = Recording(tuple(range(pipeline.unmasking.steps)), stochastic)
@@ -48,7 +81,7 @@ def drift(pipeline: Pipeline, origin: Model, prompts: Prompts, seed: int) -> flo
             mean = transition(origin.head, sampler, known, step.chain.state[j], t).mean
             total += float(divergence.gaussian_kl(step.chain.mean[j], mean, step.chain.std[j]).sum())
         tokens += int(step.committed.sum())
-    return total / tokens
+    return total, tokens
 
 
 def paired_difference(before: Float[Tensor, "b"], after: Float[Tensor, "b"]) -> dict[str, object]:

@@ -41,11 +41,17 @@ class Tally:
         self.divergence: Tensor | float = 0.0
         self.selected: list[Tensor] = []
         self.evaluations = 0
+        self.finite: Tensor | bool = True
 
     @property
     def tokens(self) -> int:
         """Selected tokens, of images without an advantage too."""
         return sum(int(mask.sum()) for mask in self.selected)
+
+    def restart(self) -> None:
+        """Begin another update of the same rollout."""
+        self.surrogate = self.divergence = 0.0
+        self.finite = True
 
     def first(self, name: tuple[int, ...], logp: Float[Tensor, "k m"]) -> Float[Tensor, "k m"]:
         """The log-probabilities of this piece at the first update."""
@@ -143,6 +149,7 @@ def piece_backward(
     if near is not None and terms.penalty is not None:
         divergence = (penalised(loss, mean, near, state, std, j) * terms.penalty[m]).sum()
     (divergence - value).backward()
+    tally.finite = tally.finite & torch.isfinite(value.detach()) & torch.isfinite(divergence.detach())
     loss.times.add(places, embedded)
     tally.surrogate = tally.surrogate + value.detach()
     tally.divergence = tally.divergence + divergence.detach()

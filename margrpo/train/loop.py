@@ -1,6 +1,10 @@
 """`margrpo train`: the loop around the steps."""
 
-from collections.abc import Callable
+import dataclasses
+import math
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -8,42 +12,82 @@ from typing import Any
 import tomlkit
 import torch
 
-from margrpo.contracts import Track
+from margrpo.contracts import Stateful, Track
+from margrpo.errors import ParityError, RunError
 from margrpo.nets import weights
 from margrpo.pictures import save_grid, save_pairs
 from margrpo.recipe import Recipe, unstructure
 from margrpo.records import Prompts, Rollout
+from margrpo.train import checkpoint, durable, parity, resume, trouble
 from margrpo.train import folder as run_folder
-from margrpo.train import parity
-from margrpo.train.assemble import Session, assemble, measure_of
+from margrpo.train.assemble import Session, device_of, measure_of
+from margrpo.train.checkpoint import Snapshot
 from margrpo.train.held_out import Look, drift, look, paired_difference
-from margrpo.train.step import train_step
+from margrpo.train.step import Outcome, train_step
+from margrpo.train.verify import replay
+from margrpo.train.writer import Writer
+
+
+@dataclasses.dataclass
+class Memory:
+    """What a run must remember over a restart besides weights and the optimizer."""
+
+    before: list[float] | None = None
+    seconds: float = 0.0
+    norms: list[float] = dataclasses.field(default_factory=list)
+    skipped: int = 0
 
 
 def train(
-    recipe: Recipe, folder: Path, *, resume: bool = False, stopped: Callable[[], bool] = lambda: False
+    recipe: Recipe,
+    folder: Path,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+    allowed: Iterable[str] = (),
+    verify: bool = False,
 ) -> dict[str, Any] | None:
-    """Run the recipe into the folder and return its summary, or None where `stopped` ended it early."""
+    """Run the recipe into the folder, or go on with the run there; its summary, or None where `stopped` ended it early.
+
+    A run goes on from its newest sound checkpoint. The recipe must be the run's own, but for the `allowed` keys. With
+    `verify` a recorded step is done again first, and must give the recorded figures.
+    """
     held_out, resolved = recipe.prompts.held_out(), unstructure(recipe)
-    run_folder.check(folder, resume=resume)
-    if resume:
-        run_folder.check_same(folder, resolved)
-    session = assemble(recipe)
-    memory = run_folder.restore(folder, session) if resume else {"step": 0}
-    finished = run_folder.summary(folder)
-    if finished is not None and finished["steps"] == memory["step"] >= recipe.run.steps:
-        return finished
-    check_prompts(session, held_out, memory["step"])
-    run_folder.make(folder)
-    run_folder.write_text(folder / "recipe.toml", tomlkit.dumps(resolved))
-    run_folder.write_json(folder / "versions.json", run_folder.versions())
-    title = recipe.title or folder.name
-    tracks = [tracker.open(folder, title, recipe.run.steps, memory["step"]) for tracker in recipe.tracker]
-    try:
-        return _Loop(session, held_out, folder, tracks, memory).run(stopped)
-    finally:
-        for track in tracks:
-            track.close()
+    run_folder.check(folder)
+    with ExitStack() as stack:
+        processes = recipe.parallel.join(device_of(recipe.run.device))
+        stack.callback(processes.leave)
+        if processes.rank == 0:
+            stack.enter_context(run_folder.occupied(folder))
+        if run_folder.holds_run(folder):
+            resume.check_same(folder, resolved, allowed)
+        start = resume.start_of(folder, processes)
+        finished = run_folder.summary(folder)
+        if finished is not None and finished["steps"] == start.step >= recipe.run.steps:
+            return finished
+        notes = [*start.notes, *([replay(recipe, folder, processes)] if verify else [])]
+        session = start.assembled(recipe, processes)
+        check_prompts(session, held_out, start.step)
+        tracks = opened(recipe, folder, start.step, stack) if processes.rank == 0 else []
+        parts = checkpoint.stateful(
+            recipe, leash=session.method.leash, **{f"tracker.{number}": track for number, track in enumerate(tracks)}
+        )
+        memory = Memory(**start.remembered(session, parts))
+        loop = _Loop(session, held_out, folder, tracks, memory, parts)
+        for note in notes:
+            loop.say(note)
+        return loop.run(start.step, stopped)
+
+
+def opened(recipe: Recipe, folder: Path, start: int, stack: ExitStack) -> list[Track]:
+    """Write down what the run is, and open its trackers; the stack closes them."""
+    (folder / "images").mkdir(exist_ok=True)
+    durable.write_text(folder / run_folder.RECIPE, tomlkit.dumps(unstructure(recipe)))
+    durable.write_json(folder / run_folder.VERSIONS, run_folder.versions())
+    tracks = []
+    for tracker in recipe.tracker:
+        tracks.append(tracker.open(folder, recipe.title or folder.name, recipe.run.steps, start))
+        stack.callback(tracks[-1].close)
+    return tracks
 
 
 @torch.no_grad()
@@ -58,32 +102,57 @@ def check_prompts(session: Session, held_out: Prompts, start: int) -> None:
 class _Loop:
     """A run on its way: the session, where it writes, and what must outlive a restart."""
 
-    def __init__(self, session: Session, held_out: Prompts, folder: Path, tracks: list[Track], memory: dict[str, Any]):
-        self.session, self.folder, self.tracks, self.memory = session, folder, tracks, memory
-        self.recipe, self.settings = session.recipe, session.recipe.run
-        self.began = perf_counter() - memory.get("seconds", 0.0)
+    def __init__(
+        self,
+        session: Session,
+        held_out: Prompts,
+        folder: Path,
+        tracks: list[Track],
+        memory: Memory,
+        parts: Mapping[str, Stateful],
+    ):
+        self.session, self.folder, self.tracks, self.memory, self.parts = session, folder, tracks, memory, parts
+        self.recipe, self.settings, self.processes = session.recipe, session.recipe.run, session.processes
+        self.first = self.processes.rank == 0
+        self.began = perf_counter() - memory.seconds
         held_out = held_out.to(session.pipeline.device)
         self.prompts = held_out.part(slice(self.settings.held_out))
         self.watched = held_out.part(slice(self.settings.watch))
+        run = self.settings
+        self.writer = Writer(folder / run_folder.CHECKPOINTS, keep=run.keep, keep_every=run.keep_every)
+        self.facts = {"versions": run_folder.versions(), "recipe": unstructure(self.recipe)}
 
-    def run(self, stopped: Callable[[], bool]) -> dict[str, Any] | None:
+    def run(self, start: int, stopped: Callable[[], bool]) -> dict[str, Any] | None:
         """Measure, train, measure again."""
-        start = self.memory["step"]
         self.say(f"the run's folder: {self.folder}")
-        if "before" not in self.memory:
+        if start:
+            self.say(f"going on from step {start}")
+        if self.memory.before is None:
             self.measure_before()
         for step in range(start, self.settings.steps):
-            figures = train_step(self.session, step, inspect=self.check_parity if step == start else None)
-            done = step + 1
-            figures |= self.watch(done) if done % self.settings.watch_every == 0 else {}
-            for track in self.tracks:
-                track.write(step, figures)
-            early = stopped()
-            if early or done % self.settings.save_every == 0 or done == self.settings.steps:
-                self.save(done)
-            if early and done < self.settings.steps:
+            if self.step(step, stopped, inspect=partial(self.check_parity, step) if step == start else None):
                 return None
+        self.writer.wait()
         return self.finish()
+
+    def step(self, step: int, stopped: Callable[[], bool], inspect: Callable[[Rollout], None] | None) -> bool:
+        """One step, its figures, and a checkpoint if one is due; whether the run is to stop here."""
+        outcome, done = train_step(self.session, step, inspect=inspect), step + 1
+        figures = outcome.figures | self.writer.figures()
+        self.note(step, outcome)
+        figures |= self.watch(done) if done % self.settings.watch_every == 0 else {}
+        early = bool(self.session.total([int(stopped())])[0]) and done < self.settings.steps
+        saving = early or done % self.settings.save_every == 0 or done == self.settings.steps
+        snapshot = self.snapshot(done, figures) if saving else None
+        for track in self.tracks:
+            track.write(step, figures)
+        if snapshot and self.first:
+            self.writer.begin(snapshot.with_state_of(self.parts))
+        self.stop_in_trouble(step, outcome)
+        self.writer.check()
+        if early:
+            self.writer.wait()
+        return early
 
     def say(self, sentence: str) -> None:
         """Tell whoever watches."""
@@ -92,53 +161,112 @@ class _Loop:
 
     def look(self, prompts: Prompts) -> Look:
         """Draw and measure held-out prompts."""
-        return look(self.session.pipeline, prompts, measure_of(self.recipe), self.settings.seed)
+        self.processes.enter("a look at held-out prompts")
+        return look(self.session.pipeline, prompts, measure_of(self.recipe), self.settings.seed, self.processes)
+
+    def drift(self) -> float:
+        """The divergence of the policy from what it was, on the watched prompts."""
+        return drift(self.session.pipeline, self.session.origin, self.watched, self.settings.seed, self.processes)
 
     def measure_before(self) -> None:
         """The held-out score of the policy as it came, and its pictures."""
         seen = self.look(self.prompts)
-        self.memory["before"] = seen.scores.tolist()
+        self.memory.before = seen.scores.tolist()
         self.say(f"held-out score before: {float(seen.scores.mean()):.3f} on {len(self.prompts)} prompts")
-        shown = slice(self.settings.watch)
-        save_grid(self.folder / "images" / "step-000000.png", seen.images[shown], self.prompts.text[shown])
+        self.show(seen, 0)
 
-    def check_parity(self, rollout: Rollout) -> None:
-        """Promise 1, on the first rollout."""
-        worst = parity.check(self.session.pipeline, rollout, self.session.method.budget)
-        self.say(f"replay parity: log-probabilities agree within {worst:.1e} nats")
+    def show(self, seen: Look, step: int) -> None:
+        """A grid of the watched prompts."""
+        shown = slice(self.settings.watch)
+        if self.first:
+            save_grid(self.folder / "images" / f"step-{step:06d}.png", seen.images[shown], seen.prompts.text[shown])
+
+    def check_parity(self, step: int, rollout: Rollout) -> None:
+        """Promise 1, on the first rollout; a resumed run is only told: without the break it would have gone on."""
+        self.processes.enter("the check of replay parity")
+        try:
+            worst = parity.check(self.session.pipeline, rollout, self.session.method.budget)
+        except ParityError as error:
+            if step == 0:
+                raise
+            self.say(f"step {step}: {error}")
+            worst = math.nan
+        worst = float(self.processes.gathered(torch.tensor(worst)).max())
+        if math.isfinite(worst):
+            self.say(f"replay parity: log-probabilities agree within {worst:.1e} nats")
 
     def watch(self, done: int) -> dict[str, float]:
         """A look at a few held-out prompts."""
         clock, seen = perf_counter(), self.look(self.watched)
-        save_grid(self.folder / "images" / f"step-{done:06d}.png", seen.images, self.watched.text)
-        kl = drift(self.session.pipeline, self.session.origin, self.watched, self.settings.seed)
-        return {"held_out": float(seen.scores.mean()), "kl": kl, "seconds/watch": perf_counter() - clock}
+        self.show(seen, done)
+        return {
+            "held_out": float(seen.scores.mean()),
+            "kl": self.drift(),
+            "seconds/watch": perf_counter() - clock,
+        }
 
-    def save(self, done: int) -> None:
-        """A checkpoint."""
-        self.memory |= {"seconds": perf_counter() - self.began}
-        run_folder.save(self.folder, self.session, done, {k: v for k, v in self.memory.items() if k != "step"})
+    def note(self, step: int, outcome: Outcome) -> None:
+        """Say what is out of the ordinary in a step, and put a rollout away whose numbers are not finite."""
+        for sentence in outcome.notes:
+            self.say(f"step {step}: {sentence}")
+        norm = outcome.figures["gradient_norm"]
+        if outcome.figures["skipped"]:
+            self.memory.skipped += 1
+            if outcome.spoiled:
+                facts = {"step": step, "cause": outcome.cause, "figures": outcome.figures}
+                place = trouble.put_away(self.folder, step, outcome.rollout, facts, self.processes.rank)
+                self.say(
+                    f"step {step}: numbers are not finite, and the update is skipped: {outcome.cause}; see {place}"
+                )
+            return
+        self.memory.skipped = 0
+        if norm:
+            sentence = trouble.far_off(norm, self.memory.norms)
+            self.memory.norms = [*self.memory.norms, norm][-trouble.HISTORY :]
+            if sentence:
+                self.say(f"step {step}: {sentence}")
+
+    def stop_in_trouble(self, step: int, outcome: Outcome) -> None:
+        """End the run where too many steps in a row were skipped."""
+        if self.memory.skipped >= self.settings.skips:
+            self.writer.wait()
+            raise RunError(
+                f"{self.folder}: numbers were not finite in {self.memory.skipped} steps in a row, the last of them "
+                f"step {step}: {outcome.cause}; the rollouts are in {self.folder / trouble.FOLDER}"
+            )
+
+    def snapshot(self, done: int, figures: dict[str, float]) -> Snapshot:
+        """What a checkpoint will hold, copied; the figures are told what that took."""
+        clock = perf_counter()
+        self.processes.enter("a checkpoint")
+        self.memory.seconds = perf_counter() - self.began
+        taken = checkpoint.snapshot(self.session, done, dataclasses.asdict(self.memory), self.facts)
+        figures |= {"seconds/snapshot": perf_counter() - clock, "bytes/checkpoint": taken.bytes}
+        return taken
 
     def finish(self) -> dict[str, Any]:
         """The score after, the final weights, the summary, and images before and after."""
         seen = self.look(self.prompts)
-        pipeline = self.session.pipeline
-        weights.write(self.folder / "final" / "policy.safetensors", {"policy": pipeline.model, "codec": pipeline.codec})
+        pipeline, kl = self.session.pipeline, self.drift()
+        before = torch.tensor(self.memory.before)
         summary = {
-            "held_out": paired_difference(torch.tensor(self.memory["before"]), seen.scores.cpu()),
-            "kl": drift(self.session.pipeline, self.session.origin, self.watched, self.settings.seed),
+            "held_out": paired_difference(before, seen.scores.cpu()),
+            "kl": kl,
             "steps": self.settings.steps,
             "seconds": perf_counter() - self.began,
         }
-        run_folder.write_json(self.folder / run_folder.SUMMARY, summary)
+        if self.first:
+            final = self.folder / "final" / checkpoint.POLICY
+            weights.write(final, {"policy": pipeline.model, "codec": pipeline.codec})
+            durable.write_json(self.folder / run_folder.SUMMARY, summary)
         self.save_before_and_after(seen)
         return summary
 
     def save_before_and_after(self, seen: Look) -> None:
         """The same prompts and noise, drawn by the policy as it came and as it is."""
         shown = slice(min(self.settings.watch, 24))
-        prompts = self.prompts.part(shown)
-        pipeline = self.session.pipeline
+        prompts, pipeline = self.prompts.part(shown), self.session.pipeline
         origin = type(pipeline)(**{**vars(pipeline), "model": self.session.origin})
-        before = look(origin, prompts, measure_of(self.recipe), self.settings.seed)
-        save_pairs(self.folder / "images" / "before_after.png", before.images, seen.images[shown], prompts.text)
+        before = look(origin, prompts, measure_of(self.recipe), self.settings.seed, self.processes)
+        if self.first:
+            save_pairs(self.folder / "images" / "before_after.png", before.images, seen.images[shown], prompts.text)

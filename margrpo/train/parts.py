@@ -1,5 +1,7 @@
 """The components that make up one method of learning, as the update sees them."""
 
+from collections.abc import Callable, Sequence
+
 from margrpo.contracts import Estimator, Leash, Objective, Replay, Selector, Weighting
 from margrpo.declare import record
 from margrpo.train.budget import ROOMY, Budget
@@ -7,7 +9,7 @@ from margrpo.train.budget import ROOMY, Budget
 
 @record
 class Method:
-    """How a rollout becomes a gradient, and how much of it at once."""
+    """How a rollout becomes a gradient, how much of it at once, and the sum of counts over all processes."""
 
     selector: Selector
     estimator: Estimator
@@ -16,3 +18,4 @@ class Method:
     replay: Replay
     leash: Leash
     budget: Budget = ROOMY
+    total: Callable[[Sequence[int]], Sequence[int]] = list

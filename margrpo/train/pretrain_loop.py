@@ -12,8 +12,8 @@ from margrpo.contracts import Track
 from margrpo.nets import weights
 from margrpo.pictures import save_grid
 from margrpo.recipe import Pretraining, unstructure
+from margrpo.train import durable, pretrain
 from margrpo.train import folder as run_folder
-from margrpo.train import pretrain
 from margrpo.train.assemble import measure_of, pipeline_of
 from margrpo.train.held_out import Look, look
 from margrpo.train.roll_out import Pipeline
@@ -27,11 +27,12 @@ def run(recipe: Pretraining, folder: Path, *, stopped: Callable[[], bool] = lamb
 
     Pre-training begins anew when it is started again: an interrupted run leaves its last average in `final/`.
     """
-    run_folder.check(folder, resume=False)
+    run_folder.check(folder)
+    run_folder.refuse_run(folder)
     loop = _Loop(recipe)
-    run_folder.make(folder)
-    run_folder.write_text(folder / "recipe.toml", tomlkit.dumps(unstructure(recipe)))
-    run_folder.write_json(folder / "versions.json", run_folder.versions())
+    run_folder.make(folder / "images")
+    durable.write_text(folder / "recipe.toml", tomlkit.dumps(unstructure(recipe)))
+    durable.write_json(folder / "versions.json", run_folder.versions())
     tracks = [tracker.open(folder, recipe.title or folder.name, recipe.run.steps, 0) for tracker in recipe.tracker]
     try:
         return loop.run(folder, tracks, stopped)
@@ -121,5 +122,5 @@ class _Loop:
             "steps": self.recipe.run.steps,
             "seconds": perf_counter() - self.began,
         }
-        run_folder.write_json(self.folder / "summary.json", summary)
+        durable.write_json(self.folder / "summary.json", summary)
         return summary

@@ -55,7 +55,7 @@ def shares(
 def divisors(method: Method, rollout: Rollout, masks: Sequence[Bool[Tensor, "b n"] | None]) -> list[int]:
     """What the objective divides the terms of each AR step by, given its trained transitions × marked tokens."""
     counts = [0 if mask is None else int(mask.sum()) * len(rollout.diffusion_steps) for mask in masks]
-    return [max(1, divisor) for divisor in method.objective.divisors(counts)]
+    return [max(1, divisor) for divisor in method.objective.divisors(method.total(counts))]
 
 
 def parts_of(method: Method, rollout: Rollout, share: Share) -> list[Part]:

@@ -1,78 +1,84 @@
 """One training step: collect, judge, learn."""
 
-from collections.abc import Callable
-from math import isfinite
+from collections.abc import Callable, Sequence
 
 import torch
 
-from margrpo.errors import RunError
+from margrpo.declare import record
 from margrpo.maths import groups, noise
-from margrpo.records import Rollout, Verdict
+from margrpo.records import Rollout
+from margrpo.train import portions, trouble
 from margrpo.train.assemble import Session, recording_of
 from margrpo.train.judge import judge
-from margrpo.train.learn import Tally, backward
 from margrpo.train.meter import Meter
 from margrpo.train.roll_out import roll_out
+from margrpo.train.update import update
+
+
+@record
+class Outcome:
+    """What came of a step: the figures of all processes, and what is out of the ordinary.
+
+    Where numbers were not finite, `cause` says what is likely to be behind it, and `spoiled` whether they were among
+    those of this process.
+    """
+
+    figures: dict[str, float]
+    notes: Sequence[str]
+    rollout: Rollout
+    spoiled: bool = False
+    cause: str = ""
 
 
 def collect(session: Session, step: int) -> Rollout:
-    """The rollout of one step: a pure function of (weights, recipe, seed, step)."""
+    """This process's images of one step: a pure function of (weights, recipe, seed, step) and which they are."""
     recipe, key = session.recipe, (session.recipe.run.seed, "rollout", step)
     prompts = recipe.prompts.draw(step, recipe.run.seed).to(session.pipeline.device)
     recording = recording_of(recipe, noise.generator((*key, "timesteps")))
-    return roll_out(session.pipeline, prompts, key, recording)
+    parts = [
+        roll_out(session.pipeline, portions.images(prompts, some, recipe.prompts.group), key, recording)
+        for some in session.portions
+    ]
+    return Rollout.of_images(parts)
 
 
-def learn(session: Session, rollout: Rollout, verdict: Verdict, rate: float) -> dict[str, float]:
-    """The optimizer steps of one rollout; where nothing carries loss, neither advantage nor penalty, none is taken."""
-    tally, norm = Tally(), 0.0
-    parameters = [value for _, value in session.parameters]
-    for group in session.optimizer.param_groups:
-        group["lr"] = rate
-    for _ in range(session.recipe.objective.updates):
-        session.optimizer.zero_grad(set_to_none=True)
-        tally.surrogate = tally.divergence = 0.0
-        backward(session.pipeline, session.method, rollout, verdict.advantages, tally)
-        if tally.evaluations:
-            norm = float(torch.nn.utils.clip_grad_norm_(parameters, session.recipe.optimizer.max_norm))
-            check_finite(norm)
-            session.optimizer.step()
-    return {
-        "gradient_norm": norm,
-        "penalty": float(tally.divergence),
-        "tokens": tally.tokens,
-        "head_evaluations": tally.evaluations,
-        "learning_rate": rate,
-    }
-
-
-def check_finite(norm: float) -> None:
-    """Refuse to take a step that would spoil the weights."""
-    if not isfinite(norm):
-        raise RunError(
-            f"the norm of the gradient is {norm}, so no step was taken; the last checkpoint is sound. Likely causes: "
-            "a transition with a std near 0 (see weighting, sampler.temperature) or a learning rate that is too high"
-        )
-
-
-def train_step(session: Session, step: int, *, inspect: Callable[[Rollout], None] | None = None) -> dict[str, float]:
-    """Collect, judge, learn; the figures of the step. `inspect` is shown the rollout before anything is learned."""
-    recipe, clock = session.recipe, Meter(session.pipeline.device)
+def train_step(session: Session, step: int, *, inspect: Callable[[Rollout], None] | None = None) -> Outcome:
+    """Collect, judge, learn. `inspect` is shown this process's rollout before anything is learned."""
+    recipe, processes, clock = session.recipe, session.processes, Meter(session.pipeline.device)
+    processes.enter(f"step {step}, drawing images")
     rollout = collect(session, step)
     clock.stop("collect")
+    whole = not session.total([int(not rollout.tokens.isfinite().all())])[0]
+    if not whole:
+        return spoiled(session, rollout)
     if inspect is not None:
         inspect(rollout)
     clock.start()
+    processes.enter(f"step {step}, judging")
     verdict = judge(recipe.reward, recipe.advantage, rollout)
     clock.stop("judge")
+    processes.enter(f"step {step}, learning")
     rate = recipe.optimizer.rate(step, recipe.run.steps)
-    figures = learn(session, rollout, verdict, rate)
+    figures, tally = update(session, rollout, verdict.advantages, rate)
     session.method.leash.after_step(step + 1, session.model)
     clock.stop("learn")
-    return {
-        "reward": float(verdict.total.mean()),
-        **{f"reward/{name}": float(x) for name, x in zip(verdict.names, verdict.rewards.mean(0), strict=True)},
-        "live_groups": float((groups.spread(verdict.total, rollout.prompts.group) > 0).float().mean()),
-        **figures,
-        **{f"seconds/{name}": seconds for name, seconds in clock.seconds.items()},
-    }
+    return Outcome(
+        {
+            "reward": float(verdict.total.mean()),
+            **{f"reward/{name}": float(x) for name, x in zip(verdict.names, verdict.rewards.mean(0), strict=True)},
+            "live_groups": float((groups.spread(verdict.total, rollout.prompts.group) > 0).float().mean()),
+            **figures,
+            **{f"seconds/{name}": seconds for name, seconds in clock.seconds.items()},
+        },
+        notes=(),
+        rollout=rollout,
+        spoiled=bool(figures["skipped"]) and (not tally.finite or processes.rank == 0),
+        cause=trouble.cause(session, rollout) if figures["skipped"] else "",
+    )
+
+
+def spoiled(session: Session, rollout: Rollout) -> Outcome:
+    """The outcome of a step whose images are not finite: there is nothing to judge, and nothing to learn from."""
+    mine = not rollout.tokens.isfinite().all()
+    figures = {"reward": torch.nan, "gradient_norm": 0.0, "skipped": 1}
+    return Outcome(figures, (), rollout, spoiled=bool(mine), cause=trouble.cause(session, rollout))

@@ -13,6 +13,7 @@ from margrpo.components.timesteps import Random
 from margrpo.recipe import load
 from margrpo.recipe.memory import LOOKED_AT_ONCE, memory, replay_bytes
 from margrpo.recipe.plan import plan
+from margrpo.recipe.schema import Run
 from margrpo.records import Rollout
 from margrpo.testing import small
 from margrpo.train.assemble import assemble
@@ -39,17 +40,21 @@ def stored(value: Any, seen: dict[int, int]) -> int:
     return sum(seen.values())
 
 
+# Drawn at once, a step's `committed` and its chain's `drawn` are one tensor; put together from portions they are two.
+AT_ONCE = Run(device="cpu", watch=2, held_out=2, drawn=2)
+
+
 @pytest.mark.parametrize("selector", [Committed(), Every()])
 @pytest.mark.parametrize("estimator", [None, MultiTrajectory(trajectories=3)])
 def test_the_bytes_stored_for_replay_are_known_exactly(selector: object, estimator: object, tmp_path: Path) -> None:
     parts = {"selector": selector, **({"estimator": estimator} if estimator else {})}
-    recipe = small.recipe(tmp_path, **parts)
+    recipe = small.recipe(tmp_path, run=AT_ONCE, **parts)
     counted, rollout = plan(recipe), collect(assemble(recipe), 0)
     assert replay_bytes(recipe, counted.stages, counted.images) == stored(rollout, {})
 
 
 def test_with_random_ar_steps_the_bytes_for_replay_are_a_bound(tmp_path: Path) -> None:
-    recipe = small.recipe(tmp_path, timesteps=Random(ar_steps=2, transitions=2), selector=Every())
+    recipe = small.recipe(tmp_path, run=AT_ONCE, timesteps=Random(ar_steps=2, transitions=2), selector=Every())
     counted, session = plan(recipe), assemble(recipe)
     rollouts: list[Rollout] = [collect(session, step) for step in range(8)]
     bound = replay_bytes(recipe, counted.stages, counted.images)

@@ -19,7 +19,8 @@ from margrpo.records import Rollout
 from margrpo.testing import small
 from margrpo.train.assemble import assemble
 from margrpo.train.judge import judge
-from margrpo.train.step import collect, learn
+from margrpo.train.step import collect
+from margrpo.train.update import update
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 
@@ -53,7 +54,7 @@ def test_the_update_evaluates_the_head_exactly_as_planned(parts: dict[str, objec
     assert (verdict.advantages != 0).all()
     counted = plan(recipe)
     assert counted.update.is_fixed
-    assert learn(session, rollout, verdict, 1e-4)["head_evaluations"] == counted.update.most
+    assert update(session, rollout, verdict.advantages, 1e-4)[0]["head_evaluations"] == counted.update.most
 
 
 def test_committed_tokens_of_random_steps_evaluate_the_head_between_bounds_that_hold() -> None:
@@ -62,7 +63,7 @@ def test_committed_tokens_of_random_steps_evaluate_the_head_between_bounds_that_
     session, counted = assemble(recipe), plan(recipe)
     rollout = collect(session, 0)
     verdict = judge(recipe.reward, recipe.advantage, rollout)
-    evaluations = learn(session, rollout, verdict, 1e-4)["head_evaluations"]
+    evaluations = update(session, rollout, verdict.advantages, 1e-4)[0]["head_evaluations"]
     assert evaluations == counted.transitions * sum(int(step.committed.sum()) for step in rollout.steps)
     assert evaluations <= counted.update.most
     assert counted.images == len(rollout.prompts)

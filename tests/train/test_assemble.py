@@ -23,7 +23,8 @@ from margrpo.train import parity
 from margrpo.train.assemble import assemble, dtype_of, measure_of, pipeline_of, recording_of, virtual_steps
 from margrpo.train.condition import conditions
 from margrpo.train.judge import judge
-from margrpo.train.step import collect, learn
+from margrpo.train.step import collect
+from margrpo.train.update import update
 
 
 @pytest.mark.parametrize("trainable", [Backbone(), Head(), Everything()])
@@ -100,7 +101,7 @@ def test_in_bfloat16_conditions_and_log_probabilities_are_float32_and_the_replay
     assert 0 < float((z - exact).abs().max()) < 0.1
     assert parity.check(session.pipeline, rollout, session.method.budget) <= parity.ROUGH
     before = [value.detach().clone() for _, value in session.parameters]
-    learn(session, rollout, judge(session.recipe.reward, session.recipe.advantage, rollout), rate=1e-2)
+    update(session, rollout, judge(session.recipe.reward, session.recipe.advantage, rollout).advantages, rate=1e-2)
     assert any(not torch.equal(a, b) for a, (_, b) in zip(before, session.parameters, strict=True))
 
 

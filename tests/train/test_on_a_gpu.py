@@ -94,6 +94,6 @@ def test_a_run_passes_the_parity_gate_and_steps_in_either_precision(precision: s
     seen: list[float] = []
     figures = train_step(
         session, 0, inspect=lambda rollout: seen.append(parity.check(session.pipeline, rollout, session.method.budget))
-    )
+    ).figures
     assert len(seen) == 1
     assert figures["gradient_norm"] > 0

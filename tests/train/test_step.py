@@ -12,12 +12,11 @@ from margrpo.components.reference import Frozen, Periodic
 from margrpo.components.reward.brightness import Brightness
 from margrpo.components.selector import Every, Uncertain
 from margrpo.components.trainable import Everything
-from margrpo.errors import RunError
-from margrpo.records import Verdict
 from margrpo.testing import small
 from margrpo.train.assemble import Session, assemble
 from margrpo.train.judge import judge
-from margrpo.train.step import collect, learn, train_step
+from margrpo.train.step import collect, train_step
+from margrpo.train.update import update
 
 
 def weights(session: Session) -> torch.Tensor:
@@ -34,7 +33,7 @@ def test_a_rollout_is_a_function_of_weights_seed_and_step(tmp_path: Path):
 
 def test_a_step_moves_the_backbone_and_never_the_head(tmp_path: Path):
     session = assemble(small.recipe(tmp_path, optimizer=AdamW(lr=1e-2)))
-    figures = train_step(session, 0)
+    figures = train_step(session, 0).figures
     for name, value in session.model.named_parameters():
         moved = not torch.equal(value, dict(session.origin.named_parameters())[name])
         assert moved == (value.grad is not None and bool((value.grad != 0).any()))
@@ -48,8 +47,7 @@ def test_a_step_moves_the_backbone_and_never_the_head(tmp_path: Path):
 def test_without_any_advantage_no_step_is_taken(tmp_path: Path):
     session = assemble(small.recipe(tmp_path, optimizer=AdamW(weight_decay=0.5)))
     rollout, before = collect(session, 0), weights(session)
-    nothing = Verdict(torch.ones(4, 1), torch.ones(4), torch.zeros(4), ("Brightness",))
-    figures = learn(session, rollout, nothing, rate=0.1)
+    figures, _ = update(session, rollout, torch.zeros(4), rate=0.1)
     assert torch.equal(weights(session), before)
     assert (figures["head_evaluations"], figures["gradient_norm"]) == (0, 0.0)
 
@@ -58,7 +56,7 @@ def test_the_figures_count_tokens_and_evaluations(tmp_path: Path):
     estimator = MultiTrajectory(trajectories=3, where=Uncertain(fraction=0.5))
     session = assemble(small.recipe(tmp_path, selector=Every(), estimator=estimator))
     rollout = collect(session, 0)
-    figures = train_step(session, 0)
+    figures = train_step(session, 0).figures
     tokens = sum(int(step.unknown.sum()) for step in rollout.steps)
     marked = sum(int((step.unknown & estimator.where.select(rollout, step)).sum()) for step in rollout.steps)
     assert figures["live_groups"] == 1.0
@@ -70,7 +68,7 @@ def test_a_clipped_objective_takes_its_updates_and_the_penalty_is_felt_from_the_
     penalty = GaussianKL(coefficient=1.0, reference=Frozen())
     once = assemble(small.recipe(tmp_path, penalty=penalty))
     twice = assemble(small.recipe(tmp_path, penalty=penalty, objective=Clipped(updates=2)))
-    first, second = train_step(once, 0), train_step(twice, 0)
+    first, second = train_step(once, 0).figures, train_step(twice, 0).figures
     assert second["head_evaluations"] == 2 * first["head_evaluations"]
     assert first["penalty"] == pytest.approx(0, abs=1e-6)
     assert second["penalty"] > 1e-6
@@ -80,7 +78,7 @@ def test_a_clipped_objective_takes_its_updates_and_the_penalty_is_felt_from_the_
 
 def test_the_gradient_is_scaled_down_to_the_largest_norm(tmp_path: Path):
     session = assemble(small.recipe(tmp_path, optimizer=AdamW(max_norm=1e-3)))
-    figures = train_step(session, 0)
+    figures = train_step(session, 0).figures
     norm = torch.cat([v.grad.flatten() for _, v in session.parameters if v.grad is not None]).norm()
     assert figures["gradient_norm"] > 1e-3
     assert float(norm) == pytest.approx(1e-3, rel=1e-2)
@@ -99,16 +97,18 @@ def test_training_raises_the_reward(tmp_path: Path):
     session = assemble(small.recipe(tmp_path, optimizer=AdamW(lr=1e-2), trainable=Everything()))
     for _ in range(30):
         rollout = collect(session, 0)
-        learn(session, rollout, judge((Brightness(),), Group(), rollout), rate=1e-2)
+        update(session, rollout, judge((Brightness(),), Group(), rollout).advantages, rate=1e-2)
     before = judge((Brightness(),), Group(), collect(assemble(small.recipe(tmp_path)), 0)).total.mean()
     after = judge((Brightness(),), Group(), collect(session, 0)).total.mean()
     assert float(after - before) > 0.05
 
 
-def test_a_gradient_that_is_not_finite_takes_no_step_and_says_so(tmp_path: Path):
+def test_a_gradient_that_is_not_finite_takes_no_step_and_is_counted(tmp_path: Path):
     session = assemble(small.recipe(tmp_path))
     rollout, before = collect(session, 0), weights(session)
-    verdict = Verdict(torch.ones(4, 1), torch.ones(4), torch.tensor([torch.inf, 1.0, -1.0, 1.0]), ("Brightness",))
-    with pytest.raises(RunError, match=r"the norm of the gradient is (nan|inf), so no step was taken"):
-        learn(session, rollout, verdict, rate=0.1)
+    figures, tally = update(session, rollout, torch.tensor([torch.inf, 1.0, -1.0, 1.0]), rate=0.1)
     assert torch.equal(weights(session), before)
+    assert figures["skipped"] == 1
+    assert not tally.finite
+    assert update(session, rollout, torch.tensor([1.0, 1.0, -1.0, -1.0]), rate=0.1)[0]["skipped"] == 0
+    assert not torch.equal(weights(session), before)

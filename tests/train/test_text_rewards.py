@@ -53,7 +53,7 @@ def test_a_reward_in_training_reads_the_prompt_of_each_image(tmp_path: Path):
 
 
 def test_a_whole_step_trains_on_such_a_reward(tmp_path: Path):
-    figures = train_step(session(tmp_path), 0)
+    figures = train_step(session(tmp_path), 0).figures
     assert figures["reward"] == pytest.approx((expected(207) + expected(402)) / 2, abs=0.2)
 
 

@@ -1,0 +1,52 @@
+"""`margrpo resume --verify`: a recorded step is done again, and must give the recorded figures to the last bit."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from margrpo.components.tracker.jsonl import NAME
+from margrpo.contracts import Processes
+from margrpo.errors import RunError
+from margrpo.recipe.schema import Recipe
+from margrpo.train import checkpoint, folder, sealed
+from margrpo.train.resume import Start
+from margrpo.train.step import train_step
+
+SHOWN = 4
+
+
+def replay(recipe: Recipe, run: Path, processes: Processes) -> str:
+    """Do the newest recorded step that has a checkpoint before it; a sentence, or `RunError` where figures differ."""
+    start, recorded = newest_recorded(run)
+    session = start.assembled(recipe, processes)
+    start.remembered(session, checkpoint.stateful(recipe, leash=session.method.leash))
+    figures = train_step(session, start.step).figures
+    found = {name: value for name, value in figures.items() if not name.startswith("seconds/") and name in recorded}
+    differ = {name: value for name, value in found.items() if recorded[name] not in (value, None)}
+    if differ:
+        listed = "; ".join(
+            f"{name} {value!r} instead of {recorded[name]!r}" for name, value in list(differ.items())[:SHOWN]
+        )
+        raise RunError(
+            f"{run}: step {start.step}, done again, gives other figures than it did: {listed}; the library, its "
+            "threads or the machine are not what they were; leave --verify out to go on all the same"
+        )
+    return f"step {start.step}, done again, gives the same {len(found)} figures to the last bit"
+
+
+def newest_recorded(run: Path) -> tuple[Start, Mapping[str, Any]]:
+    """The newest sound checkpoint after which a step was recorded, and that step's line; `RunError` without one."""
+    lines = by_step(run / NAME)
+    for place in reversed(checkpoint.all_in(run / folder.CHECKPOINTS)):
+        step = checkpoint.step_of(place)
+        if step in lines:
+            sealed.read(place)
+            return Start(place, step), lines[step]
+    raise RunError(f"{run}: no step after a checkpoint is recorded in {NAME}, so there is none to do again")
+
+
+def by_step(path: Path) -> dict[int, Mapping[str, Any]]:
+    """The lines of a file of figures by their steps; a last one that a kill cut short is left out."""
+    *lines, _ = path.read_text(encoding="utf-8").split("\n") if path.exists() else [""]
+    return {line["step"]: line for line in map(json.loads, lines)}
