@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Int
 
+from margrpo.errors import RewardError
 from margrpo.lazy import Generator, Module, Parameter, Tensor
 from margrpo.maths.dealing import Prompt
 from margrpo.maths.path import Path
@@ -372,6 +373,28 @@ class Reward(Protocol):
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
         """One finite number an image, larger is better."""
+        ...
+
+
+@runtime_checkable
+class Fallible(Protocol):
+    """What a reward may have besides: a policy for the case that it fails; without one a failure ends the run."""
+
+    @property
+    def on_failure(self) -> "OnFailure | None":
+        """The policy that its settings choose."""
+
+
+@runtime_checkable
+class OnFailure(Protocol):
+    """What is done when a reward raises, takes too long, or returns what is no finite number for each image."""
+
+    attempts: int
+    backoff: float
+    timeout: float | None
+
+    def give_up(self, error: RewardError) -> None:
+        """Raise the error after the last call, or return where the prompt's group is to take no part in the step."""
         ...
 
 

@@ -209,12 +209,18 @@ class Rollout:
 
 @record
 class Verdict:
-    """What the rewards say of a rollout: each score, their weighted sum, and the advantage of each image."""
+    """What the rewards say of a step: each score, their weighted sum, and the advantage of each image.
+
+    Images that are not `kept` have got no reward and take no part; `notes` say why.
+    """
 
     rewards: Float[Tensor, "b r"]
     total: Float[Tensor, "b"]
     advantages: Float[Tensor, "b"]
     names: tuple[str, ...]
+    group: Int[Tensor, "b"]
+    kept: Bool[Tensor, "b"]
+    notes: tuple[str, ...] = ()
 
 
 @record

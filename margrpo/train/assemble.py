@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import torch
-from jaxtyping import Bool
+from jaxtyping import Bool, Shaped
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -40,6 +40,18 @@ class Session:
     def model(self) -> Model:
         """The policy being tuned."""
         return self.pipeline.model
+
+    @property
+    def mine(self) -> slice:
+        """This process's images among those of a step."""
+        group = self.recipe.prompts.group
+        return slice(self.portions[0].start * group, self.portions[-1].stop * group)
+
+    def of_all(self, rows: Shaped[Tensor, "b ..."]) -> Shaped[Tensor, "all ..."]:
+        """A row for each image of the step, from one for each of this process's."""
+        whole = rows.new_zeros(self.recipe.prompts.prompts * self.recipe.prompts.group, *rows.shape[1:])
+        whole[self.mine] = rows
+        return self.processes.total(whole)
 
     def total(self, counts: Sequence[int]) -> list[int]:
         """The sum of each count over the processes."""

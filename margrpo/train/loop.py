@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -159,6 +160,13 @@ class _Loop:
         for track in self.tracks:
             track.say(sentence)
 
+    def say_of_mine(self, sentence: str) -> None:
+        """Tell what is of this process alone, which only the first can tell its trackers."""
+        if self.first:
+            self.say(sentence)
+        else:
+            sys.stderr.write(f"process {self.processes.rank}: {sentence}\n")
+
     def look(self, prompts: Prompts) -> Look:
         """Draw and measure held-out prompts."""
         self.processes.enter("a look at held-out prompts")
@@ -208,14 +216,14 @@ class _Loop:
     def note(self, step: int, outcome: Outcome) -> None:
         """Say what is out of the ordinary in a step, and put a rollout away whose numbers are not finite."""
         for sentence in outcome.notes:
-            self.say(f"step {step}: {sentence}")
+            self.say_of_mine(f"step {step}: {sentence}")
         norm = outcome.figures["gradient_norm"]
         if outcome.figures["skipped"]:
             self.memory.skipped += 1
             if outcome.spoiled:
                 facts = {"step": step, "cause": outcome.cause, "figures": outcome.figures}
                 place = trouble.put_away(self.folder, step, outcome.rollout, facts, self.processes.rank)
-                self.say(
+                self.say_of_mine(
                     f"step {step}: numbers are not finite, and the update is skipped: {outcome.cause}; see {place}"
                 )
             return

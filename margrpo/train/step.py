@@ -6,7 +6,7 @@ import torch
 
 from margrpo.declare import record
 from margrpo.maths import groups, noise
-from margrpo.records import Rollout
+from margrpo.records import Rollout, Verdict
 from margrpo.train import portions, trouble
 from margrpo.train.assemble import Session, recording_of
 from margrpo.train.judge import judge
@@ -55,26 +55,37 @@ def train_step(session: Session, step: int, *, inspect: Callable[[Rollout], None
         inspect(rollout)
     clock.start()
     processes.enter(f"step {step}, judging")
-    verdict = judge(recipe.reward, recipe.advantage, rollout)
+    verdict = judge(recipe.reward, recipe.advantage, rollout, session.of_all)
     clock.stop("judge")
     processes.enter(f"step {step}, learning")
     rate = recipe.optimizer.rate(step, recipe.run.steps)
-    figures, tally = update(session, rollout, verdict.advantages, rate)
+    figures, tally = update(session, rollout, verdict.advantages[session.mine], rate)
     session.method.leash.after_step(step + 1, session.model)
     clock.stop("learn")
     return Outcome(
         {
-            "reward": float(verdict.total.mean()),
-            **{f"reward/{name}": float(x) for name, x in zip(verdict.names, verdict.rewards.mean(0), strict=True)},
-            "live_groups": float((groups.spread(verdict.total, rollout.prompts.group) > 0).float().mean()),
+            **reward_figures(verdict),
             **figures,
             **{f"seconds/{name}": seconds for name, seconds in clock.seconds.items()},
         },
-        notes=(),
+        notes=verdict.notes,
         rollout=rollout,
         spoiled=bool(figures["skipped"]) and (not tally.finite or processes.rank == 0),
         cause=trouble.cause(session, rollout) if figures["skipped"] else "",
     )
+
+
+def reward_figures(verdict: Verdict) -> dict[str, float]:
+    """What the rewards say of a step, without the groups that were dropped; no number where all of them were."""
+    kept = verdict.kept
+    total, means = verdict.total[kept], verdict.rewards[kept].mean(0)
+    live = groups.spread(total, verdict.group[kept]) > 0 if kept.any() else total
+    return {
+        "reward": float(total.mean()),
+        **{f"reward/{name}": float(mean) for name, mean in zip(verdict.names, means, strict=True)},
+        "live_groups": float(live.float().mean()),
+        "dropped_groups": len(verdict.group[~kept].unique()),
+    }
 
 
 def spoiled(session: Session, rollout: Rollout) -> Outcome:

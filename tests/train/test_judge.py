@@ -1,15 +1,21 @@
+import math
+from threading import Event
+
 import pytest
 import torch
 from torch import Tensor
 
 from margrpo.components.advantage import Group, LeaveOneOut
+from margrpo.components.on_failure import DropGroup, Raise, Retry
 from margrpo.components.reward.brightness import Brightness
 from margrpo.declare import component
 from margrpo.errors import RewardError
 from margrpo.maths.groups import leave_one_out
 from margrpo.records import Prompts
 from margrpo.testing import small
+from margrpo.train.held_out import look
 from margrpo.train.judge import judge, reward_names, score
+from margrpo.train.step import reward_figures
 
 
 @component
@@ -47,7 +53,10 @@ def test_a_real_reward_sees_the_images():
     [
         (torch.tensor([1.0, float("nan"), 1.0, 1.0]), "reward Given: returned nan for prompt 'a red circle'"),
         (torch.tensor([1.0, 1.0, float("inf"), 1.0]), "reward Given: returned inf for prompt 'two blue squares'"),
-        (torch.ones(3), r"reward Given: returned \(3,\) for 4 images; it must return one number each"),
+        (
+            torch.ones(3),
+            r"reward Given: returned \(3,\) for 4 images, the first of prompt 'a red circle'; it must return one number",
+        ),
         (torch.ones(4, 1), r"returned \(4, 1\) for 4 images"),
         ([1.0, 1.0, 1.0, 1.0], "returned list for 4 images"),
     ],
@@ -63,3 +72,107 @@ def test_whole_numbers_are_taken_as_scores():
 
 def test_rewards_are_named_as_in_the_recipe_and_two_of_a_name_are_told_apart():
     assert reward_names((Brightness(), Given(scores=1), Brightness())) == ("brightness_0", "Given", "brightness_2")
+
+
+@component
+class Failing:
+    """A reward that fails for some prompts, some times, in some way; otherwise each image earns its place."""
+
+    how: str = "raises"
+    prompt: str = ""
+    times: int = 1000
+    weight: float = 1.0
+    on_failure: object = None
+
+    def score(self, images: Tensor, prompts: Prompts) -> object:
+        calls = self.__dict__.setdefault("calls", [])
+        calls.append(prompts.text)
+        fine = torch.arange(len(prompts)).float()
+        if len(calls) > self.times or not any(self.prompt in text for text in prompts.text):
+            return fine
+        if self.how == "raises":
+            raise ConnectionError("the server is away")
+        if self.how == "hangs":
+            Event().wait()
+        return {"list": fine.tolist(), "few": fine[:1], "nan": torch.full_like(fine, torch.nan)}[self.how]
+
+
+HOWS = {
+    "raises": "raised ConnectionError: the server is away for 4 images, the first of prompt 'a red circle'",
+    "hangs": "took longer than 0.05 s for 4 images, the first of prompt 'a red circle'",
+    "list": "returned list for 4 images, the first of prompt 'a red circle'; it must return one number each",
+    "few": r"returned \(1,\) for 4 images, the first of prompt 'a red circle'; it must return one number each",
+    "nan": "returned nan for prompt 'a red circle'",
+}
+
+
+@pytest.mark.parametrize(("how", "said"), HOWS.items(), ids=HOWS)
+def test_every_failure_ends_the_run_and_is_named_with_its_prompt_unless_the_policy_says_otherwise(how: str, said: str):
+    with pytest.raises(RewardError, match=f"reward Failing: {said}"):
+        judge((Failing(how=how, on_failure=Raise(timeout=0.05)),), Group(), ROLLOUT)
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_retry_calls_again_and_then_ends_the_run(how: str):
+    policy = Retry(attempts=3, backoff=0.001, timeout=0.05)
+    mended = Failing(how=how, times=2, on_failure=policy)
+    verdict = judge((mended,), Group(), ROLLOUT)
+    assert verdict.total.tolist() == [0, 1, 2, 3]
+    assert len(mended.calls) == 3
+    hopeless = Failing(how=how, on_failure=policy)
+    with pytest.raises(RewardError, match="at the last of 3 calls"):
+        judge((hopeless,), Group(), ROLLOUT)
+    assert len(hopeless.calls) == 3
+
+
+def test_back_off_doubles(monkeypatch: pytest.MonkeyPatch):
+    slept: list[float] = []
+    monkeypatch.setattr("margrpo.train.judge.sleep", slept.append)
+    with pytest.raises(RewardError):
+        judge((Failing(on_failure=Retry(attempts=4, backoff=0.5)),), Group(), ROLLOUT)
+    assert slept == [0.5, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("how", HOWS)
+def test_a_dropped_group_takes_no_part_and_the_others_learn_as_if_it_were_not_there(how: str):
+    failing = Failing(how=how, prompt="two blue squares", on_failure=DropGroup(timeout=0.05))
+    verdict = judge((failing, Brightness()), Group(), ROLLOUT)
+    assert verdict.kept.tolist() == [True, True, False, False]
+    part = ROLLOUT.prompts.part(slice(2))
+    alone = Group().advantages(verdict.total[:2], part.group)
+    assert torch.equal(verdict.advantages, torch.cat([alone, torch.zeros(2)]))
+    assert bool((alone != 0).all())
+    (note,) = verdict.notes
+    assert note.startswith("the group of prompt 'two blue squares' is dropped: reward Failing: ")
+    figures = reward_figures(verdict)
+    assert figures["dropped_groups"] == 1
+    assert figures["reward"] == pytest.approx(float(verdict.total[:2].mean()))
+    assert figures["live_groups"] == 1.0
+
+
+def test_where_every_group_is_dropped_there_is_nothing_to_learn_and_no_number():
+    verdict = judge((Failing(on_failure=DropGroup()),), Group(), ROLLOUT)
+    assert not verdict.kept.any()
+    assert verdict.advantages.tolist() == [0, 0, 0, 0]
+    figures = reward_figures(verdict)
+    assert math.isnan(figures["reward"])
+    assert figures["dropped_groups"] == 2
+
+
+def test_a_look_at_held_out_prompts_drops_nothing():
+    pipeline = small.pipeline()
+    measure = (Failing(prompt="two blue squares", on_failure=DropGroup()),)
+    with pytest.raises(RewardError, match="raised ConnectionError"):
+        look(pipeline, small.prompts(group=1), measure, 0)
+
+
+def test_a_reward_computes_no_gradients():
+    @component
+    class Asking:
+        weight: float = 1.0
+
+        def score(self, images: Tensor, prompts: Prompts) -> Tensor:
+            assert not torch.is_grad_enabled()
+            return images.mean((1, 2, 3))
+
+    judge((Asking(),), Group(), ROLLOUT)

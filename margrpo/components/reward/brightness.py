@@ -2,6 +2,7 @@
 
 from jaxtyping import Float
 
+from margrpo.contracts import OnFailure
 from margrpo.declare import between, component, setting
 from margrpo.lazy import Tensor, torch
 from margrpo.records import Prompts
@@ -16,6 +17,7 @@ class Brightness:
 
     target: float = setting(1.0, "mean luma that earns 1, from 0 (black) to 1 (white)", check=between(0, 1))
     weight: float = setting(1.0, "factor of this reward in the sum")
+    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
         """A number in [0, 1] for each image."""

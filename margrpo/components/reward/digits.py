@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxtyping import Float
 
+from margrpo.contracts import OnFailure
 from margrpo.declare import Check, component, one_of, setting
 from margrpo.errors import DataError
 from margrpo.lazy import Tensor, torch
@@ -30,6 +31,7 @@ class Digits:
     )
     floor: float = setting(-10.0, "least log-probability that is told apart from impossible, in nats", check=below_zero)
     weight: float = setting(1.0, "factor of this reward in the sum")
+    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
 
     def problems(self) -> list[str]:
         """A sentence where scikit-learn is missing."""

@@ -2,6 +2,7 @@
 
 from jaxtyping import Float
 
+from margrpo.contracts import OnFailure
 from margrpo.declare import between, component, setting
 from margrpo.lazy import Tensor, torch
 from margrpo.records import Prompts
@@ -12,6 +13,7 @@ class Shapes:
     """How well an image shows what its caption asks for, by segmentation and connected components."""
 
     weight: float = setting(1.0, "factor in the sum of rewards")
+    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
     strictness: float = setting(
         0.0, "share of the strict score, 0 or 1, in the reward; the rest is the soft score", check=between(0, 1)
     )
