@@ -55,7 +55,7 @@ def test_a_real_reward_sees_the_images():
         (torch.tensor([1.0, 1.0, float("inf"), 1.0]), "reward Given: returned inf for prompt 'two blue squares'"),
         (
             torch.ones(3),
-            r"reward Given: returned \(3,\) for 4 images, the first of prompt 'a red circle'; it must return one number",
+            r"reward Given: returned \(3,\) for 4 images, the first of prompt 'a red circle'; it must return one",
         ),
         (torch.ones(4, 1), r"returned \(4, 1\) for 4 images"),
         ([1.0, 1.0, 1.0, 1.0], "returned list for 4 images"),
