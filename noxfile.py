@@ -15,9 +15,9 @@ BIN = Path(".nox/env/bin")
 MADE_FROM = ("pyproject.toml", "constraints.txt")
 
 
-def in_env(session: nox.Session, program: str, *args: str) -> None:
+def in_env(session: nox.Session, program: str, *args: str, **environment: str) -> None:
     """Run a program of the shared environment, with one thread for each process."""
-    session.run(str(BIN / program), *args, env={"OMP_NUM_THREADS": "1"})
+    session.run(str(BIN / program), *args, env={"OMP_NUM_THREADS": "1", **environment})
 
 
 @nox.session(reuse_venv=True, default=False)
@@ -57,6 +57,12 @@ def types(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation into site/; a broken link fails."""
     in_env(session, "mkdocs", "build", "--strict")
+
+
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def faults(session: nox.Session) -> None:
+    """Kill, damage, starve and fuzz: every case of what the tests try a few of; a quarter of an hour."""
+    in_env(session, "python", "-m", "pytest", "-s", "-v", "tests/faults", *session.posargs, MARGRPO_FAULTS="every")
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)

@@ -11,6 +11,7 @@ Parse = Callable[[str, str], Prompt]
 """From a stripped line and where it stands to its prompt, or a `DataError` that says where."""
 
 LISTED = 3
+LONGEST = 80
 
 
 def read_prompts(path: str, parse: Parse) -> tuple[Prompt, ...]:
@@ -21,7 +22,7 @@ def read_prompts(path: str, parse: Parse) -> tuple[Prompt, ...]:
         raise DataError(f"The prompt file {path} holds no prompts; write one a line.")
     first: dict[str, int] = {}
     places = [(prompt.text, first.setdefault(prompt.text, number), number) for number, prompt in found]
-    repeats = [f"{text!r} on lines {before} and {number}" for text, before, number in places if before < number]
+    repeats = [f"{shown(text)} on lines {before} and {number}" for text, before, number in places if before < number]
     if repeats:
         raise DataError(f"The prompt file {path} repeats prompts: {_listed(repeats)}; keep one line of each.")
     return tuple(prompt for _, prompt in found)
@@ -42,7 +43,7 @@ def split_by_share(prompts: Sequence[Prompt], share: float, path: str) -> tuple[
 def refuse_overlap(train: Sequence[Prompt], held_out: Sequence[Prompt], paths: tuple[str, str]) -> None:
     """Raise `DataError` if a prompt to train on is also held out."""
     held = {prompt.text for prompt in held_out}
-    shared = [repr(prompt.text) for prompt in train if prompt.text in held]
+    shared = [shown(prompt.text) for prompt in train if prompt.text in held]
     if shared:
         raise DataError(
             f"Prompts to train on in {paths[0]} are held out in {paths[1]} too: {_listed(shared)}; keep them in one."
@@ -63,6 +64,8 @@ def split_files(
 
 def _text(path: Path) -> str:
     """The file's text without a byte order mark."""
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise DataError(f"The prompt file {path} is no file that can be read to its end; give a text file.")
     try:
         return path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -75,6 +78,11 @@ def _text(path: Path) -> str:
         raise DataError(
             f"The prompt file {path} {reason}; a relative path starts at the working directory, {Path.cwd()}."
         ) from error
+
+
+def shown(text: str) -> str:
+    """A prompt in quotes, cut where it is long."""
+    return repr(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
 
 
 def _listed(items: Sequence[str]) -> str:

@@ -100,6 +100,7 @@ class Replicated(Alone):
             backend, store=store, rank=self.rank, world_size=self.count, timeout=timedelta(seconds=timeout)
         )
         self.checked = False
+        self.synchronised: Any = None
         self.enter("the start")
 
     def share(self, model: Model) -> None:
@@ -110,9 +111,7 @@ class Replicated(Alone):
     def wrap(self, touch: "Touch") -> Callable[[Sequence[bool]], Tensor]:
         """A module whose backward pass sums the gradients that have been collected."""
         # Which parameters have a gradient may differ from step to step, so those without are looked for.
-        wrapped = DistributedDataParallel(touch, find_unused_parameters=True)
-        wrapped.register_comm_hook(None, summed)
-        return wrapped
+        return DistributedDataParallel(touch, find_unused_parameters=True)
 
     def enter(self, phase: str) -> None:
         """Write on the common board what this process does now."""
@@ -133,9 +132,19 @@ class Replicated(Alone):
         if not any(some):
             return
         expected = None if self.checked else self.total(self.projection())
+        self.prepare_sum()
         self.together(lambda: self.synchronised(some).backward())
         if expected is not None:
             self.check(expected)
+
+    def prepare_sum(self) -> None:
+        """Undo beforehand the division by which DistributedDataParallel makes a mean of the sum.
+
+        A hook that sums would do it too, but its Python callbacks were seen to lock a process up as it ended.
+        """
+        for value in self.trained():
+            if value.grad is not None:
+                value.grad.mul_(self.count)
 
     def trained(self) -> list[Tensor]:
         """The parameters that are trained."""
@@ -200,6 +209,7 @@ class Replicated(Alone):
 
     def leave(self) -> None:
         """Leave the group."""
+        self.synchronised = None
         if dist.is_initialized():
             dist.destroy_process_group()
 
@@ -232,6 +242,9 @@ class Sharded(Replicated):
 
         self.together(clip)
         return norms[0]
+
+    def prepare_sum(self) -> None:
+        """Nothing: FSDP was told to sum."""
 
     def make_whole(self) -> None:
         """Collect every weight."""
@@ -270,12 +283,6 @@ class Touch(nn.Module):
     def forward(self, used: Sequence[bool]) -> Tensor:
         trained = [value for value in self.model.parameters() if value.requires_grad]
         return torch.stack([(value * 0).sum() for value, wanted in zip(trained, used, strict=True) if wanted]).sum()
-
-
-def summed(state: None, bucket: dist.GradBucket) -> torch.futures.Future[Tensor]:
-    """Sum a bucket over the processes: each has back-propagated its share of one loss, so nothing is to be averaged."""
-    work = dist.all_reduce(bucket.buffer(), async_op=True)
-    return work.get_future().then(lambda done: done.value()[0])
 
 
 def rendezvous(timeout: float) -> tuple[Any, int, int]:

@@ -9,6 +9,9 @@ import attrs
 from margrpo.recipe.problem import shown
 
 
+LONGEST = 80
+
+
 class OverrideError(Exception):
     """A --set that cannot be applied, as the sentence that the recipe's error will carry."""
 
@@ -32,9 +35,9 @@ def parse_override(text: str) -> Override:
     dotted, equals, raw = text.partition("=")
     path = tuple(part.strip() for part in dotted.split("."))
     if not equals or not all(path):
-        raise OverrideError(f"--set {text!r} must look like run.steps=50")
+        raise OverrideError(f"--set {quoted(text)} must look like run.steps=50")
     if path == ("extends",):
-        raise OverrideError(f"--set {text!r} comes too late: a recipe extends another in its own file only")
+        raise OverrideError(f"--set {quoted(text)} comes too late: a recipe extends another in its own file only")
     return Override(text, path, _value(raw.strip(), text))
 
 
@@ -44,13 +47,27 @@ def apply_overrides(data: dict[str, Any], overrides: Iterable[Override]) -> None
         _put(data, override)
 
 
+def quoted(text: str) -> str:
+    """What was given, in quotes, cut where it is long."""
+    return repr(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
+
+
+def beyond(error: Exception) -> str:
+    """Which of the limits of Python's reader of TOML a text goes beyond."""
+    if isinstance(error, RecursionError):
+        return "its arrays or tables lie too deep in one another"
+    return "a number in it has too many digits"
+
+
 def _value(raw: str, text: str) -> Any:
     try:
         parsed = tomllib.loads(f"value = {raw}")
     except tomllib.TOMLDecodeError as error:
         if raw[:1] in ("[", "{", '"', "'"):
-            raise OverrideError(f"--set {text!r} is no TOML value: {error}") from error
+            raise OverrideError(f"--set {quoted(text)} is no TOML value: {error}") from error
         return raw
+    except (RecursionError, ValueError) as error:
+        raise OverrideError(f"--set {quoted(text)} cannot be read as TOML: {beyond(error)}") from None
     value = parsed["value"]
     plain = len(parsed) == 1 and isinstance(value, (bool, int, float, str, list, dict))
     return value if plain else raw  # a date or a line break was not meant as TOML
@@ -65,7 +82,7 @@ def _put(data: dict[str, Any], override: Override) -> None:
         place[_index(place, last, override)] = override.value
     elif not isinstance(place, dict):
         raise OverrideError(
-            f"--set {override.text!r}: {'.'.join(override.path[:-1])} is {shown(place)}, which is no table"
+            f"--set {quoted(override.text)}: {'.'.join(override.path[:-1])} is {shown(place)}, which is no table"
         )
     elif override.picks_component and place.get("use") != override.value:
         place.clear()
@@ -79,12 +96,12 @@ def _inside(place: Any, part: str, override: Override, depth: int) -> Any:
         return place[_index(place, part, override)]
     if not isinstance(place, dict):
         raise OverrideError(
-            f"--set {override.text!r}: {'.'.join(override.path[:depth])} is {shown(place)}, which is no table"
+            f"--set {quoted(override.text)}: {'.'.join(override.path[:depth])} is {shown(place)}, which is no table"
         )
     return place.setdefault(part, {})
 
 
 def _index(items: list[Any], part: str, override: Override) -> int:
     if not part.isdecimal() or int(part) >= len(items):
-        raise OverrideError(f"--set {override.text!r}: there is no {part!r}; the tables are 0 to {len(items) - 1}")
+        raise OverrideError(f"--set {quoted(override.text)}: there is no {part!r}; the tables are 0 to {len(items) - 1}")
     return int(part)

@@ -7,7 +7,7 @@ from typing import Any
 
 from margrpo.errors import RecipeError
 from margrpo.plugin.kinds import KINDS
-from margrpo.recipe.override import OverrideError, apply_overrides, parse_override
+from margrpo.recipe.override import OverrideError, apply_overrides, beyond, parse_override
 from margrpo.recipe.problem import shown
 
 Table = dict[str, Any]
@@ -73,6 +73,8 @@ def _parse(path: Path) -> Table:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(str(path), [f"is no TOML: {_with_place(str(error), text)}; correct it there"]) from error
+    except (RecursionError, ValueError) as error:
+        raise RecipeError(str(path), [f"cannot be read as TOML: {beyond(error)}"]) from None
 
 
 def _with_place(said: str, text: str) -> str:

@@ -36,10 +36,17 @@ def look(
         drawn = roll_out(pipeline, prompts.part(some), (seed, "held out"), NOTHING).images
         images = images if len(images) else torch.zeros(len(prompts), *drawn.shape[1:], device=pipeline.device)
         images[some] = drawn
-        scores[some] = torch.stack([each.weight * score(each, drawn, prompts.part(some)) for each in measure]).sum(0)
+        scores[some] = scored(measure, drawn, prompts.part(some))
     if processes is not None:
         images, scores = together(images, len(prompts), processes), processes.total(scores)
     return Look(prompts, images, scores)
+
+
+def scored(measure: tuple[Reward, ...], images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
+    """The weighted sum of the measures; where images are not finite nobody is asked, and no score is a number."""
+    if not images.isfinite().all():
+        return torch.full((len(prompts),), torch.nan, device=images.device)
+    return torch.stack([each.weight * score(each, images, prompts) for each in measure]).sum(0)
 
 
 def mine(count: int, processes: Processes | None) -> range:
