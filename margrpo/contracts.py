@@ -573,7 +573,12 @@ class Stateful(Protocol):
 
 @runtime_checkable
 class Parallel(Protocol):
-    """Over how many processes a run is spread, and how they share the model."""
+    """Over how many processes a run is spread, and how they share the model.
+
+    `moves_weights` says whether weights lie somewhere else after a step than before it.
+    """
+
+    moves_weights: bool
 
     def require(self, processes: int) -> None:
         """Raise `ParallelError` where it cannot serve so many processes; imports no torch."""

@@ -9,6 +9,8 @@ from margrpo.errors import ParallelError
 class Single:
     """One process."""
 
+    moves_weights = False
+
     def require(self, processes: int) -> None:
         """Refuse more than one: each would do the whole run, and write over the others."""
         if processes > 1:
@@ -27,6 +29,7 @@ class Single:
 class Ddp:
     """Processes that each hold the whole model and sum their gradients (torch's DistributedDataParallel)."""
 
+    moves_weights = False
     timeout: float = setting(600.0, "seconds that a process waits for the others before the run ends", check=positive)
 
     def require(self, processes: int) -> None:
@@ -43,6 +46,7 @@ class Ddp:
 class Fsdp:
     """Processes that share out the optimizer's memory, and weights and gradients at its step (torch's FSDP2)."""
 
+    moves_weights = True
     timeout: float = setting(600.0, "seconds that a process waits for the others before the run ends", check=positive)
 
     def require(self, processes: int) -> None:

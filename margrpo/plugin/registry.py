@@ -17,6 +17,8 @@ from margrpo.plugin.kinds import KINDS
 from margrpo.plugin.target import described, import_component
 
 GROUP = "margrpo"
+LONGEST = 60
+"""Letters of a name that is quoted."""
 _ID = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
@@ -135,7 +137,8 @@ class Registry:
         names = [entry.name for entry in self.entries(kind)]
         near = get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"
-        return "; ".join([f"there is no {kind} named {name!r}; {hint}", *map(str, self.failures)])
+        asked = repr(name if len(name) <= LONGEST else name[: LONGEST - 1] + "…")
+        return "; ".join([f"there is no {kind} named {asked}; {hint}", *map(str, self.failures)])
 
 
 def _check_entry(entry: Any) -> None:

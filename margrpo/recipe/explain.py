@@ -137,10 +137,13 @@ def _array(items: list[JSON], any_length: bool) -> JSON:
 
 
 def _choice(kind: Kind, among: Registry) -> JSON:
-    """One alternative per component; a table without a `use` may go on with the component of a file it extends."""
+    """One alternative per component, or a component's name alone.
+
+    A table without a `use` may go on with the component of a file it extends.
+    """
     names = [entry.name for entry in among.entries(kind.name)]
     return {
-        "type": "object",
+        "type": ["object", "string"],
         "description": kind.meaning,
         "if": {"required": ["use"]},
         "then": {"oneOf": [_named(name, kind, among) for name in names]},

@@ -112,6 +112,12 @@ def classes_are_those_of_the_policy(recipe: Recipe | Pretraining) -> Iterator[st
         yield f"prompts draw class {beyond[-1]}, and policy.conditioner.classes = {known}; draw 0 to {known - 1} only"
 
 
+def graphs_find_the_weights_where_they_were(recipe: Recipe) -> Iterator[str]:
+    """A CUDA graph has the weights' addresses in it."""
+    if recipe.run.compile and recipe.parallel.moves_weights:
+        yield "run.compile = true records where the weights lie, and parallel moves them; set run.compile = false"
+
+
 DRAWING = (
     tokens_are_those_of_the_codec,
     steps_do_not_outnumber_tokens,
@@ -124,6 +130,7 @@ TRAINING: tuple[Rule, ...] = (
     some_transition_has_a_density,
     kept_steps_are_there,
     earlier_steps_are_there,
+    graphs_find_the_weights_where_they_were,
 )
 
 

@@ -8,7 +8,6 @@ import attrs
 
 from margrpo.recipe.problem import shown
 
-
 LONGEST = 80
 
 
@@ -98,10 +97,14 @@ def _inside(place: Any, part: str, override: Override, depth: int) -> Any:
         raise OverrideError(
             f"--set {quoted(override.text)}: {'.'.join(override.path[:depth])} is {shown(place)}, which is no table"
         )
+    if isinstance(place.get(part), str):
+        place[part] = {"use": place[part]}
     return place.setdefault(part, {})
 
 
 def _index(items: list[Any], part: str, override: Override) -> int:
     if not part.isdecimal() or int(part) >= len(items):
-        raise OverrideError(f"--set {quoted(override.text)}: there is no {part!r}; the tables are 0 to {len(items) - 1}")
+        raise OverrideError(
+            f"--set {quoted(override.text)}: there is no {part!r}; the tables are 0 to {len(items) - 1}"
+        )
     return int(part)

@@ -37,6 +37,8 @@ def merge(parent: Table, child: Table) -> Table:
     merged = dict(parent)
     for key, value in child.items():
         under: Any = parent.get(key)
+        if isinstance(under, str) and isinstance(value, dict):
+            under = {"use": under}
         both_tables = isinstance(value, dict) and isinstance(under, dict)
         merged[key] = merge(under, value) if both_tables and _same_component(under, value) else value
     return merged

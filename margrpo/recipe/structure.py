@@ -60,6 +60,8 @@ class _Structurer:
         converter.register_unstructure_hook_factory(_is_kind, self._component_table)
 
     def _component(self, table: Any, kind: Kind) -> Any:
+        if isinstance(table, str):  # short for a table of its `use` alone
+            table = {"use": table}
         if not isinstance(table, Mapping):
             raise unfit(f"= {shown(table)} must be a table with a `use`, not {sort_of(table)}")
         use = table.get("use")
