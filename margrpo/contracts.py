@@ -65,10 +65,6 @@ class Weights(Protocol):
         """All parameters with their names."""
         ...
 
-    def named_modules(self) -> Iterator[tuple[str, Module]]:
-        """Every part with its name, the whole first, by the name ""."""
-        ...
-
     def modules(self) -> Iterator[Module]:
         """Every part."""
         ...

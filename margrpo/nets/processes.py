@@ -227,7 +227,15 @@ class Sharded(Replicated):
         from torch.distributed.fsdp import fully_shard
 
         mesh = init_device_mesh(self.device.type, (self.count,))
+        hooks = {module: set(module._state_dict_pre_hooks) for module in touch.modules()}
         self.touch, self.sharded = touch, fully_shard(touch, mesh=mesh, reshard_after_forward=False)
+        self.sharded.unshard()  # which is when FSDP adds its hooks
+        for module in touch.modules():
+            # They make shares of the weights whenever a state_dict is asked for. Here whoever asks finds weights whole,
+            # and they are to stay so.
+            for hook in set(module._state_dict_pre_hooks) - hooks[module]:
+                del module._state_dict_pre_hooks[hook]
+        self.sharded.reshard()
         self.sharded.set_force_sum_reduction_for_comms(True)
         self.sharded.set_gradient_divide_factor(1.0)
         return touch

@@ -122,19 +122,9 @@ def write(path: Path, modules: Mapping[str, Weights]) -> None:
         {
             f"{name}.{key}": value.detach().to("cpu", torch.float32)
             for name, module in modules.items()
-            for key, value in tensors_of(module).items()
+            for key, value in module.state_dict().items()
         },
     )
-
-
-def tensors_of(module: Weights) -> dict[str, Tensor]:
-    """Parameters and persistent buffers by name: those of `state_dict`, whose hooks may give shares of them."""
-    found: dict[str, Tensor] = dict(module.named_parameters())
-    for path, part in module.named_modules():
-        for name, buffer in part.named_buffers(recurse=False):
-            if name not in part._non_persistent_buffers_set:
-                found[f"{path}.{name}" if path else name] = buffer
-    return found
 
 
 def read_tensors(path: Path) -> Tensors:

@@ -73,11 +73,11 @@ def snapshot(session: Session, step: int, memory: Mapping[str, Any], facts: Mapp
     plain, tensors = pack({"memory": memory, "optimizer": session.processes.optimizer_state(session.optimizer)}, STATE)
     reference = session.method.leash.reference
     files = {
-        POLICY: {**copied("policy", session.model), **copied("codec", session.pipeline.codec)},
+        POLICY: {**copied("policy", session.model), **copied("codec", session.pipeline.codec, changes=False)},
         f"{STATE}.safetensors": on_the_cpu(tensors),
     }
     if reference is not None:
-        files[REFERENCE] = copied("policy", reference, all_of_it=True)
+        files[REFERENCE] = copied("policy", reference)
     return Snapshot(step, files, {STATE: plain}, facts)
 
 
@@ -86,11 +86,11 @@ def on_the_cpu(tensors: Tensors) -> Tensors:
     return {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
 
 
-def copied(name: str, module: Weights, *, all_of_it: bool = False) -> Tensors:
-    """A module's tensors in float32 on the CPU; those that are not trained never change, and need no copy."""
+def copied(name: str, module: Weights, *, changes: bool = True) -> Tensors:
+    """A module's tensors in float32 on the CPU; those of one that never changes need no copy."""
     return {
-        f"{name}.{key}": value.detach().to("cpu", torch.float32, copy=all_of_it or value.requires_grad)
-        for key, value in weights.tensors_of(module).items()
+        f"{name}.{key}": value.detach().to("cpu", torch.float32, copy=changes)
+        for key, value in module.state_dict().items()
     }
 
 

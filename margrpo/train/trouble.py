@@ -26,7 +26,7 @@ HISTORY, FAR = 50, 10.0
 def cause(session: Session, rollout: Rollout) -> str:
     """What most likely made numbers of a step not finite, and what to do."""
     rate = f"optimizer.lr = {getattr(session.recipe.optimizer, 'lr', '?')}"
-    for name, value in weights.tensors_of(session.model).items():
+    for name, value in session.model.state_dict().items():
         if not value.isfinite().all():
             return f"the weights themselves are not finite ({name}); go back to an earlier checkpoint and lower {rate}"
     if not rollout.tokens.isfinite().all():

@@ -17,7 +17,7 @@ class Writer:
     def __init__(self, checkpoints: Path, *, keep: int, keep_every: int | None):
         self.checkpoints, self.keep, self.keep_every = checkpoints, keep, keep_every
         self.thread: Thread | None = None
-        self.failure: RunError | None = None
+        self.failure: Exception | None = None
         self.took: float | None = None
 
     def begin(self, snapshot: Snapshot) -> None:
@@ -34,6 +34,8 @@ class Writer:
             checkpoint.prune(self.checkpoints, keep=self.keep, keep_every=self.keep_every)
         except (OSError, SafetensorError) as error:
             self.failure = RunError(self.sentence(snapshot.step, error))
+        except Exception as error:  # raised where the run next asks: in a thread nobody would hear of it
+            self.failure = error
         self.took = perf_counter() - clock
 
     def sentence(self, step: int, error: Exception) -> str:

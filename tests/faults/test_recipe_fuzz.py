@@ -68,7 +68,7 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
         holder, key = draw(st.sampled_from(found))
         what = draw(st.sampled_from(["replace", "replace", "remove", "add", "wrap", "swap"]))
         if what == "replace":
-            holder[key] = draw(nasty)
+            holder[key] = copy.deepcopy(draw(nasty))
         elif what == "remove":
             del holder[key]
         elif what == "wrap":
@@ -77,9 +77,9 @@ def mutated(draw: st.DrawFn) -> dict[str, Any]:
             other, place = draw(st.sampled_from(found))
             holder[key] = copy.deepcopy(other[place])
         elif isinstance(holder, dict):
-            holder[draw(keys)] = draw(nasty)
+            holder[draw(keys)] = copy.deepcopy(draw(nasty))
         else:
-            holder.append(draw(nasty))
+            holder.append(copy.deepcopy(draw(nasty)))
     return table
 
 

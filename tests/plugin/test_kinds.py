@@ -10,13 +10,13 @@ from margrpo.plugin.registry import Registry
 def test_a_kind_is_its_contract_in_lower_case() -> None:
     for name, kind in KINDS.items():
         assert name == kind.name
-        assert kind.protocol.__name__.lower() == {"prompts": "promptsource"}.get(name, name)
+        assert kind.protocol.__name__.lower() == {"prompts": "promptsource"}.get(name, name.replace("_", ""))
         assert getattr(contracts, kind.protocol.__name__) is kind.protocol
 
 
 def test_every_contract_of_settings_is_a_kind() -> None:
-    besides = {"NamesClasses"}
-    built = {"Weights", "Prefix", "Autoencoder", "Model", "Head", "Leash", "Track"}
+    besides = {"NamesClasses", "Fallible", "Stateful"}
+    built = {"Weights", "Prefix", "Autoencoder", "Model", "Head", "Leash", "Processes", "Track"}
     declared = set(re.findall(r"^class (\w+)\(Protocol\)", inspect.getsource(contracts), re.MULTILINE))
     assert declared - built - besides == {kind.protocol.__name__ for kind in KINDS.values()}
 

@@ -9,7 +9,6 @@ from margrpo.components.penalty import GaussianKL
 from margrpo.components.reference import Periodic
 from margrpo.declare import component, setting
 from margrpo.errors import WeightsError
-from margrpo.nets import weights
 from margrpo.testing import small
 from margrpo.train import checkpoint, sealed
 from margrpo.train.assemble import Session, assemble
@@ -42,7 +41,7 @@ def saved(session: Session, step: int, folder: Path, memory: dict[str, Any] | No
 
 
 def everything(session: Session) -> list[torch.Tensor]:
-    found = [*weights.tensors_of(session.model).values(), *weights.tensors_of(session.method.leash.reference).values()]
+    found = [*session.model.state_dict().values(), *session.method.leash.reference.state_dict().values()]
     for state in session.optimizer.state.values():
         found += state.values()
     return [value.detach().clone() for value in found]

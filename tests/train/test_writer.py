@@ -47,3 +47,14 @@ def test_a_disk_without_space_is_said_where_the_run_next_asks_and_takes_nothing(
     )
     assert [place.name for place in tmp_path.iterdir()] == ["step-000005"]
     writer.check()
+
+
+def test_whatever_goes_wrong_in_the_background_is_heard_of(tmp_path: Path) -> None:
+    class Broken(Snapshot):
+        def fill(self, folder: Path) -> None:
+            raise KeyError("weights")
+
+    writer = Writer(tmp_path, keep=1, keep_every=None)
+    writer.begin(Broken(5, {}, {}, {}))
+    with pytest.raises(KeyError, match="weights"):
+        writer.wait()
