@@ -37,7 +37,7 @@ class Ddp:
 
     def join(self, device: str) -> Processes:
         """Meet the processes that torchrun has started."""
-        from margrpo.nets.processes import Replicated
+        from margrpo.nets.replicated import Replicated
 
         return Replicated(device, self.timeout)
 
@@ -54,6 +54,6 @@ class Fsdp:
 
     def join(self, device: str) -> Processes:
         """Meet the processes that torchrun has started."""
-        from margrpo.nets.processes import Sharded
+        from margrpo.nets.sharded import Sharded
 
         return Sharded(device, self.timeout)

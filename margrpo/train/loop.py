@@ -16,14 +16,13 @@ import torch
 from margrpo.contracts import Stateful, Track
 from margrpo.errors import ParityError, RunError
 from margrpo.nets import weights
-from margrpo.pictures import save_grid, save_pairs
 from margrpo.recipe import Recipe, unstructure
 from margrpo.records import Prompts, Rollout
 from margrpo.train import checkpoint, durable, parity, resume, trouble
 from margrpo.train import folder as run_folder
-from margrpo.train.assemble import Session, device_of, measure_of
+from margrpo.train.assemble import Session, device_of
 from margrpo.train.checkpoint import Snapshot
-from margrpo.train.held_out import Look, drift, look, paired_difference
+from margrpo.train.looks import Looks
 from margrpo.train.step import Outcome, train_step
 from margrpo.train.verify import replay
 from margrpo.train.writer import Writer
@@ -116,9 +115,7 @@ class _Loop:
         self.recipe, self.settings, self.processes = session.recipe, session.recipe.run, session.processes
         self.first = self.processes.rank == 0
         self.began = perf_counter() - memory.seconds
-        held_out = held_out.to(session.pipeline.device)
-        self.prompts = held_out.part(slice(self.settings.held_out))
-        self.watched = held_out.part(slice(self.settings.watch))
+        self.looks = Looks(session, held_out, folder / "images")
         run = self.settings
         self.writer = Writer(folder / run_folder.CHECKPOINTS, keep=run.keep, keep_every=run.keep_every)
         self.facts = {"versions": run_folder.versions(), "recipe": unstructure(self.recipe)}
@@ -129,7 +126,9 @@ class _Loop:
         if start:
             self.say(f"going on from step {start}")
         if self.memory.before is None:
-            self.measure_before()
+            scores = self.looks.before()
+            self.memory.before = scores.tolist()
+            self.say(f"held-out score before: {float(scores.mean()):.3f} on {len(scores)} prompts")
         for step in range(start, self.settings.steps):
             if self.step(step, stopped, inspect=partial(self.check_parity, step) if step == start else None):
                 return None
@@ -141,7 +140,7 @@ class _Loop:
         outcome, done = train_step(self.session, step, inspect=inspect), step + 1
         figures = outcome.figures | self.writer.figures()
         self.note(step, outcome)
-        figures |= self.watch(done) if done % self.settings.watch_every == 0 else {}
+        figures |= self.looks.during(done) if done % self.settings.watch_every == 0 else {}
         early = bool(self.session.total([int(stopped())])[0]) and done < self.settings.steps
         saving = early or done % self.settings.save_every == 0 or done == self.settings.steps
         snapshot = self.snapshot(done, figures) if saving else None
@@ -167,28 +166,6 @@ class _Loop:
         else:
             sys.stderr.write(f"process {self.processes.rank}: {sentence}\n")
 
-    def look(self, prompts: Prompts) -> Look:
-        """Draw and measure held-out prompts."""
-        self.processes.enter("a look at held-out prompts")
-        return look(self.session.pipeline, prompts, measure_of(self.recipe), self.settings.seed, self.processes)
-
-    def drift(self) -> float:
-        """The divergence of the policy from what it was, on the watched prompts."""
-        return drift(self.session.pipeline, self.session.origin, self.watched, self.settings.seed, self.processes)
-
-    def measure_before(self) -> None:
-        """The held-out score of the policy as it came, and its pictures."""
-        seen = self.look(self.prompts)
-        self.memory.before = seen.scores.tolist()
-        self.say(f"held-out score before: {float(seen.scores.mean()):.3f} on {len(self.prompts)} prompts")
-        self.show(seen, 0)
-
-    def show(self, seen: Look, step: int) -> None:
-        """A grid of the watched prompts."""
-        shown = slice(self.settings.watch)
-        if self.first:
-            save_grid(self.folder / "images" / f"step-{step:06d}.png", seen.images[shown], seen.prompts.text[shown])
-
     def check_parity(self, step: int, rollout: Rollout) -> None:
         """Promise 1, on the first rollout; a resumed run is only told: without the break it would have gone on."""
         self.processes.enter("the check of replay parity")
@@ -197,21 +174,11 @@ class _Loop:
         except ParityError as error:
             if step == 0:
                 raise
-            self.say(f"step {step}: {error}")
+            self.say_of_mine(f"step {step}: {error}")
             worst = math.nan
         worst = float(self.processes.gathered(torch.tensor(worst)).max())
         if math.isfinite(worst):
             self.say(f"replay parity: log-probabilities agree within {worst:.1e} nats")
-
-    def watch(self, done: int) -> dict[str, float]:
-        """A look at a few held-out prompts."""
-        clock, seen = perf_counter(), self.look(self.watched)
-        self.show(seen, done)
-        return {
-            "held_out": float(seen.scores.mean()),
-            "kl": self.drift(),
-            "seconds/watch": perf_counter() - clock,
-        }
 
     def note(self, step: int, outcome: Outcome) -> None:
         """Say what is out of the ordinary in a step, and put a rollout away whose numbers are not finite."""
@@ -253,28 +220,14 @@ class _Loop:
         return taken
 
     def finish(self) -> dict[str, Any]:
-        """The score after, the final weights, the summary, and images before and after."""
-        seen = self.look(self.prompts)
-        pipeline, kl = self.session.pipeline, self.drift()
-        before = torch.tensor(self.memory.before)
-        summary = {
-            "held_out": paired_difference(before, seen.scores.cpu()),
-            "kl": kl,
-            "steps": self.settings.steps,
-            "seconds": perf_counter() - self.began,
-        }
+        """The final weights, the score after, images before and after, and last the summary, which says it is done."""
         if self.first:
+            pipeline = self.session.pipeline
             final = self.folder / "final" / checkpoint.POLICY
             weights.write(final, {"policy": pipeline.model, "codec": pipeline.codec})
-            durable.write_json(self.folder / run_folder.SUMMARY, summary)
-        self.save_before_and_after(seen)
-        return summary
-
-    def save_before_and_after(self, seen: Look) -> None:
-        """The same prompts and noise, drawn by the policy as it came and as it is."""
-        shown = slice(min(self.settings.watch, 24))
-        prompts, pipeline = self.prompts.part(shown), self.session.pipeline
-        origin = type(pipeline)(**{**vars(pipeline), "model": self.session.origin})
-        before = look(origin, prompts, measure_of(self.recipe), self.settings.seed, self.processes)
+        score, kl = self.looks.after(torch.tensor(self.memory.before))
+        took = perf_counter() - self.began
+        summary = {"held_out": score, "kl": kl, "steps": self.settings.steps, "seconds": took}
         if self.first:
-            save_pairs(self.folder / "images" / "before_after.png", before.images, seen.images[shown], prompts.text)
+            durable.write_json(self.folder / run_folder.SUMMARY, summary)
+        return summary

@@ -148,6 +148,13 @@ def test_after_an_elastic_restart_the_job_ends_as_if_nobody_had_died(two: Path, 
     assert runs.figures(two) == runs.figures(here / "elastic")
 
 
+def test_gradients_that_are_not_summed_are_noticed_before_the_first_update(here: Path) -> None:
+    done = run(here / "unsummed", "ddp", "unsummed")
+    assert done.returncode != 0
+    assert "the gradients were not summed over the 2 processes: a projection of them is" in done.stderr
+    assert not (here / "unsummed" / "metrics.jsonl").read_text()
+
+
 @every_fault
 def test_a_process_that_hangs_ends_the_job_in_the_stated_time_by_name(here: Path) -> None:
     clock = time.monotonic()

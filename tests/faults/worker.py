@@ -1,7 +1,7 @@
 """One process of a run, started by torchrun: `torchrun … -m tests.faults.worker OUT PARALLEL [TROUBLE]`.
 
-It keeps the images that its reward sees. TROUBLE, which befalls process 1 at step 3 of the first attempt, is "dies" or
-"hangs".
+It keeps the images that its reward sees. TROUBLE is "dies" or "hangs", which befalls process 1 at step 3 of the first
+attempt, or "unsummed": gradients are left as they are.
 """
 
 import os
@@ -19,6 +19,7 @@ from margrpo.cli.trouble import spoken
 from margrpo.components.parallel import Ddp, Fsdp, Single
 from margrpo.components.reward.brightness import Brightness
 from margrpo.declare import component, setting
+from margrpo.nets.replicated import Replicated
 from margrpo.plugin.registry import registry
 from margrpo.records import Prompts
 from margrpo.train.loop import train
@@ -43,7 +44,7 @@ class Keeping:
         if Path(self.folder).is_dir():
             torch.save((prompts.keys, images.clone()), Path(self.folder) / f"{len(number):03}-{rank}.pt")
         first = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
-        if self.trouble and rank == "1" and first and len(number) == 4:
+        if self.trouble in ("dies", "hangs") and rank == "1" and first and len(number) == 4:
             if self.trouble == "dies":
                 os.kill(os.getpid(), signal.SIGKILL)
             time.sleep(3600)
@@ -65,6 +66,8 @@ def main(out: str, parallel: str, trouble: str = "", steps: str = "6") -> None:
         "measure": Brightness(),
         "parallel": PARALLEL[parallel],
     }
+    if trouble == "unsummed":
+        Replicated.wrap = lambda self, touch: touch  # type: ignore[method-assign]
     allowed = ("parallel", "reward", "run.steps")
     with stopping("stopping") as stopped:
         recipe = runs.recipe(Path(out).parent / "weights", steps=int(steps), **parts)

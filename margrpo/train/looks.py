@@ -1,0 +1,68 @@
+"""The looks at held-out prompts before, during and after a run: scores, pictures, and how far the policy has gone."""
+
+from pathlib import Path
+from time import perf_counter
+
+from jaxtyping import Float
+from torch import Tensor
+
+from margrpo.pictures import save_grid, save_pairs
+from margrpo.records import Prompts
+from margrpo.train.assemble import Session, measure_of
+from margrpo.train.held_out import Look, drift, look, paired_difference
+from margrpo.train.roll_out import Pipeline
+
+SHOWN = 24
+"""Pictures of before and after, at most."""
+
+
+class Looks:
+    """A run's held-out prompts, looked at by all processes; the first one writes the pictures into the folder."""
+
+    def __init__(self, session: Session, held_out: Prompts, folder: Path):
+        self.session, self.folder, run = session, folder, session.recipe.run
+        held_out = held_out.to(session.pipeline.device)
+        self.prompts, self.watched = held_out.part(slice(run.held_out)), held_out.part(slice(run.watch))
+
+    def before(self) -> Float[Tensor, "b"]:
+        """The scores of the policy as it came."""
+        seen = self.look(self.session.pipeline, self.prompts)
+        self.show(seen, 0)
+        return seen.scores
+
+    def during(self, done: int) -> dict[str, float]:
+        """The figures of a look at the watched prompts."""
+        clock, seen = perf_counter(), self.look(self.session.pipeline, self.watched)
+        self.show(seen, done)
+        return {
+            "held_out": float(seen.scores.mean()),
+            "kl": self.drift(),
+            "seconds/watch": perf_counter() - clock,
+        }
+
+    def after(self, before: Float[Tensor, "b"]) -> tuple[dict[str, object], float]:
+        """The score against that of before, and the drift; pictures of some prompts by the policy as it came and is."""
+        session, shown = self.session, slice(min(len(self.watched), SHOWN))
+        seen = self.look(session.pipeline, self.prompts)
+        origin = type(session.pipeline)(**{**vars(session.pipeline), "model": session.origin})
+        came, prompts = self.look(origin, self.prompts.part(shown)), self.prompts.part(shown)
+        if session.processes.rank == 0:
+            save_pairs(self.folder / "before_after.png", came.images, seen.images[shown], prompts.text)
+        return paired_difference(before, seen.scores.cpu()), self.drift()
+
+    def look(self, pipeline: Pipeline, prompts: Prompts) -> Look:
+        """Draw and measure."""
+        recipe, processes = self.session.recipe, self.session.processes
+        processes.enter("a look at held-out prompts")
+        return look(pipeline, prompts, measure_of(recipe), recipe.run.seed, processes)
+
+    def drift(self) -> float:
+        """The divergence of the policy from what it was, on the watched prompts."""
+        session = self.session
+        return drift(session.pipeline, session.origin, self.watched, session.recipe.run.seed, session.processes)
+
+    def show(self, seen: Look, step: int) -> None:
+        """A grid of the watched prompts."""
+        shown = slice(len(self.watched))
+        if self.session.processes.rank == 0:
+            save_grid(self.folder / f"step-{step:06d}.png", seen.images[shown], seen.prompts.text[shown])
