@@ -7,9 +7,8 @@ from contextlib import contextmanager
 from time import perf_counter
 from types import FrameType
 
-import typer
-
 from margrpo.cli.terminal import tell
+from margrpo.errors import MargrpoError
 
 WISHES = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """Ctrl-C, and what clusters send before they take a machine away."""
@@ -55,6 +54,6 @@ def seconds(text: str) -> float:
     """The seconds of a duration such as 90s, 55m or 1h30m; a bare number is seconds."""
     found = _DURATION.fullmatch(text.strip())
     if not text.strip() or found is None:
-        raise typer.BadParameter(f"{text!r} is no duration; write 90s, 55m or 1h30m")
+        raise MargrpoError(f"{text!r} is no duration; write 90s, 55m or 1h30m")
     hours, minutes, rest = (int(part or 0) for part in found.groups())
     return hours * 3600.0 + minutes * 60 + rest

@@ -12,13 +12,17 @@ import torch
 
 from margrpo.contracts import Leash, Model, Stateful, Weights
 from margrpo.declare import record
+from margrpo.errors import RunError
 from margrpo.nets import weights
+from margrpo.plugin.target import described
 from margrpo.train import sealed
 from margrpo.train.assemble import Session
 from margrpo.train.packing import Tensors, pack, unpack
 
 POLICY, REFERENCE, STATE, PARTS = "policy.safetensors", "reference.safetensors", "state", "parts"
 NAME = "step-??????"
+FORMAT = 1
+"""Of checkpoints; another one is not read."""
 
 
 @record
@@ -43,7 +47,7 @@ class Snapshot:
 
     def write(self, checkpoints: Path) -> None:
         """Make the checkpoint's folder."""
-        sealed.write(place_of(checkpoints, self.step), self.fill, {"step": self.step, **self.facts})
+        sealed.write(place_of(checkpoints, self.step), self.fill, {"format": FORMAT, "step": self.step, **self.facts})
 
     def fill(self, folder: Path) -> None:
         """Write the files."""
@@ -120,8 +124,11 @@ def restore_state(place: Path, session: Session, parts: Mapping[str, Stateful]) 
 def unpacked(place: Path, name: str) -> dict[str, Any]:
     """Some state of a sound checkpoint."""
     tensors = place / f"{name}.safetensors"
-    plain = json.loads((place / f"{name}.json").read_text(encoding="utf-8"))
-    state: dict[str, Any] = unpack(plain, weights.read_tensors(tensors) if tensors.exists() else {})
+    try:
+        plain = json.loads((place / f"{name}.json").read_text(encoding="utf-8"))
+        state: dict[str, Any] = unpack(plain, weights.read_tensors(tensors) if tensors.exists() else {})
+    except (ValueError, KeyError, AttributeError) as error:
+        raise RunError(f"{place}: {name}.json is no state that a run has written ({described(error)})") from None
     return state
 
 

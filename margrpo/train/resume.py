@@ -48,6 +48,8 @@ def start_of(run: Path, processes: Processes) -> Start:
     if step < 0:
         return Start(notes=tuple(notes))
     manifest = found or sealed.read(checkpoint.place_of(checkpoints, step))
+    if manifest.get("format") != checkpoint.FORMAT:
+        raise RunError(f"{run}: its checkpoints are of another version of margrpo; go on with the one that wrote them")
     return Start(checkpoint.place_of(checkpoints, step), step, (*notes, *other_versions(manifest)))
 
 

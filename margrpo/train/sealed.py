@@ -53,6 +53,8 @@ def read(place: Path) -> dict[str, Any]:
     except OSError as error:
         name = Path(error.filename or place).name
         raise DamageError(f"{place}: {name} cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise DamageError(f"{place}: {MANIFEST} is no manifest") from None
     return manifest
 
 

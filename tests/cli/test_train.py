@@ -2,11 +2,14 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
+
+from margrpo.cli.run_files import newest_checkpoint
 
 from .command import QUICKSTART, ROOT, TINY, run, setting
 
@@ -113,6 +116,33 @@ def test_ctrl_c_stops_after_the_step_with_a_checkpoint_and_says_how_to_go_on(tmp
     *_, checkpoint = sorted((folder / "checkpoints").iterdir())
     step = int(checkpoint.name.removeprefix("step-"))
     assert said.splitlines()[-1] == (f"stopped; the run can go on from step {step} of 500: margrpo resume '{folder}'")
+
+
+def test_a_run_that_is_out_of_time_stops_with_a_checkpoint_and_a_code_of_its_own(tmp_path: Path) -> None:
+    words = ["train", QUICKSTART, *setting(*TINY, "run.steps=9"), "--out", tmp_path / "run"]
+    done = run(*words, "--stop-after", "0s")
+    assert done.exit_code == 75, done.output
+    assert done.stderr.splitlines()[-1] == (
+        f"stopped; the run can go on from step 1 of 9: margrpo resume {tmp_path / 'run'}"
+    )
+    assert run(*words, "--stop-after", "soon").exit_code == 2
+
+
+def test_sigterm_ends_the_step_and_a_second_one_leaves_at_once(tmp_path: Path) -> None:
+    words = ["train", QUICKSTART, *setting(*TINY, "run.steps=500", "run.save_every=1"), "--out", str(tmp_path / "run")]
+    for signals in (1, 2):
+        begun = (newest_checkpoint(tmp_path / "run") or (0,))[0]
+        command = [sys.executable, "-m", "margrpo", *words]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+            while (newest_checkpoint(tmp_path / "run") or (0,))[0] <= begun:
+                time.sleep(0.01)
+            for _ in range(signals):
+                process.send_signal(signal.SIGTERM)
+                time.sleep(0.05)
+            _, said = process.communicate(timeout=60)
+        assert process.returncode == 75, said
+        assert "Traceback" not in said
+        assert "the run can go on from step " in said.splitlines()[-1]
 
 
 def test_a_run_goes_on_with_another_recipe_only_where_that_is_allowed(trained: Path) -> None:

@@ -1,9 +1,14 @@
+import json
+import os
+import pickle
 import random
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 
+from margrpo.errors import MargrpoError
 from margrpo.train import checkpoint, resume, sealed
 from margrpo.train.loop import train
 from margrpo.train.sealed import DamageError
@@ -67,3 +72,30 @@ def test_where_every_checkpoint_is_damaged_the_run_begins_anew_and_ends_the_same
         (place / "manifest.json").write_text("{}")
     train(runs.recipe(trained, steps=2), run)
     assert runs.differences(trained / "run", run) == []
+
+
+class Code:
+    """What a stranger might put into a file: a pickle that runs a command as it is read."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {PROOF}",)
+
+
+PROOF = Path(tempfile.gettempdir()) / "margrpo-ran-the-code-of-a-checkpoint"
+
+
+@pytest.mark.parametrize("name", ["policy.safetensors", "reference.safetensors", "state.safetensors", "state.json"])
+def test_code_in_a_checkpoint_does_not_run_even_where_the_digests_fit(name: str, trained: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(trained / "run", run)
+    (run / "summary.json").unlink()
+    place = checkpoint.place_of(run / "checkpoints", 2)
+    manifest = sealed.read(place)
+    (place / name).write_bytes(pickle.dumps(Code()))
+    manifest["files"][name] = sealed.fingerprint(place / name)
+    (place / sealed.MANIFEST).write_text(json.dumps(manifest))
+    (place / sealed.SEAL).write_text(sealed.seal_of(place / sealed.MANIFEST))
+    PROOF.unlink(missing_ok=True)
+    with pytest.raises(MargrpoError, match=name.partition(".")[0]):
+        train(runs.recipe(trained, steps=2), run)
+    assert not PROOF.exists()

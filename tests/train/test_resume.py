@@ -10,7 +10,7 @@ from margrpo.train import checkpoint, folder, resume, sealed
 def made(run: Path, *steps: int) -> list[Path]:
     places = [checkpoint.place_of(run / "checkpoints", step) for step in steps]
     for step, place in zip(steps, places, strict=True):
-        facts = {"step": step, "versions": folder.versions()}
+        facts = {"format": checkpoint.FORMAT, "step": step, "versions": folder.versions()}
         sealed.write(place, lambda inside: (inside / "weights").write_bytes(b"x" * 9), facts)  # type: ignore[arg-type]
     return places
 
@@ -72,3 +72,11 @@ def test_a_recipe_that_was_spoiled_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(RunError, match=r"recipe.toml: is not as it was written .*; copy it anew from the manifest"):
         resume.check_same(tmp_path, {}, ())
+
+
+def test_checkpoints_of_another_format_are_not_read(tmp_path: Path) -> None:
+    place = checkpoint.place_of(tmp_path / "checkpoints", 3)
+    sealed.write(place, lambda inside: None, {"format": 2, "step": 3, "versions": {}})
+    with pytest.raises(RunError, match=r"its checkpoints are of another version of margrpo; go on with the one that"):
+        resume.start_of(tmp_path, Alone())
+    assert place.exists()

@@ -78,3 +78,11 @@ def test_what_fails_midway_leaves_nothing_and_takes_nothing(place: Path) -> None
 
 def test_the_manifest_is_json_that_a_person_can_read(place: Path) -> None:
     assert json.loads((place / sealed.MANIFEST).read_text())["files"]["state.json"]["bytes"] == 11
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"files": 3}', "{", '{"files": {"weights": 3}}'])
+def test_a_manifest_that_is_none_is_damage_though_its_seal_fits(text: str, place: Path) -> None:
+    (place / sealed.MANIFEST).write_text(text)
+    (place / sealed.SEAL).write_text(sealed.seal_of(place / sealed.MANIFEST))
+    with pytest.raises(DamageError, match=r"manifest.json is no manifest|weights is not what was written"):
+        sealed.read(place)
