@@ -13,9 +13,9 @@ from margrpo.cli.given import Out, RecipeOrRun, Sets, loadable, recipe_of, train
 from margrpo.cli.stopping import Stop, seconds, stopping
 from margrpo.cli.terminal import facts, out, tell
 from margrpo.cli.threads import settle_threads
-from margrpo.cli.trouble import INTERRUPTED, STOPPED
+from margrpo.cli.trouble import INTERRUPTED, REFUSED, STOPPED
 from margrpo.components.tracker.console import duration
-from margrpo.errors import RunError
+from margrpo.errors import MargrpoError, RunError
 from margrpo.recipe import Recipe
 
 STOPPING = "stopping after this step; a second signal, or Ctrl-C again, stops at once"
@@ -76,9 +76,14 @@ def resume(
 
 
 def ready(source: Path, sets: list[str] | None) -> Recipe:
-    """A recipe that trains, with its weights there, for as many processes as there are."""
-    recipe = loadable(training(source, sets), source)
-    recipe.parallel.require(launched.count())
+    """A recipe that trains, with its weights there, for as many processes as there are; one says what is wrong."""
+    try:
+        recipe = loadable(training(source, sets), source)
+        recipe.parallel.require(launched.count())
+    except MargrpoError:
+        if launched.is_first():
+            raise
+        raise typer.Exit(REFUSED) from None
     return recipe
 
 

@@ -10,9 +10,8 @@ from typing import ParamSpec, TypeVar
 
 import typer
 
-from margrpo import launched
 from margrpo.cli.terminal import tell
-from margrpo.errors import MargrpoError, RecipeError
+from margrpo.errors import MargrpoError
 from margrpo.plugin.target import described
 
 P = ParamSpec("P")
@@ -64,9 +63,7 @@ def sentence_of(error: Exception) -> tuple[str, int]:
 
 
 def tell_error(error: MargrpoError) -> None:
-    """Print an error, a line for each thing that is wrong; what is wrong with a recipe is said by one process."""
-    if isinstance(error, RecipeError) and not launched.is_first():
-        return
+    """Print an error, a line for each thing that is wrong."""
     for line in str(error).splitlines():
         tell(line, word="error", style="bold red")
 

@@ -14,6 +14,7 @@ from margrpo.contracts import Leash, Model, Processes, Reward
 from margrpo.declare import record
 from margrpo.errors import RunError
 from margrpo.nets import compiled
+from margrpo.nets.processes import Alone
 from margrpo.recipe.schema import Pretraining, Recipe
 from margrpo.records import Needs, Rollout
 from margrpo.train import budget, portions
@@ -108,9 +109,11 @@ def assemble(
     processes: Processes | None = None,
     resumed: Callable[[Model, Leash], None] = lambda model, leash: None,
 ) -> Session:
-    """Build everything; loads weights, those of a checkpoint by `resumed` before the processes share them."""
-    device = device_of(recipe.run.device)
-    processes = processes or recipe.parallel.join(device)
+    """Build everything, for one process unless others are given.
+
+    Loads weights, and by `resumed` those of a checkpoint, before the processes share them.
+    """
+    device, processes = device_of(recipe.run.device), processes or Alone()
     mine = portions.dealt(recipe.prompts.prompts, recipe.run.drawn, device=device, processes=processes)
     pipeline = pipeline_of(recipe)
     model = pipeline.model

@@ -62,7 +62,7 @@ def train(
             resume.check_same(folder, resolved, allowed)
         start = resume.start_of(folder, processes)
         finished = run_folder.summary(folder)
-        if finished is not None and finished["steps"] == start.step >= recipe.run.steps:
+        if finished is not None and finished["steps"] == recipe.run.steps:
             return finished
         notes = [*start.notes, *([replay(recipe, folder, processes)] if verify else [])]
         session = start.assembled(recipe, processes)
@@ -214,6 +214,7 @@ class _Loop:
         """What a checkpoint will hold, copied; the figures are told what that took."""
         clock = perf_counter()
         self.processes.enter("a checkpoint")
+        self.writer.wait()
         self.memory.seconds = perf_counter() - self.began
         taken = checkpoint.snapshot(self.session, done, dataclasses.asdict(self.memory), self.facts)
         figures |= {"seconds/snapshot": perf_counter() - clock, "bytes/checkpoint": taken.bytes}

@@ -46,7 +46,8 @@ def start_of(run: Path, processes: Processes) -> Start:
     found = newest_sound(checkpoints, notes.append) if processes.rank == 0 else None
     step = int(processes.total(torch.tensor(-1 if found is None and processes.rank == 0 else step_of(found))))
     if step < 0:
-        return Start(notes=tuple(notes))
+        anew = ("there is no checkpoint to go on from: the run begins anew",) if folder.holds_run(run) else ()
+        return Start(notes=(*notes, *anew))
     manifest = found or sealed.read(checkpoint.place_of(checkpoints, step))
     if manifest.get("format") != checkpoint.FORMAT:
         raise RunError(f"{run}: its checkpoints are of another version of margrpo; go on with the one that wrote them")

@@ -1,4 +1,5 @@
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -162,6 +163,13 @@ def test_a_finished_run_tells_its_summary_again(trained: Path) -> None:
     assert done.exit_code == 0, done.output
     assert (trained / "summary.json").read_text() == before
     assert "95 % interval" in done.stdout
+
+
+def test_a_finished_run_whose_checkpoints_were_removed_is_finished(trained: Path) -> None:
+    shutil.rmtree(trained / "checkpoints")
+    before = (trained / "metrics.jsonl").read_text()
+    assert run("resume", trained).exit_code == 0
+    assert (trained / "metrics.jsonl").read_text() == before
 
 
 def test_the_summary_of_an_earlier_end_is_not_taken_for_the_last_one(trained: Path) -> None:

@@ -16,7 +16,11 @@ def made(run: Path, *steps: int) -> list[Path]:
 
 
 def test_a_run_begins_at_its_newest_checkpoint_or_at_the_beginning(tmp_path: Path) -> None:
-    assert resume.start_of(tmp_path, Alone()).step == 0
+    assert resume.start_of(tmp_path, Alone()).notes == ()
+    (tmp_path / "recipe.toml").touch()
+    start = resume.start_of(tmp_path, Alone())
+    assert (start.step, start.place) == (0, None)
+    assert start.notes == ("there is no checkpoint to go on from: the run begins anew",)
     *_, newest = made(tmp_path, 5, 10)
     start = resume.start_of(tmp_path, Alone())
     assert (start.step, start.place, start.notes) == (10, newest, ())

@@ -25,7 +25,7 @@ class Jsonl:
 
 
 class JsonlTrack:
-    """An open metrics.jsonl; a line is on its way to the disk when `write` returns."""
+    """An open metrics.jsonl; a line is on the disk when `write` returns."""
 
     def __init__(self, file: IO[str]):
         self._file = file
@@ -35,6 +35,7 @@ class JsonlTrack:
         finite = {name: value if math.isfinite(value) else None for name, value in figures.items()}
         self._file.write(json.dumps({"step": step, **finite}, ensure_ascii=False) + "\n")
         self._file.flush()
+        os.fsync(self._file.fileno())
 
     def say(self, sentence: str) -> None:
         """Take no notice: a sentence is no figure."""
