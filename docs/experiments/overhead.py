@@ -1,4 +1,4 @@
-"""What checkpoints and `parallel = "ddp"` with one process cost on the quickstart: `python docs/experiments/overhead.py`.
+"""What checkpoints, and `parallel = "ddp"` with one process, cost on the quickstart: run this file.
 
 Steps are done in turn by runs that differ in that alone, because a machine that others share is faster now and slower
 then. Each round gives a ratio; the median of them counts. A checkpoint's step is its snapshot, and the step after it,
