@@ -62,7 +62,8 @@ def docs(session: nox.Session) -> None:
 @nox.session(venv_backend="none", requires=["env"], default=False)
 def faults(session: nox.Session) -> None:
     """Kill, damage, starve and fuzz: every case of what the tests try a few of; a quarter of an hour."""
-    in_env(session, "python", "-m", "pytest", "-s", "-v", "tests/faults", *session.posargs, MARGRPO_FAULTS="every")
+    words = ("-m", "pytest", "tests/faults", "-n", "2", "--dist", "loadfile", "-rP", *session.posargs)
+    in_env(session, "python", *words, MARGRPO_FAULTS="every")
 
 
 @nox.session(venv_backend="none", requires=["env"], default=False)
