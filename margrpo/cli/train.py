@@ -47,7 +47,7 @@ def train(
     stop_after: StopAfter = None,
     allowed: Allowed = None,
 ) -> None:
-    """Tune a policy by reinforcement learning; a folder that holds the run already goes on with it.
+    """Tune a policy by reinforcement learning, or go on with the run in the folder.
 
     The recipe is checked in full before anything is loaded. Ctrl-C, SIGTERM and SIGUSR1 stop after the current step,
     with a checkpoint.
