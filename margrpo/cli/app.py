@@ -6,6 +6,7 @@ import typer
 
 from margrpo import __version__
 from margrpo.cli import bench, components, plan, pretrain, recipes, sample, train, variance, weights
+from margrpo.cli.leaving import leaving_well
 from margrpo.cli.terminal import out
 from margrpo.cli.threads import wait_passively
 from margrpo.cli.trouble import spoken
@@ -52,4 +53,4 @@ app.add_typer(weights.app, name="weights")
 def main() -> None:
     """Run the command line; every trouble ends in a sentence on standard error and an exit code."""
     wait_passively()
-    app(prog_name="margrpo")
+    leaving_well(lambda: app(prog_name="margrpo"))

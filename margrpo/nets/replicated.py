@@ -1,5 +1,6 @@
 """Processes that each hold the whole model, and what several have together: a board, sums, a check of the sums."""
 
+import gc
 import os
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -142,6 +143,7 @@ class Replicated(Alone):
     def leave(self) -> None:
         """Leave the group."""
         self.synchronised = None
+        gc.collect()  # what still knows of the group would keep its threads alive
         if dist.is_initialized():
             dist.destroy_process_group()
 

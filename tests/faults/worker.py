@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import typer
 
 from margrpo import Entry, hookimpl
+from margrpo.cli.leaving import leaving_well
 from margrpo.cli.stopping import stopping
 from margrpo.cli.trouble import spoken
 from margrpo.components.parallel import Ddp, Fsdp, Single
@@ -75,5 +77,13 @@ def main(out: str, parallel: str, trouble: str = "", steps: str = "6") -> None:
     sys.exit(0 if summary else 75)
 
 
+def command() -> None:
+    """Train, and end as the command line does."""
+    try:
+        main(*sys.argv[1:])
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    leaving_well(command)
