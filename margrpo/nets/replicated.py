@@ -29,9 +29,12 @@ class Replicated(Alone):
         store, self.rank, self.count = rendezvous(timeout)
         backend = "cpu:gloo,cuda:nccl" if self.device.type == "cuda" else "gloo"
         self.board = dist.PrefixStore("margrpo", store)
-        dist.init_process_group(
-            backend, store=store, rank=self.rank, world_size=self.count, timeout=timedelta(seconds=timeout)
-        )
+        try:
+            dist.init_process_group(
+                backend, store=store, rank=self.rank, world_size=self.count, timeout=timedelta(seconds=timeout)
+            )
+        except RuntimeError as error:
+            raise ParallelError(not_met(error)) from error
         self.checked = False
         self.synchronised: Any = None
         self.enter("the start")
@@ -39,7 +42,7 @@ class Replicated(Alone):
     def share(self, model: Model) -> None:
         """Give every process the first one's weights."""
         super().share(model)
-        self.synchronised = self.wrap(Touch(model))
+        self.together(lambda: setattr(self, "synchronised", self.wrap(Touch(model))))
 
     def wrap(self, touch: "Touch") -> Callable[[Sequence[bool]], Tensor]:
         """A module whose backward pass sums the gradients that have been collected."""
@@ -167,6 +170,10 @@ def rendezvous(timeout: float) -> tuple[Any, int, int]:
     try:
         return next(iter(dist.rendezvous("env://", timeout=timedelta(seconds=timeout))))
     except (RuntimeError, ValueError) as error:
-        raise ParallelError(
-            f"the processes did not meet ({str(error).splitlines()[0][:160]}); start them with torchrun"
-        ) from error
+        raise ParallelError(not_met(error)) from error
+
+
+def not_met(error: Exception) -> str:
+    """What to say where the processes do not find one another."""
+    gist = str(error).splitlines()[0][:160]
+    return f"the processes did not meet ({gist}); start them with torchrun, and look at what the others said"

@@ -19,9 +19,9 @@ def strict_converter() -> cattrs.Converter:
     converter = cattrs.Converter(unstruct_collection_overrides={tuple: list})
     converter.register_structure_hook(bool, lambda value, _: _exactly(value, bool))
     converter.register_structure_hook(int, lambda value, _: _exactly(value, int))
-    converter.register_structure_hook(str, lambda value, _: _exactly(value, str))
+    converter.register_structure_hook(str, lambda value, _: _text(value))
     converter.register_structure_hook(float, lambda value, _: _number(value))
-    converter.register_structure_hook(Path, lambda value, _: Path(_exactly(value, str)))
+    converter.register_structure_hook(Path, lambda value, _: Path(_text(value)))
     converter.register_unstructure_hook(Path, str)
     converter.register_structure_hook_func(_is_literal, _literal)
     for fits, read in ((_is_sequence, _sequence), (_is_mapping, _mapping), (_is_choice, _union)):
@@ -57,6 +57,13 @@ def _exactly(value: Any, cls: type) -> Any:
     if type(value) is not cls:
         raise unfit(f"= {shown(value)} must be {_WORDS[cls]}, not {sort_of(value)}")
     return value
+
+
+def _text(value: Any) -> str:
+    text: str = _exactly(value, str)
+    if not text.isascii() and text != text.encode(errors="replace").decode():
+        raise unfit(f"= {ascii(text)[:60]} holds half of a character, which is no text in UTF-8")
+    return text
 
 
 def _number(value: Any) -> float:

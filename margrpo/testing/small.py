@@ -128,9 +128,10 @@ def budget(*, rows: int, units: float = 2) -> Budget:
 
 
 def recipe(folder: Path, *, seed: int = 0, side: int = 2, **tables: Any) -> Recipe:
-    """A whole recipe of these parts; the weights are written into the folder, so that assembling it finds no zeros."""
+    """A whole recipe of these parts; the weights are in the folder, or written there, so that none of them is zero."""
     file, settings = folder / f"small-{side}-{seed}.safetensors", {"tokens": side**2}
-    weights.write(file, {"policy": model(policy(**settings), seed)})
+    if not file.exists():
+        weights.write(file, {"policy": model(policy(**settings), seed)})
     defaults = {
         "run": Run(steps=3, seed=seed, device="cpu", watch=2, held_out=2),
         "policy": policy(checkpoint=str(file), weights="ema", **settings),

@@ -40,7 +40,7 @@ def run(*words: object, processes: int = 2, options: Sequence[str] = ("--standal
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("processes")
-    (folder / "weights").mkdir()
+    runs.recipe(folder / "weights")  # so that no process has to write the weights
     return folder
 
 

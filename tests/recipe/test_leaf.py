@@ -60,3 +60,12 @@ def test_a_value_of_another_type_is_refused_never_converted(cls: Any, value: Any
     with pytest.raises(REFUSALS) as caught:
         strict_converter().structure(value, cls)
     assert [str(problem) for problem in problems_of(caught.value, value)] == sentences
+
+
+@pytest.mark.parametrize("cls", [str, Path])
+def test_half_a_character_is_no_text(cls: type) -> None:
+    with pytest.raises(REFUSALS) as caught:
+        strict_converter().structure("a\ud800", cls)
+    (problem,) = problems_of(caught.value, "a\ud800")
+    assert "= 'a\\ud800' holds half of a character, which is no text in UTF-8" in str(problem)
+    assert strict_converter().structure("é�", str) == "é�"
