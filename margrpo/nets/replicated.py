@@ -14,6 +14,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from margrpo.contracts import Model
 from margrpo.errors import ParallelError
+from margrpo.nets.meeting import met
 from margrpo.nets.processes import Alone
 
 WAITING = "waiting in "
@@ -164,11 +165,12 @@ class Touch(nn.Module):
 
 
 def rendezvous(timeout: float) -> tuple[Any, int, int]:
-    """The store, this process's rank and the number of processes, as torchrun tells them; one alone without it."""
+    """A store for this attempt, this process's rank and how many there are, as torchrun says; one alone without it."""
     if "RANK" not in os.environ:
         return dist.HashStore(), 0, 1
     try:
-        return next(iter(dist.rendezvous("env://", timeout=timedelta(seconds=timeout))))
+        store, rank, count = next(iter(dist.rendezvous("env://", timeout=timedelta(seconds=timeout))))
+        return met(store, rank, count, timeout), rank, count
     except (RuntimeError, ValueError) as error:
         raise ParallelError(not_met(error)) from error
 
