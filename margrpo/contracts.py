@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Int
 
+from margrpo.case import Case
 from margrpo.errors import RewardError
 from margrpo.lazy import Generator, Module, Parameter, Tensor
 from margrpo.maths.dealing import Prompt
 from margrpo.maths.path import Path
-from margrpo.records import ARStep, Evidence, Gaussian, Key, Needs, Prediction, Prompts, Rollout
+from margrpo.records import ARStep, Evidence, Gaussian, Key, Needs, Prediction, Prompts, Rollout, Traits
 
 if TYPE_CHECKING:
     from typing import Self
@@ -367,8 +368,43 @@ class Reward(Protocol):
 
     weight: float
 
+    @property
+    def traits(self) -> Traits:
+        """What can be known of its scores before there are any."""
+        ...
+
+    def build(self, device: str) -> "Scorer":
+        """Make what scores, with its networks on a device; a reward that has none returns itself."""
+        ...
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """The built reward."""
+
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-        """One finite number an image, larger is better."""
+        """One finite number an image, larger is better; the same whatever other images there are.
+
+        Values of images are in [0, 1]. Gradients are off, and a call may come from any thread.
+        """
+        ...
+
+
+@runtime_checkable
+class Requiring(Protocol):
+    """What a reward may have besides: a check that its files and packages are there."""
+
+    def require(self) -> None:
+        """Raise a `MargrpoError` where one is missing; called before anything is loaded, imports no torch."""
+        ...
+
+
+@runtime_checkable
+class Proven(Protocol):
+    """What a reward may have besides: images whose scores are known, for `margrpo rewards test`."""
+
+    def cases(self) -> Sequence[Case]:
+        """Images with prompts, and between which numbers their scores must lie."""
         ...
 
 
@@ -400,8 +436,10 @@ class Advantage(Protocol):
 
     smallest_group: int
 
-    def advantages(self, reward: Float[Tensor, "b"], group: Int[Tensor, "b"]) -> Float[Tensor, "b"]:
-        """The advantage of each image among those of its group; 0 where a group's rewards are all equal."""
+    def advantages(
+        self, rewards: Float[Tensor, "b r"], weights: Float[Tensor, "r"], group: Int[Tensor, "b"]
+    ) -> Float[Tensor, "b"]:
+        """The advantage of each image among those of its group; 0 where each reward is the same in all of a group."""
         ...
 
 

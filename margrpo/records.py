@@ -13,8 +13,9 @@ Diffusion steps are numbered as the sampler takes them backwards: t = T - 1 come
 """
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from jaxtyping import Bool, Float, Int
 
@@ -60,6 +61,16 @@ class Prompts:
             name: tuple(itertools.chain(*(getattr(p, name) for p in parts))) for name in ("text", "metadata", "keys")
         }
         return cls(label=torch.cat([p.label for p in parts]), group=torch.cat([p.group for p in parts]), **first)
+
+    def distinct(self) -> "tuple[list[int], Int[Tensor, 'b']]":
+        """Places of the first image of each text, and for every image which of them has its text.
+
+        What a reward makes of a text it makes once for a group: `made_of_texts[which]` is then one for each image.
+        """
+        first = {text: place for place, text in reversed(list(enumerate(self.text)))}
+        places = sorted(first.values())
+        number = {self.text[place]: position for position, place in enumerate(places)}
+        return places, torch.tensor([number[text] for text in self.text], dtype=torch.int64)
 
     def to(self, device: str) -> "Prompts":
         """The same with its tensors on a device."""
@@ -205,6 +216,23 @@ class Rollout:
             rank=torch.cat([part.rank for part in parts]),
             key=first.key,
         )
+
+
+@record
+class Traits:
+    """What a reward says of itself.
+
+    Its scores lie between `low` and `high`, and are told by the images and by what it `reads` of a prompt. One that is
+    `deterministic` says the same of the same. Its networks have so many `parameters`, 0 where it is arithmetic, which
+    is what it costs. One that is `elsewhere` is computed by another process, while this one draws the next images.
+    """
+
+    low: float = -math.inf
+    high: float = math.inf
+    reads: tuple[Literal["text", "label", "metadata"], ...] = ()
+    deterministic: bool = True
+    parameters: int = 0
+    elsewhere: bool = False
 
 
 @record

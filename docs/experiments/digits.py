@@ -19,6 +19,7 @@ from margrpo.components.reward.digits import Digits
 from margrpo.recipe import load
 from margrpo.train.assemble import pipeline_of
 from margrpo.train.held_out import look
+from margrpo.train.jury import seated
 from margrpo.worlds import digits
 
 DOCS = Path(__file__).parents[1]
@@ -47,7 +48,12 @@ def train(seed: int, folder: Path) -> None:
 def drawn(seed: int, sets: list[str]) -> dict[str, float]:
     """The figures of the held-out images of this seed."""
     recipe = load(RECIPE, sets)
-    seen = look(pipeline_of(recipe), recipe.prompts.held_out(), (Digits(classifier="judge", by="accuracy"),), seed)
+    seen = look(
+        pipeline_of(recipe),
+        recipe.prompts.held_out(),
+        seated((Digits(classifier="judge", by="accuracy"),), "cpu"),
+        seed,
+    )
     scores = {"rewarded": Digits(by="accuracy"), "reward": Digits()}
     by_reward = {name: float(each.score(seen.images, seen.prompts).mean()) for name, each in scores.items()}
     images = seen.images.double().mean(1).flatten(1)

@@ -89,7 +89,7 @@ def rollout_of(
     recipe = session.recipe
     prompts = recipe.prompts.draw(step, recipe.run.seed).part(slice(images)).to(session.pipeline.device)
     rollout = roll_out(session.pipeline, prompts, (recipe.run.seed, "variance", step), recording)
-    advantages = judge(recipe.reward, recipe.advantage, rollout).advantages
+    advantages = judge(session.jury, recipe.advantage, rollout).advantages
     if not advantages.any():
         raise RunError(
             f"no image of the rollout has an advantage: within each prompt its {len(prompts)} images earn the same; "

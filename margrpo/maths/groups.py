@@ -42,6 +42,16 @@ def deviation(x: Float[Tensor, "b"], group: Int[Tensor, "b"]) -> Float[Tensor, "
     return (group_mean(centred(x, group) ** 2, group) * size / (size - 1).clamp(min=1)).sqrt()
 
 
+def correlation(x: Float[Tensor, "b"], y: Float[Tensor, "b"], group: Int[Tensor, "b"]) -> Float[Tensor, ""]:
+    """Pearson's correlation of x and y within groups, 0 where one of them does not vary within any.
+
+    ρ = Σ x̃ ỹ / √(Σ x̃² Σ ỹ²) with x̃ = x − mean_group: what differs between prompts has no part in it.
+    """
+    x, y = centred(x.double(), group), centred(y.double(), group)
+    scale = (x.square().sum() * y.square().sum()).sqrt()
+    return torch.where(scale > 0, (x * y).sum() / scale, 0.0).float()
+
+
 def leave_one_out(x: Float[Tensor, "b"], group: Int[Tensor, "b"]) -> Float[Tensor, "b"]:
     """x minus the mean of the others of its group, (x − mean) · g/(g − 1)   (rloo, eq. 8)."""
     size = group_size(group, int(group.max()) + 1)[group]

@@ -45,6 +45,7 @@ _VERDICT = [
     _entry("on_failure.drop_group", "on_failure:DropGroup", "leave the prompt out of the step"),
     _entry("advantage.group", "advantage:Group", "reward against its group, in standard deviations"),
     _entry("advantage.leave_one_out", "advantage:LeaveOneOut", "reward against the mean of the others"),
+    _entry("advantage.decoupled", "advantage:Decoupled", "each reward against its group, then their weighted sum"),
     _entry("advantage.unscaled", "advantage:Unscaled", "reward against the mean of its group"),
 ]
 

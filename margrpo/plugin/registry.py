@@ -104,6 +104,13 @@ class Registry:
                 return entry.name
         raise PluginError(f"{cls.__qualname__} is registered as no {kind}; return an Entry for it")
 
+    def called(self, kind: str, component: Any) -> str:
+        """The name under which a component is registered, or that of its class where it is not."""
+        try:
+            return self.name_of(kind, component)
+        except PluginError:
+            return type(component).__name__
+
     def misfits(self, recipe: Any) -> Iterator[str]:
         """What the fit rules of plugins say of a recipe; a rule that fails is named, never passed over."""
         for implementation in self._manager.hook.margrpo_fit.get_hookimpls():

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import Parameter
 
 from margrpo import launched
-from margrpo.contracts import Leash, Model, Processes, Reward
+from margrpo.contracts import Leash, Model, Processes
 from margrpo.declare import record
 from margrpo.errors import RunError
 from margrpo.nets import compiled
@@ -20,6 +20,7 @@ from margrpo.records import Needs, Rollout
 from margrpo.train import budget, portions
 from margrpo.train.budget import Budget
 from margrpo.train.graphs import Graphs
+from margrpo.train.jury import Jury, seated
 from margrpo.train.parts import Method
 from margrpo.train.roll_out import Pipeline, Recording
 
@@ -36,6 +37,8 @@ class Session:
     origin: Model
     processes: Processes
     portions: list[range]
+    jury: Jury
+    measure: Jury
 
     @property
     def model(self) -> Model:
@@ -116,6 +119,8 @@ def assemble(
     device, processes = device_of(recipe.run.device), processes or Alone()
     mine = portions.dealt(recipe.prompts.prompts, recipe.run.drawn, device=device, processes=processes)
     pipeline = pipeline_of(recipe)
+    jury = seated(recipe.reward, pipeline.device)
+    measure = jury if recipe.measure is None else seated((recipe.measure,), pipeline.device)
     model = pipeline.model
     origin = copy.deepcopy(model).requires_grad_(False)
     leash = recipe.penalty.build(model)
@@ -149,7 +154,7 @@ def assemble(
             if each is not None:
                 compiled.compile_head(each.head)
         pipeline = replace(pipeline, graphs=Graphs(model.head, pipeline.sampler))
-    return Session(recipe, pipeline, method, parameters, optimizer, origin, processes, mine)
+    return Session(recipe, pipeline, method, parameters, optimizer, origin, processes, mine, jury, measure)
 
 
 def recording_of(recipe: Recipe, generator: torch.Generator) -> Recording:
@@ -177,8 +182,3 @@ def virtual_steps(steps: tuple[int, ...], needs: Needs) -> frozenset[int]:
     if not needs.virtual:
         return frozenset()
     return frozenset(steps) | frozenset(step - 1 for step in steps if needs.earlier and step > 0)
-
-
-def measure_of(recipe: Recipe | Pretraining) -> tuple[Reward, ...]:
-    """What held-out images are measured by."""
-    return (recipe.measure,) if recipe.measure is not None else recipe.reward

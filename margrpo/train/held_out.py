@@ -4,13 +4,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from margrpo.contracts import Model, Processes, Reward
+from margrpo.contracts import Model, Processes
 from margrpo.declare import record
 from margrpo.maths import divergence
 from margrpo.records import Prompts
 from margrpo.train.chain import transition
 from margrpo.train.condition import conditions
 from margrpo.train.judge import score
+from margrpo.train.jury import Jury
 from margrpo.train.roll_out import NOTHING, Pipeline, Recording, roll_out
 
 BATCH = 32
@@ -26,9 +27,7 @@ class Look:
     scores: Float[Tensor, "b"]
 
 
-def look(
-    pipeline: Pipeline, prompts: Prompts, measure: tuple[Reward, ...], seed: int, processes: Processes | None = None
-) -> Look:
+def look(pipeline: Pipeline, prompts: Prompts, measure: Jury, seed: int, processes: Processes | None = None) -> Look:
     """Draw each prompt once and score it by the weighted sum of the measures; processes deal batches among them."""
     images, scores = torch.zeros(0), torch.zeros(len(prompts), device=pipeline.device)
     for start in mine(len(prompts), processes):
@@ -42,7 +41,7 @@ def look(
     return Look(prompts, images, scores)
 
 
-def scored(measure: tuple[Reward, ...], images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
+def scored(measure: Jury, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
     """The weighted sum of the measures; where images are not finite nobody is asked, and no score is a number."""
     if not images.isfinite().all():
         return torch.full((len(prompts),), torch.nan, device=images.device)

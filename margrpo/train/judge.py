@@ -1,24 +1,25 @@
 """From images to advantages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from math import isfinite
 from time import sleep
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from margrpo.components.on_failure import Raise
-from margrpo.contracts import Advantage, Fallible, OnFailure, Reward
+from margrpo.contracts import Advantage
 from margrpo.declare import record
 from margrpo.errors import MargrpoError, RewardError
-from margrpo.plugin.registry import registry
 from margrpo.plugin.target import described
-from margrpo.records import Prompts, Rollout, Verdict
+from margrpo.records import Prompts, Rollout, Traits, Verdict
 from margrpo.train.deadline import within
+from margrpo.train.jury import Juror, Jury, weights
 
 OfAll = Callable[[Tensor], Tensor]
 """From a row for each image of this process to one for each image of the step."""
+ROUNDING = 1e-5
+"""How far beyond its range a score may be for rounding, as a share of the range's larger end."""
 
 
 @record
@@ -29,58 +30,65 @@ class Scores:
     kept: Bool[Tensor, "b"]
     notes: tuple[str, ...] = ()
 
+    @classmethod
+    def of_images(cls, parts: "Sequence[Scores]") -> "Scores":
+        """The scores of each part, one after the other."""
+        values, kept = (torch.cat([getattr(part, name) for part in parts]) for name in ("values", "kept"))
+        return cls(values, kept, tuple(note for part in parts for note in part.notes))
+
+
+Early = Mapping[str, Scores]
+"""What rewards have said already, by their names."""
+NOTHING: Early = {}
+
 
 def judge(
-    rewards: tuple[Reward, ...], advantage: Advantage, rollout: Rollout, of_all: OfAll = lambda rows: rows
+    jury: Jury, advantage: Advantage, rollout: Rollout, of_all: OfAll = lambda rows: rows, early: Early = NOTHING
 ) -> Verdict:
     """Every reward, their weighted sum, and the advantages within groups, of all images of the step.
 
-    A group that a reward's policy has dropped takes no part, and has no advantage.
+    A group that a reward's policy has dropped takes no part, and has no advantage. What has been asked `early` is
+    waited for.
     """
-    found = [scores_of(reward, rollout.images, rollout.prompts) for reward in rewards]
-    rows = of_all(torch.stack([scores.values for scores in found], dim=1))
+    found = [early.get(juror.name) or scores_of(juror, rollout.images, rollout.prompts) for juror in jury]
+    device = rollout.images.device
+    rows = of_all(torch.stack([scores.values.to(device) for scores in found], dim=1))
     group = of_all(rollout.prompts.group)
-    kept = of_all(torch.stack([scores.kept for scores in found]).all(0).long()).bool()
-    total = rows @ torch.tensor([reward.weight for reward in rewards], device=rows.device)
-    advantages = torch.zeros_like(total)
+    kept = of_all(torch.stack([scores.kept.to(device) for scores in found]).all(0).long()).bool()
+    weight = weights(jury, device)
+    advantages = torch.zeros_like(rows[:, 0])
     if kept.any():
-        advantages[kept] = advantage.advantages(total[kept], group[kept])
+        advantages[kept] = advantage.advantages(rows[kept], weight, group[kept])
     notes = tuple(note for scores in found for note in scores.notes)
-    return Verdict(rows, total, advantages, reward_names(rewards), group, kept, notes)
+    names = tuple(juror.name for juror in jury)
+    return Verdict(rows, rows @ weight, advantages, names, group, kept, notes)
 
 
-def scores_of(reward: Reward, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Scores:
+def scores_of(juror: Juror, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Scores:
     """The scores of all images; where the reward fails and its policy goes on, group by group, without the failed."""
     kept = torch.ones(len(prompts), dtype=torch.bool, device=images.device)
     try:
-        return Scores(score(reward, images, prompts), kept)
+        return Scores(score(juror, images, prompts), kept)
     except RewardError as error:
-        policy_of(reward).give_up(error)
+        juror.policy.give_up(error)
     values, notes = torch.zeros(len(prompts), device=images.device), []
     for each in prompts.group.unique().tolist():
         places = (prompts.group == each).nonzero()[:, 0].tolist()
         try:
-            values[places] = score(reward, images[places], prompts.at(places))
+            values[places] = score(juror, images[places], prompts.at(places))
         except RewardError as error:
-            policy_of(reward).give_up(error)
+            juror.policy.give_up(error)
             kept[places] = False
             notes.append(f"the group of prompt {prompts.text[places[0]]!r} is dropped: {error}")
     return Scores(values, kept, tuple(notes))
 
 
-def policy_of(reward: Reward) -> OnFailure:
-    """What the reward's settings say is done when it fails; a failure is raised where they say nothing."""
-    otherwise: Any = Raise()
-    chosen = reward.on_failure if isinstance(reward, Fallible) else None
-    return chosen or otherwise
-
-
-def score(reward: Reward, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
+def score(juror: Juror, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
     """One finite number an image, after as many calls as the policy allows, or `RewardError` with the prompt."""
-    policy = policy_of(reward)
+    policy = juror.policy
     for number in range(policy.attempts):
         try:
-            return answer(reward, images, prompts, policy.timeout)
+            return answer(juror, images, prompts)
         except RewardError as error:
             failure = error
         if number + 1 < policy.attempts:
@@ -90,13 +98,12 @@ def score(reward: Reward, images: Float[Tensor, "b 3 h w"], prompts: Prompts) ->
     raise RewardError(f"{failure}, at the last of {policy.attempts} calls") from failure
 
 
-def answer(
-    reward: Reward, images: Float[Tensor, "b 3 h w"], prompts: Prompts, timeout: float | None
-) -> Float[Tensor, "b"]:
-    """What one call returns, if it is one finite number an image."""
-    name, about = f"reward {type(reward).__name__}", f"{len(prompts)} images, the first of prompt {prompts.text[0]!r}"
+def answer(juror: Juror, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
+    """What one call returns, if it is one finite number an image, in the range that the reward declares."""
+    name, about = f"reward {juror.name}", f"{len(prompts)} images, the first of prompt {prompts.text[0]!r}"
+    timeout = juror.policy.timeout
     try:
-        scores = within(timeout, lambda: reward.score(images, prompts))
+        scores = within(timeout, lambda: juror.scorer.score(images, prompts))
     except TimeoutError:
         raise RewardError(f"{name}: took longer than {timeout:g} s for {about}") from None
     except MargrpoError as error:
@@ -106,15 +113,20 @@ def answer(
     if not isinstance(scores, Tensor) or scores.shape != (len(prompts),):
         shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         raise RewardError(f"{name}: returned {shape} for {about}; it must return one number each")
-    bad = (~torch.isfinite(scores)).nonzero().flatten().tolist()
-    if bad:
-        raise RewardError(f"{name}: returned {float(scores[bad[0]])} for prompt {prompts.text[bad[0]]!r}")
-    return scores.float().to(images.device)
+    scores = scores.float().to(images.device)
+    for wrong, says in ((~torch.isfinite(scores), ""), (beyond(scores, juror.traits), outside(juror.traits))):
+        if wrong.any():
+            first = int(wrong.int().argmax())
+            raise RewardError(f"{name}: returned {float(scores[first]):g} for prompt {prompts.text[first]!r}{says}")
+    return scores
 
 
-def reward_names(rewards: tuple[Reward, ...]) -> tuple[str, ...]:
-    """The name of each reward in the recipe (its class's, if it is no plugin's), numbered where it occurs twice."""
-    registered = {entry.target: entry.name for entry in registry().entries("reward")}
-    classes = [type(reward) for reward in rewards]
-    names = [registered.get(f"{cls.__module__}:{cls.__qualname__}", cls.__name__) for cls in classes]
-    return tuple(name if names.count(name) == 1 else f"{name}_{place}" for place, name in enumerate(names))
+def beyond(scores: Float[Tensor, "b"], traits: Traits) -> Bool[Tensor, "b"]:
+    """Which scores lie outside the declared range by more than rounding."""
+    slack = ROUNDING * max([1.0, *(abs(end) for end in (traits.low, traits.high) if isfinite(end))])
+    return (scores < traits.low - slack) | (scores > traits.high + slack)
+
+
+def outside(traits: Traits) -> str:
+    """What is wrong with a score outside the range."""
+    return f", outside the range of {traits.low:g} to {traits.high:g} that it declares"

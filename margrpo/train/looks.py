@@ -8,7 +8,7 @@ from torch import Tensor
 
 from margrpo.pictures import save_grid, save_pairs
 from margrpo.records import Prompts
-from margrpo.train.assemble import Session, measure_of
+from margrpo.train.assemble import Session
 from margrpo.train.held_out import Look, drift, look, paired_difference
 from margrpo.train.roll_out import Pipeline
 
@@ -52,9 +52,9 @@ class Looks:
 
     def look(self, pipeline: Pipeline, prompts: Prompts) -> Look:
         """Draw and measure."""
-        recipe, processes = self.session.recipe, self.session.processes
-        processes.enter("a look at held-out prompts")
-        return look(pipeline, prompts, measure_of(recipe), recipe.run.seed, processes)
+        session = self.session
+        session.processes.enter("a look at held-out prompts")
+        return look(pipeline, prompts, session.measure, session.recipe.run.seed, session.processes)
 
     def drift(self) -> float:
         """The divergence of the policy from what it was, on the watched prompts."""

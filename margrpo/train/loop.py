@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from margrpo.train import checkpoint, durable, parity, resume, trouble
 from margrpo.train import folder as run_folder
 from margrpo.train.assemble import Session, device_of
 from margrpo.train.checkpoint import Snapshot
+from margrpo.train.jury import Jury
 from margrpo.train.looks import Looks
 from margrpo.train.step import Outcome, train_step
 from margrpo.train.verify import replay
@@ -68,9 +69,7 @@ def train(
         session = start.assembled(recipe, processes)
         check_prompts(session, held_out, start.step)
         tracks = opened(recipe, folder, start.step, stack) if processes.rank == 0 else []
-        parts = checkpoint.stateful(
-            recipe, leash=session.method.leash, **{f"tracker.{number}": track for number, track in enumerate(tracks)}
-        )
+        parts = checkpoint.stateful(recipe, leash=session.method.leash, **remembering(session, tracks))
         memory = Memory(**start.remembered(session, parts))
         loop = _Loop(session, held_out, folder, tracks, memory, parts)
         for note in notes:
@@ -90,13 +89,26 @@ def opened(recipe: Recipe, folder: Path, start: int, stack: ExitStack) -> list[T
     return tracks
 
 
+def remembering(session: Session, tracks: Sequence[Track]) -> dict[str, Any]:
+    """What has been built and may declare state, by the place in the recipe of what built it."""
+    places = {"tracker": tracks, "scorer": [juror.scorer for juror in session.jury]}
+    return {f"{name}.{number}": part for name, parts in places.items() for number, part in enumerate(parts)}
+
+
 @torch.no_grad()
 def check_prompts(session: Session, held_out: Prompts, start: int) -> None:
-    """Let the policy read every prompt that is to come, so that one it cannot express is refused now."""
+    """Let policy and rewards read every prompt that is to come, so that one they cannot read is refused now."""
     source, run = session.recipe.prompts, session.recipe.run
-    session.model.prefix(held_out.to(session.pipeline.device))
+    refuse_unreadable(session, held_out, session.measure)
     for step in range(start, run.steps):
-        session.model.prefix(source.draw(step, run.seed).to(session.pipeline.device))
+        refuse_unreadable(session, source.draw(step, run.seed), session.jury)
+
+
+def refuse_unreadable(session: Session, prompts: Prompts, jury: Jury) -> None:
+    """Raise `DataError` for a prompt that the policy cannot express or that lacks what a reward reads."""
+    for juror in jury:
+        juror.refuse_unreadable(prompts)
+    session.model.prefix(prompts.to(session.pipeline.device))
 
 
 class _Loop:

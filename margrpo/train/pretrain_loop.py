@@ -14,8 +14,9 @@ from margrpo.pictures import save_grid
 from margrpo.recipe import Pretraining, unstructure
 from margrpo.train import durable, pretrain
 from margrpo.train import folder as run_folder
-from margrpo.train.assemble import measure_of, pipeline_of
+from margrpo.train.assemble import pipeline_of
 from margrpo.train.held_out import Look, look
+from margrpo.train.jury import seated
 from margrpo.train.roll_out import Pipeline
 
 FITTED_ON = 2048
@@ -49,6 +50,7 @@ class _Loop:
     def __init__(self, recipe: Pretraining):
         self.recipe = recipe
         self.pipeline = pipeline_of(recipe)
+        self.measure = seated((recipe.measure,), self.pipeline.device)
         self.model = self.pipeline.model.train()
         self.average = pretrain.Average(self.model, recipe.run.average)
         self.parameters = list(self.model.parameters())
@@ -99,7 +101,7 @@ class _Loop:
         """Held-out prompts drawn by the averaged weights."""
         pipeline = Pipeline(**{**vars(self.pipeline), "model": self.average.model})
         prompts = self.recipe.prompts.held_out().part(slice(count)).to(pipeline.device)
-        return look(pipeline, prompts, measure_of(self.recipe), self.recipe.run.seed)
+        return look(pipeline, prompts, self.measure, self.recipe.run.seed)
 
     def watch(self, done: int) -> dict[str, float]:
         """A score and a grid."""

@@ -1,15 +1,22 @@
 """One training step: collect, judge, learn."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from itertools import combinations
+from math import isfinite
 
 import torch
+from jaxtyping import Float, Int
+from torch import Tensor
 
 from margrpo.declare import record
 from margrpo.maths import groups, noise
 from margrpo.records import Rollout, Verdict
 from margrpo.train import portions, trouble
 from margrpo.train.assemble import Session, recording_of
+from margrpo.train.early import Early
 from margrpo.train.judge import judge
+from margrpo.train.jury import Juror, Jury
 from margrpo.train.meter import Meter
 from margrpo.train.roll_out import roll_out
 from margrpo.train.update import update
@@ -30,23 +37,31 @@ class Outcome:
     cause: str = ""
 
 
-def collect(session: Session, step: int) -> Rollout:
-    """This process's images of one step: a pure function of (weights, recipe, seed, step) and which they are."""
+def collect(session: Session, step: int, drawn: Callable[[Rollout], None] = lambda part: None) -> Rollout:
+    """This process's images of one step: a pure function of (weights, recipe, seed, step) and which they are.
+
+    Each portion is shown to `drawn` as soon as it is there.
+    """
     recipe, key = session.recipe, (session.recipe.run.seed, "rollout", step)
     prompts = recipe.prompts.draw(step, recipe.run.seed).to(session.pipeline.device)
     recording = recording_of(recipe, noise.generator((*key, "timesteps")))
-    parts = [
-        roll_out(session.pipeline, portions.images(prompts, some, recipe.prompts.group), key, recording)
-        for some in session.portions
-    ]
+    parts = []
+    for some in session.portions:
+        parts.append(roll_out(session.pipeline, portions.images(prompts, some, recipe.prompts.group), key, recording))
+        drawn(parts[-1])
     return Rollout.of_images(parts)
 
 
 def train_step(session: Session, step: int, *, inspect: Callable[[Rollout], None] | None = None) -> Outcome:
     """Collect, judge, learn. `inspect` is shown this process's rollout before anything is learned."""
+    with closing(Early(session.jury)) as early:
+        return _train_step(session, step, early, inspect)
+
+
+def _train_step(session: Session, step: int, early: Early, inspect: Callable[[Rollout], None] | None) -> Outcome:
     recipe, processes, clock = session.recipe, session.processes, Meter(session.pipeline.device)
     processes.enter(f"step {step}, drawing images")
-    rollout = collect(session, step)
+    rollout = collect(session, step, early.ask)
     clock.stop("collect")
     whole = not session.total([int(not rollout.tokens.isfinite().all())])[0]
     if not whole:
@@ -55,7 +70,7 @@ def train_step(session: Session, step: int, *, inspect: Callable[[Rollout], None
         inspect(rollout)
     clock.start()
     processes.enter(f"step {step}, judging")
-    verdict = judge(recipe.reward, recipe.advantage, rollout, session.of_all)
+    verdict = judge(session.jury, recipe.advantage, rollout, session.of_all, early.answers())
     clock.stop("judge")
     processes.enter(f"step {step}, learning")
     rate = recipe.optimizer.rate(step, recipe.run.steps)
@@ -64,7 +79,7 @@ def train_step(session: Session, step: int, *, inspect: Callable[[Rollout], None
     clock.stop("learn")
     return Outcome(
         {
-            **reward_figures(verdict),
+            **reward_figures(verdict, session.jury),
             **figures,
             **{f"seconds/{name}": seconds for name, seconds in clock.seconds.items()},
         },
@@ -75,17 +90,40 @@ def train_step(session: Session, step: int, *, inspect: Callable[[Rollout], None
     )
 
 
-def reward_figures(verdict: Verdict) -> dict[str, float]:
+def reward_figures(verdict: Verdict, jury: Jury) -> dict[str, float]:
     """What the rewards say of a step, without the groups that were dropped; no number where all of them were."""
     kept = verdict.kept
-    total, means = verdict.total[kept], verdict.rewards[kept].mean(0)
-    live = groups.spread(total, verdict.group[kept]) > 0 if kept.any() else total
-    return {
+    total, group = verdict.total[kept], verdict.group[kept]
+    figures = {
         "reward": float(total.mean()),
-        **{f"reward/{name}": float(mean) for name, mean in zip(verdict.names, means, strict=True)},
-        "live_groups": float(live.float().mean()),
+        "live_groups": float((verdict.advantages[kept] != 0).float().mean()),
         "dropped_groups": len(verdict.group[~kept].unique()),
     }
+    for juror, scores in zip(jury, verdict.rewards[kept].unbind(1), strict=True):
+        figures |= figures_of(juror, scores)
+    if len(group):
+        figures |= agreement(jury, verdict.rewards[kept], verdict.advantages[kept], group)
+    return figures
+
+
+def figures_of(juror: Juror, scores: Float[Tensor, "b"]) -> dict[str, float]:
+    """The mean of one reward, and where that lies in the range which it declares, from 0 to 1."""
+    mean, low, high = float(scores.mean()), juror.traits.low, juror.traits.high
+    ranged = isfinite(low) and isfinite(high)
+    normalised = {f"reward_normalised/{juror.name}": (mean - low) / (high - low)} if ranged else {}
+    return {f"reward/{juror.name}": mean, **normalised}
+
+
+def agreement(
+    jury: Jury, rewards: Float[Tensor, "b r"], advantages: Float[Tensor, "b"], group: Int[Tensor, "b"]
+) -> dict[str, float]:
+    """How each reward varies within a prompt, how the update follows it, and how rewards go together."""
+    columns = dict(zip([juror.name for juror in jury], rewards.unbind(1), strict=True))
+    figures = {f"reward_std/{name}": float(groups.deviation(x, group).mean()) for name, x in columns.items()}
+    figures |= {f"reward_pull/{name}": float(groups.correlation(x, advantages, group)) for name, x in columns.items()}
+    for (first, x), (second, y) in combinations(columns.items(), 2):
+        figures[f"reward_correlation/{first}/{second}"] = float(groups.correlation(x, y, group))
+    return figures
 
 
 def spoiled(session: Session, rollout: Rollout) -> Outcome:

@@ -23,7 +23,7 @@ from margrpo.components.reward.brightness import Brightness
 from margrpo.declare import component, setting
 from margrpo.nets.replicated import Replicated
 from margrpo.plugin.registry import registry
-from margrpo.records import Prompts
+from margrpo.records import Prompts, Traits
 from margrpo.train.loop import train
 
 from . import runs
@@ -36,9 +36,13 @@ PARALLEL = {"single": Single(), "ddp": Ddp(timeout=TIMEOUT), "fsdp": Fsdp(timeou
 class Keeping:
     """Brightness, which keeps the images that it is shown and may come to harm."""
 
+    traits = Traits()
     weight: float = setting(1.0)
     folder: str = setting("")
     trouble: str = setting("")
+
+    def build(self, device: str) -> "Keeping":
+        return self
 
     def score(self, images: torch.Tensor, prompts: Prompts) -> torch.Tensor:
         rank, number = os.environ.get("RANK", "0"), self.__dict__.setdefault("calls", [])
@@ -68,6 +72,8 @@ def main(out: str, parallel: str, trouble: str = "", steps: str = "6") -> None:
         "measure": Brightness(),
         "parallel": PARALLEL[parallel],
     }
+    if trouble == "dies" and os.environ["TORCHELASTIC_RESTART_COUNT"] != "0" and os.environ["RANK"] == "0":
+        time.sleep(1)  # the other one comes first, and finds what the attempt before has left in the store
     if trouble == "unsummed":
         Replicated.wrap = lambda self, touch: touch  # type: ignore[method-assign]
     allowed = ("parallel", "reward", "run.steps")

@@ -32,7 +32,8 @@ def test_a_target_is_imported_as_its_class() -> None:
         (
             "margrpo.components.selector:Every",
             "reward",
-            "reward.x: margrpo.components.selector:Every lacks score, weight, which the contract Reward asks for",
+            "reward.x: margrpo.components.selector:Every lacks traits, build, weight, "
+            "which the contract Reward asks for",
         ),
     ],
 )

@@ -100,7 +100,7 @@ def test_the_estimate_of_the_peak_is_near_what_torch_takes(name: str, sets: tupl
         train_step(session, 0)
         train_step(session, 1)
         drift(session.pipeline, session.origin, watched, 0)
-        look(session.pipeline, held_out, recipe.reward, 0)
+        look(session.pipeline, held_out, session.measure, 0)
 
     estimate = memory(recipe)
     assert estimate is not None

@@ -50,7 +50,7 @@ def test_the_update_evaluates_the_head_exactly_as_planned(parts: dict[str, objec
     recipe = small.recipe(tmp_path, **parts)
     session = assemble(recipe)
     rollout = collect(session, 0)
-    verdict = judge(recipe.reward, recipe.advantage, rollout)
+    verdict = judge(session.jury, recipe.advantage, rollout)
     assert (verdict.advantages != 0).all()
     counted = plan(recipe)
     assert counted.update.is_fixed
@@ -62,7 +62,7 @@ def test_committed_tokens_of_random_steps_evaluate_the_head_between_bounds_that_
     recipe = load(RECIPES / "shapes" / "single.toml", sets)
     session, counted = assemble(recipe), plan(recipe)
     rollout = collect(session, 0)
-    verdict = judge(recipe.reward, recipe.advantage, rollout)
+    verdict = judge(session.jury, recipe.advantage, rollout)
     evaluations = update(session, rollout, verdict.advantages, 1e-4)[0]["head_evaluations"]
     assert evaluations == counted.transitions * sum(int(step.committed.sum()) for step in rollout.steps)
     assert evaluations <= counted.update.most

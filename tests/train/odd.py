@@ -8,7 +8,7 @@ import torch
 from margrpo import Entry, hookimpl
 from margrpo.components.advantage import Group
 from margrpo.declare import component
-from margrpo.records import Prompts
+from margrpo.records import Prompts, Traits
 
 
 @component
@@ -37,10 +37,10 @@ class Wild:
     value: float = float("inf")
     smallest_group: int = 2
 
-    def advantages(self, reward: torch.Tensor, group: torch.Tensor) -> torch.Tensor:
+    def advantages(self, rewards: torch.Tensor, weights: torch.Tensor, group: torch.Tensor) -> torch.Tensor:
         calls = self.__dict__.setdefault("calls", [])
         calls.append(len(calls))
-        found = Group().advantages(reward, group)
+        found = Group().advantages(rewards, weights, group)
         return found * self.value if calls[-1] in self.at else found
 
 
@@ -71,6 +71,10 @@ class Content:
     """A reward that finds every image equally good."""
 
     weight: float = 1.0
+    traits = Traits()
+
+    def build(self, device: str) -> "Content":
+        return self
 
     def score(self, images: torch.Tensor, prompts: Prompts) -> torch.Tensor:
         return torch.ones(len(prompts))

@@ -20,7 +20,7 @@ from margrpo.recipe.schema import Run
 from margrpo.records import Needs
 from margrpo.testing import small
 from margrpo.train import parity
-from margrpo.train.assemble import assemble, dtype_of, measure_of, pipeline_of, recording_of, virtual_steps
+from margrpo.train.assemble import assemble, dtype_of, pipeline_of, recording_of, virtual_steps
 from margrpo.train.condition import conditions
 from margrpo.train.judge import judge
 from margrpo.train.step import collect
@@ -79,8 +79,11 @@ def test_a_recording_is_what_selector_and_estimator_need(tmp_path: Path):
 
 
 def test_images_are_measured_by_the_rewards_unless_a_measure_is_given(tmp_path: Path):
-    assert measure_of(small.recipe(tmp_path)) == (Brightness(),)
-    assert measure_of(small.recipe(tmp_path, measure=Brightness(target=0.5))) == (Brightness(target=0.5),)
+    plain = assemble(small.recipe(tmp_path))
+    assert plain.measure is plain.jury
+    assert [juror.scorer for juror in plain.jury] == [Brightness()]
+    measured = assemble(small.recipe(tmp_path, measure=Brightness(target=0.5)))
+    assert [juror.scorer for juror in measured.measure] == [Brightness(target=0.5)]
 
 
 def test_the_backbone_is_float32_on_a_cpu_unless_bfloat16_is_asked_for(tmp_path: Path):
@@ -101,7 +104,7 @@ def test_in_bfloat16_conditions_and_log_probabilities_are_float32_and_the_replay
     assert 0 < float((z - exact).abs().max()) < 0.1
     assert parity.check(session.pipeline, rollout, session.method.budget) <= parity.ROUGH
     before = [value.detach().clone() for _, value in session.parameters]
-    update(session, rollout, judge(session.recipe.reward, session.recipe.advantage, rollout).advantages, rate=1e-2)
+    update(session, rollout, judge(session.jury, session.recipe.advantage, rollout).advantages, rate=1e-2)
     assert any(not torch.equal(a, b) for a, (_, b) in zip(before, session.parameters, strict=True))
 
 

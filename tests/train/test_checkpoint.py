@@ -9,6 +9,7 @@ from margrpo.components.penalty import GaussianKL
 from margrpo.components.reference import Periodic
 from margrpo.declare import component, setting
 from margrpo.errors import WeightsError
+from margrpo.records import Traits
 from margrpo.testing import small
 from margrpo.train import checkpoint, sealed
 from margrpo.train.assemble import Session, assemble
@@ -22,6 +23,10 @@ class Running:
 
     weight: float = setting(1.0)
     on_failure: None = None
+    traits = Traits()
+
+    def build(self, device: str) -> "Running":
+        return self
 
     def score(self, images: Any, prompts: Any) -> torch.Tensor:
         self.__dict__.setdefault("seen", []).append(images.mean((1, 2, 3)))

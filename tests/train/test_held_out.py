@@ -9,22 +9,26 @@ from margrpo.testing import small
 from margrpo.train.chain import transition
 from margrpo.train.condition import conditions
 from margrpo.train.held_out import BATCH, drift, look, paired_difference
+from margrpo.train.jury import seated
 from margrpo.train.roll_out import roll_out
 
 
 def test_a_look_is_the_same_at_every_time_and_scores_the_weighted_sum():
     pipeline, prompts = small.pipeline(), small.prompts()
     measure = (Brightness(weight=2.0), Brightness(target=0.0, weight=-1.0))
-    seen, again = (look(pipeline, prompts, measure, 3) for _ in range(2))
+    jury = seated(measure, "cpu")
+    seen, again = (look(pipeline, prompts, jury, 3) for _ in range(2))
     assert torch.equal(seen.images, again.images)
     bright, dark = (one.score(seen.images, prompts) for one in measure)
     assert torch.allclose(seen.scores, 2 * bright - dark)
-    assert not torch.allclose(look(pipeline, prompts, measure, 4).images, seen.images)
+    assert not torch.allclose(look(pipeline, prompts, jury, 4).images, seen.images)
 
 
 def test_a_look_at_more_prompts_than_fit_in_a_batch_misses_none():
     pipeline, prompts = small.pipeline(sampler=Ddpm(steps=2)), small.prompts(4, group=BATCH // 4 + 1)
-    seen, alone = (look(pipeline, some, (Brightness(),), 0) for some in (prompts, prompts.part(slice(BATCH, None))))
+    seen, alone = (
+        look(pipeline, some, seated((Brightness(),), "cpu"), 0) for some in (prompts, prompts.part(slice(BATCH, None)))
+    )
     assert len(seen.scores) == len(prompts) == BATCH + 4
     assert torch.allclose(seen.images[BATCH:], alone.images, atol=1e-4)
 

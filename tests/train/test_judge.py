@@ -1,5 +1,6 @@
 import math
 from threading import Event
+from typing import Any
 
 import pytest
 import torch
@@ -11,10 +12,11 @@ from margrpo.components.reward.brightness import Brightness
 from margrpo.declare import component
 from margrpo.errors import RewardError
 from margrpo.maths.groups import leave_one_out
-from margrpo.records import Prompts
+from margrpo.records import Prompts, Traits
 from margrpo.testing import small
 from margrpo.train.held_out import look
-from margrpo.train.judge import judge, reward_names, score
+from margrpo.train.judge import judge, score
+from margrpo.train.jury import Jury, reward_names, seated
 from margrpo.train.step import reward_figures
 
 
@@ -24,6 +26,11 @@ class Given:
 
     scores: object
     weight: float = 1.0
+    traits: Traits = Traits()
+
+    def build(self, device: str) -> Any:
+        """Nothing is to be loaded."""
+        return self
 
     def score(self, images: Tensor, prompts: Prompts) -> object:
         """The given scores."""
@@ -33,9 +40,13 @@ class Given:
 ROLLOUT = small.rollout(small.pipeline(), trajectories=0)
 
 
+def jury(*rewards: Any) -> Jury:
+    return seated(rewards, "cpu")
+
+
 def test_the_total_is_the_weighted_sum_and_advantages_are_of_the_total():
     first, second = torch.tensor([1.0, 2.0, 3.0, 4.0]), torch.tensor([10.0, 0.0, 0.0, 0.0])
-    verdict = judge((Given(scores=first, weight=2.0), Given(scores=second, weight=-1.0)), LeaveOneOut(), ROLLOUT)
+    verdict = judge(jury(Given(scores=first, weight=2.0), Given(scores=second, weight=-1.0)), LeaveOneOut(), ROLLOUT)
     assert torch.equal(verdict.rewards, torch.stack([first, second], dim=1))
     assert verdict.total.tolist() == [-8.0, 4.0, 6.0, 8.0]
     assert torch.equal(verdict.advantages, leave_one_out(verdict.total, ROLLOUT.prompts.group))
@@ -43,7 +54,7 @@ def test_the_total_is_the_weighted_sum_and_advantages_are_of_the_total():
 
 
 def test_a_real_reward_sees_the_images():
-    verdict = judge((Brightness(),), Group(), ROLLOUT)
+    verdict = judge(jury(Brightness()), Group(), ROLLOUT)
     assert torch.allclose(verdict.total, Brightness().score(ROLLOUT.images, ROLLOUT.prompts))
     assert verdict.names == ("brightness",)
 
@@ -63,11 +74,16 @@ def test_a_real_reward_sees_the_images():
 )
 def test_what_is_no_reward_is_refused_and_never_scored_zero(scores: object, said: str):
     with pytest.raises(RewardError, match=said):
-        score(Given(scores=scores), ROLLOUT.images, ROLLOUT.prompts)
+        score(*jury(Given(scores=scores)), ROLLOUT.images, ROLLOUT.prompts)
 
 
 def test_whole_numbers_are_taken_as_scores():
-    assert score(Given(scores=torch.tensor([1, 0, 2, 3])), ROLLOUT.images, ROLLOUT.prompts).tolist() == [1, 0, 2, 3]
+    assert score(*jury(Given(scores=torch.tensor([1, 0, 2, 3]))), ROLLOUT.images, ROLLOUT.prompts).tolist() == [
+        1,
+        0,
+        2,
+        3,
+    ]
 
 
 def test_rewards_are_named_as_in_the_recipe_and_two_of_a_name_are_told_apart():
@@ -83,6 +99,10 @@ class Failing:
     times: int = 1000
     weight: float = 1.0
     on_failure: object = None
+    traits: Traits = Traits()
+
+    def build(self, device: str) -> Any:
+        return self
 
     def score(self, images: Tensor, prompts: Prompts) -> object:
         calls = self.__dict__.setdefault("calls", [])
@@ -109,19 +129,19 @@ HOWS = {
 @pytest.mark.parametrize(("how", "said"), HOWS.items(), ids=HOWS)
 def test_every_failure_ends_the_run_and_is_named_with_its_prompt_unless_the_policy_says_otherwise(how: str, said: str):
     with pytest.raises(RewardError, match=f"reward Failing: {said}"):
-        judge((Failing(how=how, on_failure=Raise(timeout=0.05)),), Group(), ROLLOUT)
+        judge(jury(Failing(how=how, on_failure=Raise(timeout=0.05))), Group(), ROLLOUT)
 
 
 @pytest.mark.parametrize("how", HOWS)
 def test_retry_calls_again_and_then_ends_the_run(how: str):
     policy = Retry(attempts=3, backoff=0.001, timeout=0.05)
     mended = Failing(how=how, times=2, on_failure=policy)
-    verdict = judge((mended,), Group(), ROLLOUT)
+    verdict = judge(jury(mended), Group(), ROLLOUT)
     assert verdict.total.tolist() == [0, 1, 2, 3]
     assert len(mended.calls) == 3
     hopeless = Failing(how=how, on_failure=policy)
     with pytest.raises(RewardError, match="at the last of 3 calls"):
-        judge((hopeless,), Group(), ROLLOUT)
+        judge(jury(hopeless), Group(), ROLLOUT)
     assert len(hopeless.calls) == 3
 
 
@@ -129,39 +149,39 @@ def test_back_off_doubles(monkeypatch: pytest.MonkeyPatch):
     slept: list[float] = []
     monkeypatch.setattr("margrpo.train.judge.sleep", slept.append)
     with pytest.raises(RewardError):
-        judge((Failing(on_failure=Retry(attempts=4, backoff=0.5)),), Group(), ROLLOUT)
+        judge(jury(Failing(on_failure=Retry(attempts=4, backoff=0.5))), Group(), ROLLOUT)
     assert slept == [0.5, 1.0, 2.0]
 
 
 @pytest.mark.parametrize("how", HOWS)
 def test_a_dropped_group_takes_no_part_and_the_others_learn_as_if_it_were_not_there(how: str):
     failing = Failing(how=how, prompt="two blue squares", on_failure=DropGroup(timeout=0.05))
-    verdict = judge((failing, Brightness()), Group(), ROLLOUT)
+    verdict = judge(jury(failing, Brightness()), Group(), ROLLOUT)
     assert verdict.kept.tolist() == [True, True, False, False]
     part = ROLLOUT.prompts.part(slice(2))
-    alone = Group().advantages(verdict.total[:2], part.group)
+    alone = Group().advantages(verdict.total[:2, None], torch.ones(1), part.group)
     assert torch.equal(verdict.advantages, torch.cat([alone, torch.zeros(2)]))
     assert bool((alone != 0).all())
     (note,) = verdict.notes
     assert note.startswith("the group of prompt 'two blue squares' is dropped: reward Failing: ")
-    figures = reward_figures(verdict)
+    figures = reward_figures(verdict, jury(failing, Brightness()))
     assert figures["dropped_groups"] == 1
     assert figures["reward"] == pytest.approx(float(verdict.total[:2].mean()))
     assert figures["live_groups"] == 1.0
 
 
 def test_where_every_group_is_dropped_there_is_nothing_to_learn_and_no_number():
-    verdict = judge((Failing(on_failure=DropGroup()),), Group(), ROLLOUT)
+    verdict = judge(jury(Failing(on_failure=DropGroup())), Group(), ROLLOUT)
     assert not verdict.kept.any()
     assert verdict.advantages.tolist() == [0, 0, 0, 0]
-    figures = reward_figures(verdict)
+    figures = reward_figures(verdict, jury(Failing()))
     assert math.isnan(figures["reward"])
     assert figures["dropped_groups"] == 2
 
 
 def test_a_look_at_held_out_prompts_drops_nothing():
     pipeline = small.pipeline()
-    measure = (Failing(prompt="two blue squares", on_failure=DropGroup()),)
+    measure = jury(Failing(prompt="two blue squares", on_failure=DropGroup()))
     with pytest.raises(RewardError, match="raised ConnectionError"):
         look(pipeline, small.prompts(group=1), measure, 0)
 
@@ -170,9 +190,13 @@ def test_a_reward_computes_no_gradients():
     @component
     class Asking:
         weight: float = 1.0
+        traits: Traits = Traits()
+
+        def build(self, device: str) -> Any:
+            return self
 
         def score(self, images: Tensor, prompts: Prompts) -> Tensor:
             assert not torch.is_grad_enabled()
             return images.mean((1, 2, 3))
 
-    judge((Asking(),), Group(), ROLLOUT)
+    judge(jury(Asking()), Group(), ROLLOUT)

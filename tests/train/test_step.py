@@ -15,6 +15,7 @@ from margrpo.components.trainable import Everything
 from margrpo.testing import small
 from margrpo.train.assemble import Session, assemble
 from margrpo.train.judge import judge
+from margrpo.train.jury import seated
 from margrpo.train.step import collect, train_step
 from margrpo.train.update import update
 
@@ -97,9 +98,9 @@ def test_training_raises_the_reward(tmp_path: Path):
     session = assemble(small.recipe(tmp_path, optimizer=AdamW(lr=1e-2), trainable=Everything()))
     for _ in range(30):
         rollout = collect(session, 0)
-        update(session, rollout, judge((Brightness(),), Group(), rollout).advantages, rate=1e-2)
-    before = judge((Brightness(),), Group(), collect(assemble(small.recipe(tmp_path)), 0)).total.mean()
-    after = judge((Brightness(),), Group(), collect(session, 0)).total.mean()
+        update(session, rollout, judge(seated((Brightness(),), "cpu"), Group(), rollout).advantages, rate=1e-2)
+    before = judge(seated((Brightness(),), "cpu"), Group(), collect(assemble(small.recipe(tmp_path)), 0)).total.mean()
+    after = judge(seated((Brightness(),), "cpu"), Group(), collect(session, 0)).total.mean()
     assert float(after - before) > 0.05
 
 

@@ -8,8 +8,9 @@ from torch import Tensor
 
 from margrpo.components.conditioner import Label
 from margrpo.components.prompts.classes import Classes
+from margrpo.contracts import Scorer
 from margrpo.declare import component
-from margrpo.records import Prompts
+from margrpo.records import Prompts, Traits
 from margrpo.testing import small
 from margrpo.train.assemble import Session, assemble
 from margrpo.train.held_out import look
@@ -25,6 +26,10 @@ class Reading:
     """A text reward without a text model: what text, label and metadata say, and a little of the image."""
 
     weight: float = 1.0
+    traits = Traits(reads=("text", "label", "metadata"))
+
+    def build(self, device: str) -> Scorer:
+        return self
 
     def score(self, images: Tensor, prompts: Prompts) -> Tensor:
         """So that each of the four can be told from the sum."""
@@ -46,7 +51,7 @@ def expected(label: int) -> float:
 def test_a_reward_in_training_reads_the_prompt_of_each_image(tmp_path: Path):
     made = session(tmp_path)
     rollout = collect(made, 0)
-    verdict = judge(made.recipe.reward, made.recipe.advantage, rollout)
+    verdict = judge(made.jury, made.recipe.advantage, rollout)
     labels = rollout.prompts.label.tolist()
     assert sorted(labels) == [207] * 3 + [402] * 3
     assert verdict.total.tolist() == pytest.approx([expected(label) for label in labels], abs=0.2)
@@ -59,5 +64,5 @@ def test_a_whole_step_trains_on_such_a_reward(tmp_path: Path):
 
 def test_a_reward_of_held_out_images_reads_their_prompts(tmp_path: Path):
     made = session(tmp_path)
-    seen = look(made.pipeline, made.recipe.prompts.held_out(), (Reading(),), seed=0)
+    seen = look(made.pipeline, made.recipe.prompts.held_out(), made.measure, seed=0)
     assert seen.scores.tolist() == pytest.approx([expected(label) for label in seen.prompts.label.tolist()], abs=0.2)

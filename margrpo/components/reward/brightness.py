@@ -2,10 +2,10 @@
 
 from jaxtyping import Float
 
-from margrpo.contracts import OnFailure
+from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import between, component, setting
 from margrpo.lazy import Tensor, torch
-from margrpo.records import Prompts
+from margrpo.records import Prompts, Traits
 
 LUMA = (0.299, 0.587, 0.114)
 """The shares of red, green and blue in luma (ITU-R BT.601, which JPEG uses too)."""
@@ -18,6 +18,12 @@ class Brightness:
     target: float = setting(1.0, "mean luma that earns 1, from 0 (black) to 1 (white)", check=between(0, 1))
     weight: float = setting(1.0, "factor of this reward in the sum")
     on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+
+    traits = Traits(low=0.0, high=1.0)
+
+    def build(self, device: str) -> Scorer:
+        """Nothing is to be loaded."""
+        return self
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
         """A number in [0, 1] for each image."""

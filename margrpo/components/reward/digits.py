@@ -5,11 +5,11 @@ from typing import Any
 
 from jaxtyping import Float
 
-from margrpo.contracts import OnFailure
+from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import Check, component, one_of, setting
 from margrpo.errors import DataError
 from margrpo.lazy import Tensor, torch
-from margrpo.records import Prompts
+from margrpo.records import Prompts, Traits
 
 below_zero = Check(lambda value: value < 0, "less than 0", {"exclusiveMaximum": 0})
 
@@ -32,6 +32,19 @@ class Digits:
     floor: float = setting(-10.0, "least log-probability that is told apart from impossible, in nats", check=below_zero)
     weight: float = setting(1.0, "factor of this reward in the sum")
     on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+
+    @property
+    def traits(self) -> Traits:
+        """A share, or nats from `floor` to 0."""
+        return (
+            Traits(low=0.0, high=1.0, reads=("label",))
+            if self.by == "accuracy"
+            else Traits(low=self.floor, high=0.0, reads=("label",))
+        )
+
+    def build(self, device: str) -> Scorer:
+        """Nothing is to be loaded."""
+        return self
 
     def problems(self) -> list[str]:
         """A sentence where scikit-learn is missing."""

@@ -5,11 +5,11 @@ from typing import Any
 
 from jaxtyping import Float
 
-from margrpo.contracts import OnFailure
+from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import between, component, setting
 from margrpo.errors import RewardError
 from margrpo.lazy import Tensor, torch
-from margrpo.records import Prompts
+from margrpo.records import Prompts, Traits
 
 
 @component
@@ -19,6 +19,12 @@ class JpegCompressibility:
     quality: int = setting(95, "JPEG quality", check=between(1, 100))
     weight: float = setting(1.0, "factor of this reward in the sum, per kB")
     on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+
+    traits = Traits(high=0.0)
+
+    def build(self, device: str) -> Scorer:
+        """Nothing is to be loaded."""
+        return self
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
         """Minus the kB of each image; a value that is not finite is a `RewardError`, because a JPEG would hide it."""

@@ -2,10 +2,10 @@
 
 from jaxtyping import Float
 
-from margrpo.contracts import OnFailure
+from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import between, component, setting
 from margrpo.lazy import Tensor, torch
-from margrpo.records import Prompts
+from margrpo.records import Prompts, Traits
 
 
 @component
@@ -17,6 +17,12 @@ class Shapes:
     strictness: float = setting(
         0.0, "share of the strict score, 0 or 1, in the reward; the rest is the soft score", check=between(0, 1)
     )
+
+    traits = Traits(low=0.0, high=1.0, reads=("text",))
+
+    def build(self, device: str) -> Scorer:
+        """Nothing is to be loaded."""
+        return self
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
         """A number from 0 to 1 for each image."""

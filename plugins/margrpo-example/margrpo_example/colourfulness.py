@@ -3,9 +3,9 @@
 from jaxtyping import Float
 
 from margrpo import component, positive, setting
-from margrpo.contracts import OnFailure
+from margrpo.contracts import OnFailure, Scorer
 from margrpo.lazy import Tensor
-from margrpo.records import Prompts
+from margrpo.records import Prompts, Traits
 
 
 @component
@@ -18,6 +18,12 @@ class Colourfulness:
     weight: float = setting(1.0, "factor of this reward in the sum, per point of the scale")
     enough: float | None = setting(None, "points beyond which more earns nothing; without it, no limit", check=positive)
     on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+
+    traits = Traits(low=0.0)
+
+    def build(self, device: str) -> Scorer:
+        """Nothing is to be loaded."""
+        return self
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
         """The colourfulness of each image, in points."""

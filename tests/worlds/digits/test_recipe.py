@@ -10,6 +10,7 @@ from margrpo.errors import RecipeError
 from margrpo.recipe import Recipe, load
 from margrpo.train.assemble import pipeline_of
 from margrpo.train.held_out import look
+from margrpo.train.jury import seated
 from margrpo.train.loop import train
 from margrpo.worlds import digits
 
@@ -34,7 +35,7 @@ def test_the_shipped_model_draws_grey_digits_of_which_the_judge_reads_the_docume
     # Three standard deviations of 500 images, 0.066, are left in one seed of 370; the seed is fixed.
     tuning = recipe()
     prompts = tuning.prompts.held_out().part(slice(500))
-    seen = look(pipeline_of(tuning), prompts, (Digits(classifier="judge", by="accuracy"),), 0)
+    seen = look(pipeline_of(tuning), prompts, seated((Digits(classifier="judge", by="accuracy"),), "cpu"), 0)
     assert float(seen.scores.mean()) == pytest.approx(0.633, abs=0.066)
     assert torch.allclose(seen.images, seen.images.mean(1, keepdim=True), atol=1e-5)
 
