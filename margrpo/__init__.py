@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from margrpo.declare import REQUIRED, at_least, between, component, not_negative, one_of, positive, record, setting
 from margrpo.errors import MargrpoError
 from margrpo.plugin.hookspecs import Entry, hookimpl
+from margrpo.plugin.kind import Kind
 
 try:
     __version__ = version("margrpo")
@@ -18,6 +19,7 @@ except PackageNotFoundError:  # a source tree that was never installed
 __all__ = [
     "REQUIRED",
     "Entry",
+    "Kind",
     "MargrpoError",
     "__version__",
     "at_least",

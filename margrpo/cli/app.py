@@ -5,11 +5,13 @@ from typing import Annotated
 import typer
 
 from margrpo import __version__
-from margrpo.cli import bench, components, plan, pretrain, recipes, sample, train, variance, weights
+from margrpo.cli import bench, components, plan, plugins, pretrain, recipes, sample, train, variance, weights
 from margrpo.cli.leaving import leaving_well
+from margrpo.cli.plugin_commands import add_commands
 from margrpo.cli.terminal import out
 from margrpo.cli.threads import wait_passively
 from margrpo.cli.trouble import spoken
+from margrpo.plugin.registry import registry
 
 app = typer.Typer(
     help="GRPO for masked autoregressive image generators with diffusion heads.",
@@ -47,10 +49,12 @@ app.command("variance")(spoken(variance.variance))
 app.add_typer(bench.app, name="bench")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(components.app, name="components")
+app.add_typer(plugins.app, name="plugins")
 app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:
     """Run the command line; every trouble ends in a sentence on standard error and an exit code."""
     wait_passively()
+    add_commands(app, registry())
     leaving_well(lambda: app(prog_name="margrpo"))

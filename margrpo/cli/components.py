@@ -8,11 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from margrpo.cli.example import example
+from margrpo.cli.plugins import show_failure
 from margrpo.cli.settings_table import settings_table
 from margrpo.cli.terminal import out
 from margrpo.cli.trouble import spoken
 from margrpo.errors import PluginError
-from margrpo.plugin.kinds import KINDS, Kind
+from margrpo.plugin.kind import Kind
+from margrpo.plugin.kinds import KINDS
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.problem import nearest
 
@@ -47,7 +49,8 @@ def list_components(
         out().print(Text.assemble((each.name, "bold cyan"), ("  " + each.meaning, "dim")))
         out().print(table_of(each, found, width))
         out().print()
-    show_failures(found)
+    for failure in found.failures:
+        show_failure(failure)
 
 
 @app.command()
@@ -84,13 +87,3 @@ def table_of(kind: Kind, found: Registry, width: int) -> Table:
         origin = found.distribution(entry)
         table.add_row(f"  {entry.name}", escape(entry.summary) + mark, "" if origin == "margrpo" else f"from {origin}")
     return table
-
-
-def show_failures(found: Registry) -> None:
-    """The plugins that could not be had, each with its cause."""
-    if not found.failures:
-        return
-    out().print("[bold red]plugins that could not be loaded[/bold red]")
-    for failure in found.failures:
-        origin = f"  {failure.plugin} of {failure.distribution}: "
-        out().print(Text.assemble((origin, "bold"), failure.cause), soft_wrap=True)

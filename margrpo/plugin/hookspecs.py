@@ -5,6 +5,16 @@ from typing import Any
 import attrs
 import pluggy
 
+from margrpo.plugin.kind import Kind
+
+HOOKS = 1
+"""The version of these hooks and of the contracts, which a plugin's module states as MARGRPO_HOOKS.
+
+It grows when a plugin that was sound before no longer would be.
+"""
+OLDEST = 1
+"""The oldest version that is still served."""
+
 hookspec = pluggy.HookspecMarker("margrpo")
 hookimpl = pluggy.HookimplMarker("margrpo")
 
@@ -35,6 +45,24 @@ class Entry:
 @hookspec
 def margrpo_components() -> list[Entry]:  # type: ignore[empty-body]
     """The components of a plugin. Called when the registry is made, so it must not import them."""
+
+
+@hookspec
+def margrpo_kinds() -> list[Kind]:  # type: ignore[empty-body]
+    """Kinds of components that the plugin brings, for tables nested in components of its own.
+
+    The contract of a `Kind` is a Protocol of the plugin's, by which a setting is annotated. Called before
+    `margrpo_components`, and like it must import nothing heavy.
+    """
+
+
+@hookspec
+def margrpo_commands(app: Any) -> None:
+    """Add commands to the command line: `app` is an empty `typer.Typer` whose commands and groups are taken over.
+
+    A `MargrpoError` that they raise is told in a sentence. Called at every start of the command line, so what they
+    need must be imported inside them.
+    """
 
 
 @hookspec

@@ -1,31 +1,12 @@
 """The kinds of components as data: each kind's contract and what a recipe gets that leaves its table out."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable
 from typing import Any
 
-import attrs
-
 from margrpo import contracts
-
-
-@attrs.frozen
-class Kind:
-    """One kind of component: its name is the recipe table, the folder and the first half of every entry id.
-
-    `default` is the table, or for `many` the array of tables, that stands where a recipe has none; None where there is
-    no default. It is of tables at the top of a recipe only: a nested one always names its component.
-    """
-
-    name: str
-    protocol: type
-    meaning: str
-    default: Mapping[str, Any] | tuple[Mapping[str, Any], ...] | None = None
-    many: bool = False
-
-    @property
-    def default_use(self) -> str | None:
-        """The `use` of a table at the top that names none, or None where it must."""
-        return self.default["use"] if isinstance(self.default, Mapping) else None
+from margrpo.errors import PluginError
+from margrpo.plugin.kind import Kind
 
 
 def _use(name: str) -> dict[str, str]:
@@ -60,8 +41,29 @@ _ALL = (
     Kind("dataset", contracts.Dataset, "images with prompts, for pre-training"),
 )
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}
-_BY_PROTOCOL: Mapping[Any, Kind] = {kind.protocol: kind for kind in _ALL}
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
+_BY_PROTOCOL: dict[Any, Kind] = {kind.protocol: kind for kind in _ALL}
+BUILT_IN = frozenset(KINDS)
+"""The names of our own kinds."""
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def enlist(kinds: Iterable[Kind]) -> None:
+    """Take in kinds that a plugin brings, all or none; a name that another contract has is a `PluginError`."""
+    brought = list(kinds)
+    for kind in brought:
+        if not isinstance(kind, Kind):
+            raise PluginError(f"margrpo_kinds returned {kind!r}, which is no margrpo.Kind")
+        if not _NAME.fullmatch(kind.name):
+            raise PluginError(f"the kind {kind.name!r} must be one word in lower case, as in 'selector'")
+        known = KINDS.get(kind.name)
+        if known is not None and known.protocol is not kind.protocol:
+            raise PluginError(
+                f"its kind {kind.name!r} is already that of {known.protocol.__module__}.{known.protocol.__qualname__}; "
+                "give it another name"
+            )
+    for kind in brought:
+        KINDS[kind.name] = _BY_PROTOCOL[kind.protocol] = kind
 
 
 def kind_of(annotation: Any) -> Kind | None:

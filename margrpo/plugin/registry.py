@@ -1,8 +1,9 @@
 """The components that are there, and the plugins that could not be had; imports no component."""
 
 import functools
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -11,28 +12,18 @@ import attrs
 import pluggy
 
 from margrpo.errors import PluginError
-from margrpo.plugin import builtin, hookspecs
+from margrpo.plugin import builtin, hookspecs, local
 from margrpo.plugin.hookspecs import Entry
-from margrpo.plugin.kinds import KINDS
+from margrpo.plugin.kinds import KINDS, enlist
+from margrpo.plugin.plugin import Failure, Plugin, chosen, failed, origin, refuse_other_hooks
 from margrpo.plugin.target import described, import_component
 
 GROUP = "margrpo"
+CHOICE = "MARGRPO_PLUGINS"
 LONGEST = 60
 """Letters of a name that is quoted."""
 _ID = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
-
-
-@attrs.frozen
-class Failure:
-    """A plugin that could not be had: its name, the distribution it came with, and the cause."""
-
-    plugin: str
-    distribution: str
-    cause: str
-
-    def __str__(self) -> str:
-        return f"plugin {self.plugin} of {self.distribution} failed to load: {self.cause}"
 
 
 class Registry:
@@ -43,36 +34,38 @@ class Registry:
         self._manager.add_hookspecs(hookspecs)
         self._entries: dict[str, Entry] = {}
         self._distributions: dict[str, str] = {}
+        self._contested: dict[str, list[str]] = {}
         self._classes: dict[str, type] = {}
+        self.plugins: list[Plugin] = []
         self.failures: list[Failure] = []
+        self.left_out: list[EntryPoint] = []
         self.register(builtin, "builtin", distribution="margrpo")
 
-    def discover(self, points: Iterable[EntryPoint]) -> None:
-        """Load each entry point in its own try, and list those that fail."""
-        for point in points:
-            distribution = point.dist.name if point.dist else "an unnamed distribution"
+    def discover(self, points: Iterable[EntryPoint], wanted: str | None = None) -> None:
+        """Load each wanted entry point in its own try, in the order of their names, and list those that fail."""
+        loaded, self.left_out, unknown = chosen(points, wanted)
+        for name in unknown:
+            names = ", ".join(sorted({point.name for point in (*loaded, *self.left_out)})) or "none"
+            cause = f"{CHOICE} names it, and no plugin of this name is installed; there are {names}"
+            self.failures.append(Failure(name, "no distribution", cause, f"correct {CHOICE}, or unset it"))
+        for point in loaded:
+            distribution, version = origin(point)
             try:
-                plugin = point.load()
+                module = point.load()
             except (Exception, SystemExit) as error:
-                self.failures.append(Failure(point.name, distribution, described(error)))
+                self.failures.append(failed(point.name, distribution, version, error))
             else:
-                self.register(plugin, point.name, distribution=distribution)
+                self.register(module, point.name, distribution=distribution, version=version)
 
-    def register(self, plugin: Any, name: str, *, distribution: str | None = None) -> None:
-        """Take in a plugin whole, or list it as failed; an id that is taken already is a `PluginError`."""
-        distribution = distribution or name
-        full_name = f"{distribution}:{name}"
+    def register(self, module: Any, name: str, *, distribution: str | None = None, version: str = "") -> None:
+        """Take in a plugin whole, or list it as failed."""
+        plugin = Plugin(name, distribution or name, version, module=module)
         try:
-            self._manager.register(plugin, full_name)
-            self._manager.check_pending()
-            entries = self._offered(plugin)
+            self._admit(plugin)
         except (Exception, SystemExit) as error:
-            if self._manager.has_plugin(full_name):
-                self._manager.unregister(name=full_name)
-            self.failures.append(Failure(name, distribution, described(error)))
-            return
-        for entry in entries:
-            self._add(entry, distribution)
+            if self._manager.get_plugin(plugin.full_name) is module:
+                self._manager.unregister(name=plugin.full_name)
+            self.failures.append(failed(name, plugin.distribution, version, error))
 
     def entries(self, kind: str | None = None) -> list[Entry]:
         """The entries of one kind, or all, by id."""
@@ -83,33 +76,44 @@ class Registry:
         return self._distributions[entry.id]
 
     def find(self, kind: str, name: str) -> Entry:
-        """The entry KIND.NAME, or a `PluginError` that says what was perhaps meant."""
-        entry = self._entries.get(f"{kind}.{name}")
-        if entry is None:
+        """The entry KIND.NAME, or of a file's component FILE.py:NAME, or a `PluginError` that says what was meant."""
+        if local.names_file(name):
+            return Entry(f"{kind}.{name}", name, "from a file")
+        entry_id = f"{kind}.{name}"
+        if entry_id in self._contested:
+            raise PluginError(_clash(entry_id, self._contested[entry_id]))
+        if entry_id not in self._entries:
             raise PluginError(self._not_found(kind, name))
-        return entry
+        return self._entries[entry_id]
 
     def load(self, entry: Entry) -> type:
         """The component class of an entry, imported once."""
         if entry.id not in self._classes:
-            self._classes[entry.id] = import_component(entry)
+            from_file = local.names_file(entry.target)
+            self._classes[entry.id] = local.component_of(entry) if from_file else import_component(entry)
         return self._classes[entry.id]
 
     def name_of(self, kind: str, component: Any) -> str:
-        """The `use` under which a component of this kind is registered."""
+        """The `use` under which a component of this kind is registered, or of the file from which it came."""
         cls = type(component)
+        for entry_id, loaded in self._classes.items():
+            if loaded is cls and entry_id.startswith(f"{kind}."):
+                return entry_id.removeprefix(f"{kind}.")
         for entry in self.entries(kind):
-            perhaps = entry.id in self._classes or entry.target.endswith(f":{cls.__name__}")
-            if perhaps and self.load(entry) is cls:
+            if entry.target.endswith(f":{cls.__name__}") and self.load(entry) is cls:
                 return entry.name
         raise PluginError(f"{cls.__qualname__} is registered as no {kind}; return an Entry for it")
 
     def called(self, kind: str, component: Any) -> str:
-        """The name under which a component is registered, or that of its class where it is not."""
+        """A short name for a component: that under which it is registered or stands in its file, else its class's."""
         try:
-            return self.name_of(kind, component)
+            return local.short(self.name_of(kind, component))
         except PluginError:
             return type(component).__name__
+
+    def files(self) -> dict[str, str]:
+        """The files from which components came, each with its SHA-256."""
+        return local.digests(entry_id.partition(".")[2] for entry_id in self._classes)
 
     def misfits(self, recipe: Any) -> Iterator[str]:
         """What the fit rules of plugins say of a recipe; a rule that fails is named, never passed over."""
@@ -120,32 +124,64 @@ class Registry:
             except Exception as error:
                 yield f"the fit rule of plugin {implementation.plugin_name} failed: {described(error)}"
 
-    def _offered(self, plugin: Any) -> list[Entry]:
-        implementations = self._manager.hook.margrpo_components.get_hookimpls()
-        hooks: list[Any] = [each.function for each in implementations if each.plugin is plugin]
-        offered = [entry for hook in hooks for entry in hook()]
-        for entry in offered:
+    def commands(self) -> Iterator[tuple[Plugin, Callable[..., None]]]:
+        """The hooks of plugins that add commands."""
+        for plugin in self.plugins:
+            for hook in self._hooks("margrpo_commands", plugin):
+                yield plugin, hook
+
+    def fail(self, plugin: Plugin, error: BaseException) -> None:
+        """List a plugin as failed, part of which could not be had after it was taken in."""
+        self.failures.append(failed(plugin.name, plugin.distribution, plugin.version, error))
+
+    def _admit(self, plugin: Plugin) -> None:
+        refuse_other_hooks(plugin.module)
+        self._manager.register(plugin.module, plugin.full_name)
+        self._manager.check_pending()
+        kinds = [kind for hook in self._hooks("margrpo_kinds", plugin) for kind in hook()]
+        enlist(kinds)
+        entries = [entry for hook in self._hooks("margrpo_components", plugin) for entry in hook()]
+        for entry in entries:
             _check_entry(entry)
-        repeated = {entry.id for entry in offered if [other.id for other in offered].count(entry.id) > 1}
+        repeated = {entry.id for entry in entries if [other.id for other in entries].count(entry.id) > 1}
         if repeated:
             raise PluginError(f"it returns {', '.join(sorted(repeated))} more than once; give each id one entry")
-        return offered
+        self._refuse_clash(plugin, entries)
+        self._entries |= {entry.id: entry for entry in entries}
+        self._distributions |= {entry.id: plugin.distribution for entry in entries}
+        self.plugins.append(attrs.evolve(plugin, entries=tuple(entries), kinds=tuple(kinds)))
 
-    def _add(self, entry: Entry, distribution: str) -> None:
-        if entry.id in self._entries:
-            first = self._distributions[entry.id]
-            raise PluginError(
-                f"two distributions offer {entry.id}: {first} and {distribution}; rename it in one, or uninstall one"
-            )
-        self._entries[entry.id] = entry
-        self._distributions[entry.id] = distribution
+    def _hooks(self, name: str, plugin: Plugin) -> list[Callable[..., Any]]:
+        implementations = getattr(self._manager.hook, name).get_hookimpls()
+        return [each.function for each in implementations if each.plugin is plugin.module]
+
+    def _refuse_clash(self, plugin: Plugin, entries: list[Entry]) -> None:
+        """Raise `PluginError` where an id is taken; of two plugins neither can be preferred, so it is nobody's then."""
+        taken = [entry.id for entry in entries if entry.id in self._entries or entry.id in self._contested]
+        if not taken:
+            return
+        for entry_id in taken:
+            owners = self._contested.get(entry_id) or [self._distributions[entry_id]]
+            if owners != ["margrpo"]:
+                self._contested[entry_id] = [*owners, plugin.distribution]
+                self._entries.pop(entry_id, None)
+        first = taken[0]
+        raise PluginError(_clash(first, self._contested.get(first) or ["margrpo", plugin.distribution]))
 
     def _not_found(self, kind: str, name: str) -> str:
         names = [entry.name for entry in self.entries(kind)]
         near = get_close_matches(name, names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names) or 'none'}"
         asked = repr(name if len(name) <= LONGEST else name[: LONGEST - 1] + "…")
-        return "; ".join([f"there is no {kind} named {asked}; {hint}", *map(str, self.failures)])
+        left = f"{CHOICE} leaves out {', '.join(point.name for point in self.left_out)}"
+        return "; ".join(
+            [f"there is no {kind} named {asked}; {hint}", *map(str, self.failures), *([left] if self.left_out else [])]
+        )
+
+
+def _clash(entry_id: str, distributions: list[str]) -> str:
+    count = {2: "two"}.get(len(distributions), str(len(distributions)))
+    return f"{count} distributions offer {entry_id}: {' and '.join(distributions)}; rename it in one, or uninstall one"
 
 
 def _check_entry(entry: Any) -> None:
@@ -166,5 +202,5 @@ def _check_entry(entry: Any) -> None:
 def registry() -> Registry:
     """The registry of this installation, made once from our own entries and the entry points of group `margrpo`."""
     made = Registry()
-    made.discover(entry_points(group=GROUP))
+    made.discover(entry_points(group=GROUP), os.environ.get(CHOICE))
     return made

@@ -22,7 +22,7 @@ def import_component(entry: Entry) -> type:
         raise PluginError(f"{entry.id}: the module {module_name} has no {attribute}; correct the entry's target")
     if not isinstance(found, type) or not attrs.has(found):
         raise PluginError(f"{entry.id}: {entry.target} is no component class; put @margrpo.component above the class")
-    _check_contract(entry, found)
+    check_contract(entry, found)
     return found
 
 
@@ -33,7 +33,8 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {' '.join(str(error).split())}" if str(error) else type(error).__name__
 
 
-def _check_contract(entry: Entry, cls: Any) -> None:
+def check_contract(entry: Entry, cls: Any) -> None:
+    """Raise `PluginError` where a class lacks what the contract of its kind asks for."""
     contract = KINDS[entry.kind].protocol
     try:
         attrs.resolve_types(cls)

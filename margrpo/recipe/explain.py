@@ -9,7 +9,8 @@ import tomlkit
 from tomlkit.items import AoT, Table
 
 from margrpo.errors import PluginError
-from margrpo.plugin.kinds import KINDS, Kind, kind_of
+from margrpo.plugin.kind import Kind
+from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.leaf import inner_types
 from margrpo.recipe.schema import Pretraining, Recipe
@@ -146,8 +147,15 @@ def _choice(kind: Kind, among: Registry) -> JSON:
         "type": ["object", "string"],
         "description": kind.meaning,
         "if": {"required": ["use"]},
-        "then": {"oneOf": [_named(name, kind, among) for name in names]},
+        "then": {"oneOf": [*(_named(name, kind, among) for name in names), _FROM_FILE]},
     }
+
+
+_FROM_FILE: JSON = {
+    "type": "object",
+    "properties": {"use": {"type": "string", "pattern": r"\.py:[A-Za-z_]\w*$", "description": "a file's component"}},
+    "required": ["use"],
+}
 
 
 def _named(name: str, kind: Kind, among: Registry) -> JSON:

@@ -6,7 +6,8 @@ from typing import Any, get_args, get_origin
 import attrs
 
 from margrpo.errors import PluginError, RecipeError
-from margrpo.plugin.kinds import KINDS, Kind, kind_of
+from margrpo.plugin.kind import Kind
+from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.leaf import inner_types, strict_converter
 from margrpo.recipe.problem import REFUSALS, Problem, Unfit, nearest, problems_of, shown, sort_of, unfit

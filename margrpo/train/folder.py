@@ -112,11 +112,11 @@ def next_free(stem: str) -> Path:
 
 
 def versions(among: Registry | None = None) -> dict[str, str]:
-    """The versions of the libraries that decide the numbers, and of every plugin's distribution."""
+    """The versions of the libraries that decide the numbers, of plugins' distributions, and what files are used."""
     found = among or registry()
     names = ("margrpo", "torch", "numpy", "scipy", "einops", "attrs", "cattrs", "pluggy", "safetensors")
     plugins = sorted({found.distribution(entry) for entry in found.entries()})
-    return {name: installed(name) for name in (*names, *plugins)}
+    return {name: installed(name) for name in (*names, *plugins)} | found.files()
 
 
 def installed(name: str) -> str:

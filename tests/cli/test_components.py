@@ -71,6 +71,6 @@ def test_a_broken_plugin_is_listed_with_its_cause_and_takes_nothing_down(tmp_pat
     install(tmp_path, "bad", "import nothing_of_this_name")
     done = process("-m", "margrpo", "components", "list", PYTHONPATH=f"{tmp_path}:.")
     assert done.returncode == 0, done.stderr
-    assert "bad of bad: ModuleNotFoundError: No module named 'nothing_of_this_name'" in done.stdout
+    assert "failed  bad of bad 1.0: ModuleNotFoundError: No module named 'nothing_of_this_name'" in done.stdout
     assert [line.split() for line in done.stdout.splitlines() if "from good" in line] == [["mine", "from", "good"]]
     assert "uncertain" in done.stdout

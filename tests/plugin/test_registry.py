@@ -1,10 +1,13 @@
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
+import attrs
 import pytest
 
 from margrpo import Entry, hookimpl
 from margrpo.errors import PluginError
+from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Failure, Registry, registry
 
 from .distribution import install, offering, points
@@ -59,17 +62,141 @@ def test_a_broken_plugin_is_listed_with_its_cause_and_takes_nothing_down(how: st
 def test_a_clash_of_ids_names_both_distributions(folder: Path) -> None:
     install(folder, "alpha", offering("selector.theirs"))
     install(folder, "beta", offering("selector.theirs"))
-    with pytest.raises(PluginError) as caught:
-        Registry().discover(points(folder))
-    assert str(caught.value) == (
-        "two distributions offer selector.theirs: alpha and beta; rename it in one, or uninstall one"
-    )
+    install(folder, "zeta", offering("selector.fine"))
+    among = Registry()
+    among.discover(points(folder))
+    said = "two distributions offer selector.theirs: alpha and beta; rename it in one, or uninstall one"
+    assert [(each.plugin, each.cause) for each in among.failures] == [("beta", said)]
+    with pytest.raises(PluginError) as caught:  # neither can be preferred
+        among.find("selector", "theirs")
+    assert str(caught.value) == said
+    assert among.find("selector", "fine").name == "fine"
 
 
-def test_a_clash_with_a_built_in_component_is_an_error_too(folder: Path) -> None:
-    install(folder, "gamma", offering("selector.every"))
-    with pytest.raises(PluginError, match=r"two distributions offer selector\.every: margrpo and gamma"):
-        Registry().discover(points(folder))
+def test_three_distributions_of_one_id_are_all_named(folder: Path) -> None:
+    for name in ("alpha", "beta", "gamma"):
+        install(folder, name, offering("selector.theirs"))
+    among = Registry()
+    among.discover(points(folder))
+    with pytest.raises(PluginError, match=r"3 distributions offer selector\.theirs: alpha and beta and gamma"):
+        among.find("selector", "theirs")
+
+
+def test_a_plugin_that_takes_a_name_of_ours_fails_and_ours_stays(folder: Path) -> None:
+    install(folder, "gamma", offering("selector.every", "selector.other", target="elsewhere:Every"))
+    among = Registry()
+    among.discover(points(folder))
+    assert [each.cause for each in among.failures] == [
+        "two distributions offer selector.every: margrpo and gamma; rename it in one, or uninstall one"
+    ]
+    assert among.distribution(among.find("selector", "every")) == "margrpo"
+    with pytest.raises(PluginError, match="no selector named 'other'"):  # it is taken in whole or not at all
+        among.find("selector", "other")
+
+
+@pytest.mark.parametrize(
+    ("stated", "cause", "remedy"),
+    [
+        (
+            "2",
+            "it is too new: it wants version 2 of the hooks, and this margrpo has 1",
+            "pip install --upgrade margrpo",
+        ),
+        ("0", "it is too old: it wants version 0 of the hooks, and this margrpo serves 1 to 1", "--upgrade other"),
+        ("'one'", "its MARGRPO_HOOKS = 'one' must be a whole number; the present version is 1", "tell its authors"),
+    ],
+)
+def test_a_plugin_for_other_hooks_is_listed_with_what_to_do(stated: str, cause: str, remedy: str, folder: Path) -> None:
+    install(folder, "other", f"MARGRPO_HOOKS = {stated}\n" + offering("selector.mine"))
+    among = Registry()
+    among.discover(points(folder))
+    (failure,) = among.failures
+    assert failure.cause == cause
+    assert remedy in failure.remedy
+    install(folder, "same", "MARGRPO_HOOKS = 1\n" + offering("selector.same"))
+    among.discover(points(folder))
+    assert among.find("selector", "same").name == "same"
+
+
+def test_only_the_chosen_plugins_are_loaded_and_none_in_safe_mode(folder: Path) -> None:
+    for name in ("alpha", "beta"):
+        install(folder, name, offering(f"selector.of_{name}"))
+    found = {}
+    for wanted in (None, "", "beta", " alpha, beta", "betta"):
+        among = Registry()
+        among.discover(points(folder), wanted)
+        found[wanted] = [plugin.name for plugin in among.plugins[1:]]
+    assert found == {None: ["alpha", "beta"], "": [], "beta": ["beta"], " alpha, beta": ["alpha", "beta"], "betta": []}
+    assert [(each.plugin, each.cause) for each in among.failures] == [
+        ("betta", "MARGRPO_PLUGINS names it, and no plugin of this name is installed; there are alpha, beta")
+    ]
+    with pytest.raises(PluginError, match="MARGRPO_PLUGINS leaves out alpha, beta"):
+        among.find("selector", "of_alpha")
+
+
+KINDS_PLUGIN = """
+from typing import Protocol
+from margrpo import Entry, Kind, component, hookimpl
+
+class Taster(Protocol):
+    def taste(self) -> float: ...
+
+@component
+class Sweet:
+    def taste(self): return 1.0
+
+@component
+class Kitchen:
+    taster: Taster
+
+@hookimpl
+def margrpo_kinds():
+    return [Kind("taster", Taster, "who tastes")]
+
+@hookimpl
+def margrpo_components():
+    return [Entry("taster.sweet", f"{__name__}:Sweet"), Entry("reference.kitchen", f"{__name__}:Kitchen")]
+"""
+
+
+@pytest.fixture
+def kinds_put_back() -> Iterator[None]:
+    before = dict(KINDS)
+    yield
+    KINDS.clear()
+    KINDS.update(before)
+
+
+@pytest.mark.usefixtures("kinds_put_back")
+def test_a_plugin_can_bring_a_kind_of_its_own(folder: Path) -> None:
+    install(folder, "eta", KINDS_PLUGIN)
+    among = Registry()
+    among.discover(points(folder))
+    assert not among.failures
+    assert [kind.name for kind in among.plugins[-1].kinds] == ["taster"]
+    kitchen = among.load(among.find("reference", "kitchen"))
+    assert kind_of(attrs.fields(kitchen).taster.type) is KINDS["taster"]
+
+
+@pytest.mark.usefixtures("kinds_put_back")
+@pytest.mark.parametrize(
+    ("kind", "cause"),
+    [
+        (
+            "Kind('selector', int, '')",
+            "its kind 'selector' is already that of margrpo.contracts.Selector; give it anot",
+        ),
+        ("Kind('My kind', int, '')", "the kind 'My kind' must be one word in lower case, as in 'selector'"),
+        ("'selector'", "margrpo_kinds returned 'selector', which is no margrpo.Kind"),
+    ],
+)
+def test_a_bad_kind_is_refused_and_nothing_of_the_plugin_stays(kind: str, cause: str, folder: Path) -> None:
+    source = f"from margrpo import Kind, hookimpl\n@hookimpl\ndef margrpo_kinds():\n    return [{kind}]\n"
+    install(folder, "theta", source + offering("selector.mine"))
+    among = Registry()
+    among.discover(points(folder))
+    assert cause in among.failures[0].cause
+    assert [plugin.name for plugin in among.plugins] == ["builtin"]
 
 
 def test_an_entry_knows_its_distribution(folder: Path) -> None:

@@ -29,7 +29,7 @@ def variant(kind: str, name: str, among: Registry | None = None) -> dict[str, An
     (found,) = (
         each
         for each in schema(among=among)["$defs"][kind]["then"]["oneOf"]
-        if each["properties"]["use"]["const"] == name
+        if each["properties"]["use"].get("const") == name
     )
     return found
 

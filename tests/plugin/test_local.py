@@ -1,0 +1,167 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from margrpo.errors import PluginError, RecipeError
+from margrpo.plugin.registry import Registry
+from margrpo.recipe.read import read
+from margrpo.recipe.structure import structure, unstructure
+from margrpo.testing import small
+from margrpo.train.folder import versions
+from margrpo.train.jury import reward_names, seated
+
+ROOT = Path(__file__).parents[2]
+FUNCTION = '''
+"""Rewards of mine."""
+
+from neighbour import HALF
+from margrpo.records import Traits
+
+def sharpness(images, prompts, *, scale: float = 1.0, power: int):
+    """How much neighbouring pixels differ."""
+    return scale * (images.diff(dim=-1).abs() ** power).mean((1, 2, 3)) * HALF
+
+sharpness.traits = Traits(low=0.0)
+
+def three(images, prompts, more):
+    return images
+
+def untyped(images, prompts, *, scale=1.0):
+    return images
+
+NUMBER = 3
+'''
+CLASS = '''
+from margrpo import component, setting
+
+@component
+class First:
+    """The first token."""
+    among: int = setting(1, "tokens")
+    def needs(self): ...
+    def select(self, rollout, step): ...
+
+class Plain:
+    pass
+
+@component
+class Half:
+    def needs(self): ...
+'''
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    (tmp_path / "mine.py").write_text(FUNCTION)
+    (tmp_path / "classes.py").write_text(CLASS)
+    (tmp_path / "neighbour.py").write_text("HALF = 0.5\n")
+    return tmp_path
+
+
+def recipe(folder: Path, *lines: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text("\n".join([f'extends = "{ROOT}/recipes/quickstart.toml"', *lines]))
+    return path
+
+
+def test_a_function_is_a_reward_whose_keyword_only_arguments_are_settings(mine: Path) -> None:
+    path = recipe(mine, "[[reward]]", 'use = "mine.py:sharpness"', "power = 2", "weight = 3")
+    among = Registry()
+    made = structure(read(path), among=among)
+    (reward,) = made.reward
+    images = torch.rand(2, 3, 4, 4)
+    scores = reward.build("cpu").score(images, small.prompts(1))
+    assert torch.allclose(scores, 0.5 * (images.diff(dim=-1) ** 2).mean((1, 2, 3)))
+    assert (reward.weight, reward.scale, reward.traits.low) == (3.0, 1.0, 0.0)
+    resolved = unstructure(made, among=among)
+    assert resolved["reward"] == [{"use": f"{mine}/mine.py:sharpness", "scale": 1.0, "power": 2, "weight": 3.0}]
+    assert structure(resolved, among=among) == made
+
+
+def test_a_path_starts_at_the_file_in_which_it_stands(mine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parent = recipe(mine, "[[reward]]", 'use = "./mine.py:sharpness"', "power = 1")
+    (mine / "deeper").mkdir()
+    child = mine / "deeper" / "child.toml"
+    child.write_text(f'extends = "../{parent.name}"\nselector = "../classes.py:First"\n')
+    table = read(child)
+    assert table["reward"][0]["use"] == f"{mine}/mine.py:sharpness"
+    assert table["selector"] == f"{mine}/classes.py:First"
+    monkeypatch.chdir(mine)
+    assert read(child, ["selector.use=classes.py:First"])["selector"]["use"] == f"{mine}/classes.py:First"
+
+
+def test_a_file_is_used_like_a_plugin_and_its_digest_is_written_down(mine: Path) -> None:
+    path = recipe(
+        mine, "[selector]", 'use = "classes.py:First"', "[[reward]]", 'use = "mine.py:sharpness"', "power = 1"
+    )
+    among = Registry()
+    made = structure(read(path), among=among)
+    assert made.selector.among == 1
+    digests = versions(among)
+    assert len(digests[f"{mine}/mine.py"]) == len(digests[f"{mine}/classes.py"]) == 64
+
+
+def test_figures_name_the_function(mine: Path) -> None:
+    from margrpo.plugin.registry import registry
+
+    reward = registry().load(registry().find("reward", f"{mine}/mine.py:sharpness"))(power=1)
+    assert reward_names((reward,)) == ("sharpness",)
+    assert seated((reward,), "cpu")[0].name == "sharpness"
+
+
+BAD = {
+    "mine.py:three": "three takes 3 arguments by position, and a reward takes two, images and prompts; write what else",
+    "mine.py:untyped": "untyped: say of which type its setting scale is, as in x: float",
+    "mine.py:NUMBER": "NUMBER is no component class; put @margrpo.component above the class",
+    "mine.py:nothing": "/mine.py has no nothing; correct what stands after the colon",
+    "absent.py:f": "there is no file",
+    "broken.py:f": "/broken.py cannot be imported: ZeroDivisionError: division by zero (line 2)",
+    "classes.py:Plain": "Plain is no component class",
+    "classes.py:Half": "lacks traits, build, weight, which the contract Reward asks for",
+}
+
+
+@pytest.mark.parametrize("use", BAD)
+def test_a_file_that_cannot_serve_is_refused_with_a_sentence(use: str, mine: Path) -> None:
+    (mine / "broken.py").write_text("x = 1\nx / 0\n")
+    path = recipe(mine, "[[reward]]", f'use = "{use}"')
+    with pytest.raises(RecipeError) as caught:
+        structure(read(path), among=Registry())
+    (problem,) = caught.value.problems
+    assert problem.startswith(f'reward.0.use = "{mine}/')
+    assert BAD[use] in problem
+
+
+def test_only_a_reward_can_be_a_function(mine: Path) -> None:
+    among = Registry()
+    with pytest.raises(PluginError, match="sharpness is a function, and only a reward can be one; write a class with"):
+        among.load(among.find("selector", f"{mine}/mine.py:sharpness"))
+
+
+def test_a_run_with_it_trains_and_resumes(mine: Path) -> None:
+    """Through the whole loop: the recipe is written, read again, and its file found from anywhere."""
+    from margrpo.recipe import load
+    from margrpo.train.loop import train
+
+    path = recipe(mine, "[[reward]]", 'use = "mine.py:sharpness"', "power = 1")
+    tiny = ("prompts.prompts=2", "prompts.group=2", "run.steps=2", "run.held_out=2", "run.watch=2", "run.save_every=1")
+    sets = [*tiny, "policy.weights=random", "codec.weights=random", "measure.use=brightness"]
+    made, there = load(path, sets), os.getcwd()
+    stops = iter([True])
+    assert train(made, mine / "run", stopped=lambda: next(stops)) is None
+    os.chdir("/")
+    try:
+        assert train(load(mine / "run" / "recipe.toml"), mine / "run") is not None
+    finally:
+        os.chdir(there)
+    assert '"reward/sharpness"' in (mine / "run" / "metrics.jsonl").read_text()
+
+
+def test_a_file_is_executed_once(mine: Path) -> None:
+    (mine / "once.py").write_text(f"import time\nopen('{mine}/times', 'a').write('x')\ndef f(images, prompts): ...\n")
+    for _ in range(2):
+        among = Registry()
+        among.load(among.find("reward", f"{mine}/once.py:f"))
+    assert (mine / "times").read_text() == "x"
