@@ -48,7 +48,7 @@ BUILT_IN = frozenset(KINDS)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def enlist(kinds: Iterable[Kind]) -> None:
+def enlist(kinds: Iterable[Any]) -> None:
     """Take in kinds that a plugin brings, all or none; a name that another contract has is a `PluginError`."""
     brought = list(kinds)
     for kind in brought:

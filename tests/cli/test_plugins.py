@@ -56,8 +56,8 @@ def test_each_plugin_is_listed_with_what_it_brings_and_broken_ones_with_cause_an
         "        what to do: pip install --upgrade margrpo",
         "failed  raising of raising 1.0: RuntimeError: no luck",
         "        what to do: tell its authors; `margrpo plugins check raising` shows where it happened",
-        "failed  zlashing of zlashing 1.0: two distributions offer reward.nice: good and zlashing; rename it in one, or "
-        "uninstall one",
+        "failed  zlashing of zlashing 1.0: two distributions offer reward.nice: good and zlashing; rename it in one, "
+        "or uninstall one",
         "        what to do: pip install --upgrade zlashing, or tell its authors; pip uninstall zlashing is rid of it",
     ]
     shown = margrpo(tmp_path, "components", "show", "selector.mine")

@@ -1,5 +1,6 @@
 """Real distributions with a plugin in them, written to a folder that Python imports from."""
 
+import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 
 def install(folder: Path, name: str, source: str) -> None:
     """Put a distribution called `name` there, whose entry point `name` is the module `name`_plugin."""
+    sys.modules.pop(f"{name}_plugin", None)  # that of an earlier test
     (folder / f"{name}_plugin.py").write_text(source)
     info = folder / f"{name}-1.0.dist-info"
     info.mkdir()

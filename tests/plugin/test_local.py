@@ -160,7 +160,8 @@ def test_a_run_with_it_trains_and_resumes(mine: Path) -> None:
 
 
 def test_a_file_is_executed_once(mine: Path) -> None:
-    (mine / "once.py").write_text(f"import time\nopen('{mine}/times', 'a').write('x')\ndef f(images, prompts): ...\n")
+    write = f"with open('{mine}/times', 'a') as file:\n    file.write('x')\n"
+    (mine / "once.py").write_text(write + "def f(images, prompts): ...\n")
     for _ in range(2):
         among = Registry()
         among.load(among.find("reward", f"{mine}/once.py:f"))

@@ -113,7 +113,7 @@ def test_a_plugin_for_other_hooks_is_listed_with_what_to_do(stated: str, cause: 
     (failure,) = among.failures
     assert failure.cause == cause
     assert remedy in failure.remedy
-    install(folder, "same", "MARGRPO_HOOKS = 1\n" + offering("selector.same"))
+    install(folder, f"same_{len(stated)}", "MARGRPO_HOOKS = 1\n" + offering("selector.same"))
     among.discover(points(folder))
     assert among.find("selector", "same").name == "same"
 
@@ -148,6 +148,10 @@ class Sweet:
 @component
 class Kitchen:
     taster: Taster
+    attempts = 1
+    backoff = 0.0
+    timeout = None
+    def give_up(self, error): ...
 
 @hookimpl
 def margrpo_kinds():
@@ -155,7 +159,7 @@ def margrpo_kinds():
 
 @hookimpl
 def margrpo_components():
-    return [Entry("taster.sweet", f"{__name__}:Sweet"), Entry("reference.kitchen", f"{__name__}:Kitchen")]
+    return [Entry("taster.sweet", f"{__name__}:Sweet"), Entry("on_failure.kitchen", f"{__name__}:Kitchen")]
 """
 
 
@@ -174,7 +178,7 @@ def test_a_plugin_can_bring_a_kind_of_its_own(folder: Path) -> None:
     among.discover(points(folder))
     assert not among.failures
     assert [kind.name for kind in among.plugins[-1].kinds] == ["taster"]
-    kitchen = among.load(among.find("reference", "kitchen"))
+    kitchen = among.load(among.find("on_failure", "kitchen"))
     assert kind_of(attrs.fields(kitchen).taster.type) is KINDS["taster"]
 
 
