@@ -1,6 +1,6 @@
 """From a merged table to a Recipe or Pretraining and back; every mistake is found at once, each with its path."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_origin
 
 import attrs
@@ -34,6 +34,20 @@ def unstructure(recipe: Recipe | Pretraining, *, among: Registry | None = None) 
     return table
 
 
+def component_of(table: Any, kind: Kind, *, source: str = "component", among: Registry | None = None) -> Any:
+    """The one component that a table means, or a `RecipeError` with everything that is wrong with it."""
+    try:
+        return _Structurer(among or registry()).component(table, kind)
+    except Unfit as error:
+        raise RecipeError(source, [str(problem) for problem in error.problems]) from error
+
+
+def table_of_component(component: Any, kind: Kind, *, among: Registry | None = None) -> dict[str, Any]:
+    """The table of one component with every default written out."""
+    made: dict[str, Any] = _Structurer(among or registry()).component_table(kind)(component)
+    return made
+
+
 def with_defaults(data: Mapping[str, Any], cls: type) -> dict[str, Any]:
     """The table with the default of every kind that it leaves out, and the default `use` where a table names none.
 
@@ -56,11 +70,12 @@ class _Structurer:
         self.registry = among
         self.converter = converter = strict_converter()
         converter.register_structure_hook_func(attrs.has, lambda table, cls: self._settings(table, cls, _label(cls)))
-        converter.register_structure_hook_func(_is_kind, lambda table, cls: self._component(table, _kind(cls)))
+        converter.register_structure_hook_func(_is_kind, lambda table, cls: self.component(table, _kind(cls)))
         converter.register_unstructure_hook_factory(attrs.has, lambda _: self._table)
-        converter.register_unstructure_hook_factory(_is_kind, self._component_table)
+        converter.register_unstructure_hook_factory(_is_kind, lambda cls: self.component_table(_kind(cls)))
 
-    def _component(self, table: Any, kind: Kind) -> Any:
+    def component(self, table: Any, kind: Kind) -> Any:
+        """The component that a table, or a name alone, stands for."""
         if isinstance(table, str):  # short for a table of its `use` alone
             table = {"use": table}
         if not isinstance(table, Mapping):
@@ -115,8 +130,8 @@ class _Structurer:
     def _plain(self, value: Any, cls: Any) -> Any:
         return self.converter.unstructure(value, unstructure_as=cls)
 
-    def _component_table(self, cls: Any) -> Any:
-        kind = _kind(cls)
+    def component_table(self, kind: Kind) -> Callable[[Any], dict[str, Any]]:
+        """What makes the table of a component of this kind."""
         return lambda made: {"use": self.registry.name_of(kind.name, made), **self._table(made)}
 
 

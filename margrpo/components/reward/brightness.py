@@ -2,9 +2,11 @@
 
 from jaxtyping import Float
 
+from margrpo.case import Case
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import between, component, setting
 from margrpo.lazy import Tensor, torch
+from margrpo.maths.dealing import Prompt
 from margrpo.records import Prompts, Traits
 
 LUMA = (0.299, 0.587, 0.114)
@@ -25,7 +27,17 @@ class Brightness:
         """Nothing is to be loaded."""
         return self
 
+    def cases(self) -> list[Case]:
+        """Black, grey and white."""
+        levels = {"black": 0.0, "grey": 0.5, "white": 1.0}
+        return [case(what, level, 1 - abs(level - self.target)) for what, level in levels.items()]
+
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
         """A number in [0, 1] for each image."""
         luma = torch.tensordot(images.float(), images.new_tensor(LUMA, dtype=torch.float32), dims=([1], [0]))
         return 1 - (luma.mean((1, 2)) - self.target).abs()
+
+
+def case(what: str, level: float, score: float) -> Case:
+    """A picture of one level and what it must score."""
+    return Case(what, torch.full((3, 8, 8), level), Prompt("anything"), score - 1e-5, score + 1e-5)

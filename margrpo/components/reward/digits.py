@@ -3,12 +3,15 @@
 import math
 from typing import Any
 
+from einops import repeat
 from jaxtyping import Float
 
+from margrpo.case import Case
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import Check, component, one_of, setting
 from margrpo.errors import DataError
 from margrpo.lazy import Tensor, torch
+from margrpo.maths.dealing import Prompt
 from margrpo.records import Prompts, Traits
 
 below_zero = Check(lambda value: value < 0, "less than 0", {"exclusiveMaximum": 0})
@@ -51,6 +54,19 @@ class Digits:
         from margrpo.worlds import digits
 
         return digits.problems()
+
+    def cases(self) -> list[Case]:
+        """A handwritten three by its own label and by another."""
+        from margrpo.worlds import digits
+
+        known = digits.part("generator")
+        grey = torch.from_numpy(known.images[known.labels == 3][0]).float()
+        three = repeat(grey, "(h w) -> c h w", c=3, h=digits.SIDE)
+        sure, floor = (0.5, 0.0) if self.by == "accuracy" else (-0.7, self.floor)
+        return [
+            Case("a three that should be one", three, Prompt("three", 3), sure, self.traits.high),
+            Case("a three that should be an eight", three, Prompt("eight", 8), floor, sure),
+        ]
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
         """A number for each image; a label that is no digit, or an image of another size, is a `DataError`."""

@@ -5,10 +5,12 @@ from typing import Any
 
 from jaxtyping import Float
 
+from margrpo.case import Case
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import between, component, setting
 from margrpo.errors import RewardError
 from margrpo.lazy import Tensor, torch
+from margrpo.maths.dealing import Prompt
 from margrpo.records import Prompts, Traits
 
 
@@ -25,6 +27,15 @@ class JpegCompressibility:
     def build(self, device: str) -> Scorer:
         """Nothing is to be loaded."""
         return self
+
+    def cases(self) -> list[Case]:
+        """A picture of one colour takes 0.7 kB at any quality, one of noise more."""
+        plain = torch.full((3, 64, 64), 0.5)
+        noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0))
+        return [
+            Case("one colour", plain, Prompt("anything"), -0.75, -0.5),
+            Case("noise", noise, Prompt("anything"), -30.0, -0.75),
+        ]
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
         """Minus the kB of each image; a value that is not finite is a `RewardError`, because a JPEG would hide it."""

@@ -1,10 +1,13 @@
 """The exact scorer of the world `shapes`."""
 
+from einops import rearrange
 from jaxtyping import Float
 
+from margrpo.case import Case
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import between, component, setting
 from margrpo.lazy import Tensor, torch
+from margrpo.maths.dealing import Prompt
 from margrpo.records import Prompts, Traits
 
 
@@ -23,6 +26,19 @@ class Shapes:
     def build(self, device: str) -> Scorer:
         """Nothing is to be loaded."""
         return self
+
+    def cases(self) -> list[Case]:
+        """Pictures that show what is asked for score 1; an empty one shows nothing of it."""
+        from margrpo.worlds import shapes
+
+        asked = Prompt("a red circle left of a blue square")
+        both = (shapes.Placed("circle", "red", 8, 16), shapes.Placed("square", "blue", 24, 16))
+        scenes = {"both as asked": (both, 1.0), "nothing where two are asked for": ((), 0.0)}
+        pictures = {what: torch.from_numpy(shapes.render(shapes.Scene(seen))) for what, (seen, _) in scenes.items()}
+        return [
+            Case(what, rearrange(pixels, "h w c -> c h w") / 255, asked, scenes[what][1], scenes[what][1])
+            for what, pixels in pictures.items()
+        ]
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
         """A number from 0 to 1 for each image."""

@@ -1,0 +1,42 @@
+"""What trackers and kinds of processes promise."""
+
+import math
+
+import torch
+
+from margrpo.testing import small
+from margrpo.testing.conformance.subject import Subject, claim
+
+FIGURES = {"reward": 0.5, "reward/shapes": 0.25, "skipped": 1, "kl": math.nan}
+
+
+def tracker_takes_a_run(subject: Subject) -> None:
+    """It takes the figures of a run, also those that are not finite, its sentences, and a run that goes on."""
+    for start, steps in ((0, 2), (2, 4)):
+        track = subject.component.open(subject.folder, "a run", 4, start)
+        track.say("the run begins")
+        for step in range(start, steps):
+            track.write(step, FIGURES)
+        track.close()
+
+
+def parallel_alone_is_one_process(subject: Subject) -> None:
+    """One process alone is the first of one, whose sums and weights are its own."""
+    subject.component.require(1)
+    processes = subject.component.join("cpu")
+    try:
+        claim((processes.rank, processes.count) == (0, 1), "alone it is not the first of one")
+        model = small.model(small.policy())
+        before = [value.clone() for value in model.parameters()]
+        processes.share(model)
+        processes.enter("the check")
+        x = torch.tensor([1.0, 2.0])
+        claim(torch.equal(processes.total(x), x), "the sum over one process is not its own number")
+        claim(torch.equal(processes.gathered(x), x[None]), "what is gathered of one process is not its own")
+        processes.make_whole()
+        claim(all(map(torch.equal, before, model.parameters())), "sharing the model among one changes its weights")
+    finally:
+        processes.leave()
+
+
+CHECKS = {"tracker": (tracker_takes_a_run,), "parallel": (parallel_alone_is_one_process,)}

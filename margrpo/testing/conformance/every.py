@@ -1,0 +1,89 @@
+"""Every promise of every component, each as a case."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import attrs
+
+from margrpo.errors import PluginError
+from margrpo.plugin.hookspecs import Entry
+from margrpo.plugin.registry import Registry, registry
+from margrpo.testing import small
+from margrpo.testing.conformance.checks import (
+    around_the_run,
+    of_drawing,
+    of_every,
+    of_the_model,
+    of_the_update,
+    of_the_verdict,
+)
+from margrpo.testing.conformance.subject import Examples, Subject, specimen
+from margrpo.testing.conformance.work import WORK
+
+Check = Callable[[Subject], None]
+OF_KIND: dict[str, tuple[Check, ...]] = {
+    **of_the_model.CHECKS,
+    **of_drawing.CHECKS,
+    **of_the_verdict.CHECKS,
+    **of_the_update.CHECKS,
+    **around_the_run.CHECKS,
+}
+
+
+@attrs.frozen
+class Case:
+    """One check of one component; calling it raises `BreachError`, or `NotApplicable` with the reason."""
+
+    entry: Entry
+    check: Check
+    registry: Registry = attrs.field(repr=False)
+    examples: Examples = attrs.field(repr=False)
+    texts: Sequence[str] = attrs.field(repr=False)
+
+    @property
+    def id(self) -> str:
+        """As in reward.shapes-leaves_global_rng_alone."""
+        return f"{self.entry.id}-{self.check.__name__}"
+
+    def __call__(self) -> None:
+        """Look."""
+        with tempfile.TemporaryDirectory() as folder:
+            place = Path(folder)
+            component = specimen(self.entry, self.registry, place, self.examples)
+            self.check(Subject(self.entry, component, self.registry, place, self.texts))
+
+
+def cases(
+    plugin: str | None = None,
+    *,
+    examples: Examples | None = None,
+    texts: Sequence[str] = small.TEXTS,
+    among: Registry | None = None,
+) -> Iterator[Case]:
+    """Each check of each component of a plugin, by the plugin's name or that of its distribution; of all without one.
+
+    `examples` are instances by id, or functions that make one from a folder: for components that have no default, or
+    whose default is too large for a test. `texts` are prompts that policies and rewards can read.
+    """
+    found = among or registry()
+    for entry in entries_of(plugin, found):
+        for check in checks_of(entry.kind):
+            yield Case(entry, check, found, examples or {}, texts)
+
+
+def checks_of(kind: str) -> tuple[Check, ...]:
+    """What is asked of a component of this kind; of a plugin's own kind, what is asked of all."""
+    return (*of_every.CHECKS, *(of_every.OF_RESULTS if kind in WORK else ()), *OF_KIND.get(kind, ()))
+
+
+def entries_of(plugin: str | None, found: Registry) -> list[Entry]:
+    """The entries of a plugin, or a `PluginError` where there is no such plugin that works."""
+    if plugin is None:
+        return found.entries()
+    mine = [each for each in found.plugins if plugin in (each.name, each.distribution)]
+    if not mine:
+        why = [str(failure) for failure in found.failures if plugin in (failure.plugin, failure.distribution)]
+        names = ", ".join(each.name for each in found.plugins)
+        raise PluginError("; ".join(why) or f"there is no plugin {plugin!r}; there are {names}")
+    return sorted((entry for each in mine for entry in each.entries), key=lambda entry: entry.id)

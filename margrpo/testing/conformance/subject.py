@@ -1,0 +1,100 @@
+"""What a check looks at: one component, and what is needed to put it to work."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NoReturn
+
+import attrs
+import torch
+
+from margrpo.errors import MargrpoError
+from margrpo.maths.dealing import Prompt, grouped
+from margrpo.plugin.hookspecs import Entry
+from margrpo.plugin.kinds import KINDS, kind_of
+from margrpo.plugin.registry import Registry
+from margrpo.recipe.leaf import inner_types
+from margrpo.recipe.structure import settings_of
+from margrpo.records import Prompts
+from margrpo.testing import small
+
+
+class BreachError(AssertionError):
+    """A check that a component does not stand, as a sentence."""
+
+
+class NotApplicable(Exception):
+    """A check that says nothing of this component, with the reason."""
+
+
+def claim(holds: Any, otherwise: str) -> None:
+    """Raise `BreachError` with the sentence unless it holds."""
+    if not bool(holds):
+        raise BreachError(otherwise)
+
+
+def not_applicable(reason: str) -> NoReturn:
+    """Leave a check out."""
+    raise NotApplicable(reason)
+
+
+@attrs.frozen(slots=False)
+class Subject:
+    """A component under test: its entry, the instance, prompts that it can read, and a folder of its own."""
+
+    entry: Entry
+    component: Any
+    registry: Registry
+    folder: Path
+    texts: Sequence[str] = small.TEXTS
+    device: str = "cpu"
+
+    @property
+    def cls(self) -> type:
+        """The component's class."""
+        return type(self.component)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        """Two groups of two images; each prompt has a text, a label and metadata."""
+        some = [Prompt(text, label, {"number": label}) for label, text in enumerate(self.texts[:2])]
+        return grouped(some, 2)
+
+    @cached_property
+    def images(self) -> torch.Tensor:
+        """Four images of random pixels, of a size that the small models draw."""
+        return torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+    def generator(self, seed: int = 0) -> torch.Generator:
+        """A generator of the device."""
+        return torch.Generator(self.device).manual_seed(seed)
+
+
+Example = Any | Callable[[Path], Any]
+Examples = Mapping[str, Example]
+
+
+def specimen(entry: Entry, registry: Registry, folder: Path, examples: Examples) -> Any:
+    """An instance of a component: the example that is given, or one of its default settings.
+
+    Required nested components are made in turn. Where another setting is required, an example must be given.
+    """
+    given = examples.get(entry.id)
+    if given is not None:
+        return given(folder) if callable(given) and not attrs.has(type(given)) else given
+    cls, values = registry.load(entry), {}
+    for key, field in settings_of(cls).items():
+        if field.default is not attrs.NOTHING:
+            continue
+        kind = next(filter(None, map(kind_of, inner_types(field.type))), None)
+        if kind is None:
+            raise BreachError(
+                f"{entry.id} has no default for {key!r}, so no instance can be made; give one: "
+                f'every_check(..., examples={{"{entry.id}": {cls.__name__}({key}=...)}})'
+            )
+        inner = registry.entries(KINDS[kind.name].name)[0]
+        values[key] = specimen(inner, registry, folder, examples)
+    try:
+        return cls(**values)
+    except MargrpoError as error:
+        raise BreachError(f"{entry.id} refuses its own default settings: {error}") from error

@@ -1,0 +1,291 @@
+"""One piece of real work for each kind of component, whose results the general checks compare."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+
+from margrpo.components.kernel import Sdpa
+from margrpo.records import Gaussian, Prediction, Rollout
+from margrpo.testing import small
+from margrpo.testing.conformance.subject import Subject, not_applicable
+from margrpo.train.roll_out import Pipeline, roll_out
+
+TRANSITIONS = 5
+
+
+def model_of(subject: Subject) -> Any:
+    """The policy built, on the device."""
+    return subject.component.build(kernel=Sdpa()).to(subject.device)
+
+
+class Bare(torch.nn.Module):
+    """A codec that shows tokens as they are, for policies of any geometry."""
+
+    def fit(self, images: torch.Tensor) -> None:
+        """Nothing is to be learned."""
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        """The numbers back."""
+        return images[:, 0]
+
+    def decode(self, tokens: torch.Tensor) -> torch.Tensor:
+        """One pixel for each number."""
+        return tokens[:, None].expand(-1, 3, -1, -1).clamp(0, 1)
+
+
+def drawn_by_policy(subject: Subject) -> Rollout:
+    """Images of a policy, with everything recorded."""
+    pipeline = pipeline_of_policy(subject)
+    return roll_out(pipeline, subject.prompts.to(subject.device), ("work",), small.recording(pipeline))
+
+
+def pipeline_of_policy(subject: Subject) -> Pipeline:
+    """The policy with small parts around it."""
+    path = subject.component.parameterization.path.name
+    parts = {"model": model_of(subject), "codec": Bare(), "sampler": sampler_for(path, subject)}
+    return small.pipeline(**parts, device=subject.device)
+
+
+def pipeline_of_sampler(subject: Subject) -> Pipeline:
+    """The small model, its head read as the sampler's path wants it, with the sampler."""
+    made = small.policy(parameterization=parameterization_for(subject.component.path.name, subject))
+    return small.pipeline(made=made, sampler=subject.component)
+
+
+def sampler_for(path: str, subject: Subject) -> Any:
+    """A registered sampler of a few steps that undoes this forward process."""
+    for entry in subject.registry.entries("sampler"):
+        cls = subject.registry.load(entry)
+        sampler = cls(steps=4) if "steps" in cls.__annotations__ else cls()
+        if sampler.path.name == path and any(map(sampler.has_density, range(sampler.steps))):
+            return sampler
+    return not_applicable(f"no sampler is installed for the forward process {path!r}")
+
+
+def parameterization_for(path: str, subject: Subject) -> Any:
+    """A registered parameterization of this forward process."""
+    for entry in subject.registry.entries("parameterization"):
+        made = subject.registry.load(entry)()
+        if made.path.name == path:
+            return made
+    return not_applicable(f"no parameterization is installed for the forward process {path!r}")
+
+
+def numbers(subject: Subject, *shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+    """Standard normal numbers on the device."""
+    drawn = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return drawn.to(dtype).to(subject.device)
+
+
+def rollout(subject: Subject) -> Rollout:
+    """A small rollout with four trajectories and every virtual draw, of three AR steps of nine tokens."""
+    return small.rollout(small.pipeline(side=3), trajectories=4)
+
+
+Work = Callable[[Subject], Any]
+
+
+def of_policy(subject: Subject) -> Any:
+    """The images that it draws."""
+    drawn = drawn_by_policy(subject)
+    return drawn.tokens, drawn.steps[0].chain.mean
+
+
+def of_conditioner(subject: Subject) -> Any:
+    """The prefix of some prompts."""
+    with torch.random.fork_rng(devices=[]):  # its first weights are the policy's affair
+        built = subject.component.build(width=8)
+    return small.alive(built)(subject.prompts)
+
+
+def of_parameterization(subject: Subject, dtype: torch.dtype = torch.float32) -> Any:
+    """What an output says at a middle level of noise."""
+    output, x = (numbers(subject, 6, 3, seed=seed, dtype=dtype) for seed in (0, 1))
+    level = torch.full((6, 1), 0.25, dtype=dtype, device=subject.device)
+    component = subject.component
+    return component.epsilon(output, x, 0.25), component.clean(output, x, 0.25), component.target(output, x, level)
+
+
+def of_codec(subject: Subject) -> Any:
+    """Tokens of images and images of tokens."""
+    built, (n, d) = subject.component.build().to(subject.device), subject.component.geometry()
+    images = built.decode(numbers(subject, 2, n, d))
+    return images, built.encode(images)
+
+
+def of_kernel(subject: Subject, dtype: torch.dtype = torch.float32) -> Any:
+    """Attention within two sequences."""
+    require(subject)
+    q, k, v = (numbers(subject, 7, 2, 8, seed=seed, dtype=dtype) for seed in range(3))
+    return subject.component.attention(q, k, v, (3, 4))
+
+
+def of_prompts(subject: Subject) -> Any:
+    """The prompts of two steps and the held-out ones."""
+    subject.component.require()
+    return tuple(map(vars, (*(subject.component.draw(step, 0) for step in range(2)), subject.component.held_out())))
+
+
+def of_unmasking(subject: Subject) -> Any:
+    """The counts for as many tokens as there are steps, and for many more."""
+    steps = subject.component.steps
+    return subject.component.counts(steps), subject.component.counts(4 * steps)
+
+
+def of_sampler(subject: Subject, dtype: torch.dtype = torch.float32) -> Any:
+    """Every transition of some tokens, and what is known of it beforehand."""
+    sampler, found = subject.component, []
+    for t in reversed(range(sampler.steps)):
+        x, epsilon, variance, clean = (numbers(subject, 6, 3, seed=seed, dtype=dtype) for seed in range(4))
+        gaussian: Gaussian = sampler.transition(x, Prediction(epsilon, variance.tanh(), clean), t)
+        found.append((gaussian.mean, gaussian.std))
+    return found
+
+
+def of_guidance(subject: Subject) -> Any:
+    """The scale at a few AR steps."""
+    return [subject.component.scale(16, remaining) for remaining in (15, 8, 1, 0)]
+
+
+def of_timesteps(subject: Subject) -> Any:
+    """What two generators of one seed choose."""
+    return subject.component.draw(8, tuple(range(1, TRANSITIONS)), torch.Generator().manual_seed(0))
+
+
+def of_reward(subject: Subject) -> Any:
+    """The scores of some images."""
+    images, prompts = shown(subject)
+    return subject.component.build(subject.device).score(images.to(subject.device), prompts.to(subject.device))
+
+
+def shown(subject: Subject) -> tuple[torch.Tensor, Any]:
+    """Images and prompts for a reward: its own cases where it has some of one size, else random pixels."""
+    from margrpo.contracts import Proven
+    from margrpo.maths.dealing import grouped
+
+    cases = list(subject.component.cases()) if isinstance(subject.component, Proven) else []
+    cases = [case for case in cases if case.image.shape == cases[0].image.shape]
+    if len(cases) < 2:
+        return subject.images, subject.prompts
+    return torch.stack([case.image for case in cases]), grouped([case.prompt for case in cases], 1)
+
+
+def of_advantage(subject: Subject, dtype: torch.dtype = torch.float32) -> Any:
+    """The advantages of three groups by two rewards."""
+    rewards = numbers(subject, 12, 2, dtype=dtype)
+    weights = torch.tensor([1.0, 0.5], dtype=dtype, device=subject.device)
+    return subject.component.advantages(rewards, weights, groups(subject))
+
+
+def groups(subject: Subject) -> torch.Tensor:
+    """The groups of twelve images."""
+    return torch.arange(3, device=subject.device).repeat_interleave(4)
+
+
+def of_selector(subject: Subject) -> Any:
+    """What is selected at each AR step."""
+    made = rollout(subject)
+    return [subject.component.select(made, step) for step in made.steps]
+
+
+def of_estimator(subject: Subject) -> Any:
+    """The evidence of every AR step."""
+    made = rollout(subject)
+    found = [subject.component.evidence(made, step, step.unknown) for step in made.steps]
+    return [(each.where, *each.part()) for evidence in found for each in evidence]
+
+
+def of_weighting(subject: Subject, dtype: torch.dtype = torch.float32) -> Any:
+    """The weights of transitions of falling std."""
+    std = torch.tensor([1.0, 0.5, 0.2, 0.05], dtype=dtype, device=subject.device)
+    return subject.component.weights(std)
+
+
+def of_objective(subject: Subject, dtype: torch.dtype = torch.float32) -> Any:
+    """The surrogate off policy, and the divisors."""
+    logp, old = (numbers(subject, 2, 6, seed=seed, dtype=dtype) for seed in range(2))
+    return subject.component.surrogate(logp, old, numbers(subject, 6, dtype=dtype)), subject.component.divisors([3, 5])
+
+
+def of_replay(subject: Subject) -> Any:
+    """What a policy is told in replay."""
+    made = rollout(subject)
+    return [(subject.component.scale(2.0), subject.component.unknown(made, step)) for step in made.steps]
+
+
+def of_penalty(subject: Subject) -> Any:
+    """The divergence of some transitions."""
+    leash = subject.component.build(small.model(small.policy()))
+    mean, reference = (numbers(subject, 2, 6, 3, seed=seed) for seed in range(2))
+    return leash.divergence(mean, reference, torch.full_like(mean, 0.5))
+
+
+def of_reference(subject: Subject) -> Any:
+    """When it follows."""
+    return [subject.component.is_due(step) for step in range(1, 120)]
+
+
+def of_trainable(subject: Subject) -> Any:
+    """The names of what is trained."""
+    return [name for name, _ in subject.component.parameters(small.model(small.policy()))]
+
+
+def of_optimizer(subject: Subject) -> Any:
+    """Where three steps on a parabola lead, and the rates."""
+    value = torch.nn.Parameter(torch.tensor([3.0, -2.0], device=subject.device))
+    optimizer = subject.component.build([value])
+    for _ in range(3):
+        optimizer.zero_grad()
+        value.square().sum().backward()
+        optimizer.step()
+    return value.detach(), [subject.component.rate(step, 10) for step in range(10)]
+
+
+def of_dataset(subject: Subject) -> Any:
+    """Two batches of images."""
+    return [subject.component.images(index, 3, 0)[0] for index in range(2)]
+
+
+def require(subject: Subject) -> None:
+    """Leave the check out where this machine lacks what the component needs."""
+    from margrpo.errors import MargrpoError
+
+    try:
+        subject.component.require()
+    except MargrpoError as error:
+        not_applicable(str(error))
+
+
+WORK: Mapping[str, Work] = {
+    "policy": of_policy,
+    "conditioner": of_conditioner,
+    "parameterization": of_parameterization,
+    "codec": of_codec,
+    "kernel": of_kernel,
+    "prompts": of_prompts,
+    "unmasking": of_unmasking,
+    "sampler": of_sampler,
+    "guidance": of_guidance,
+    "timesteps": of_timesteps,
+    "reward": of_reward,
+    "advantage": of_advantage,
+    "selector": of_selector,
+    "estimator": of_estimator,
+    "weighting": of_weighting,
+    "objective": of_objective,
+    "replay": of_replay,
+    "penalty": of_penalty,
+    "reference": of_reference,
+    "trainable": of_trainable,
+    "optimizer": of_optimizer,
+    "dataset": of_dataset,
+}
+KEEPS_DTYPE = ("parameterization", "kernel", "sampler", "advantage", "weighting", "objective")
+"""Kinds whose results have the precision of what they are given; the others answer in float32."""
+
+
+def done(subject: Subject, **how: Any) -> Any:
+    """The result of the kind's work; a kind without one, or of a plugin's own, leaves the check out."""
+    work = WORK.get(subject.entry.kind)
+    return work(subject, **how) if work else not_applicable(f"a {subject.entry.kind} has no result to compare")
