@@ -6,9 +6,10 @@ from pathlib import Path
 
 import attrs
 
-from margrpo.errors import PluginError
+from margrpo.errors import MargrpoError, PluginError
 from margrpo.plugin.hookspecs import Entry
 from margrpo.plugin.registry import Registry, registry
+from margrpo.plugin.target import described
 from margrpo.testing import small
 from margrpo.testing.conformance.checks import (
     around_the_run,
@@ -18,7 +19,7 @@ from margrpo.testing.conformance.checks import (
     of_the_update,
     of_the_verdict,
 )
-from margrpo.testing.conformance.subject import Examples, Subject, specimen
+from margrpo.testing.conformance.subject import BreachError, Examples, Subject, specimen
 from margrpo.testing.conformance.work import WORK
 
 Check = Callable[[Subject], None]
@@ -51,7 +52,10 @@ class Case:
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
             component = specimen(self.entry, self.registry, place, self.examples)
-            self.check(Subject(self.entry, component, self.registry, place, self.texts))
+            try:
+                self.check(Subject(self.entry, component, self.registry, place, self.texts))
+            except MargrpoError as error:
+                raise BreachError(described(error)) from error
 
 
 def cases(

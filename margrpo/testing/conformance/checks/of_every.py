@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import numpy as np
 import torch
-from jaxtyping import AbstractArray, jaxtyped
+from jaxtyping import AbstractArray, TypeCheckError, jaxtyped
 
 from margrpo.errors import RecipeError
 from margrpo.plugin.kinds import KINDS
@@ -60,7 +60,7 @@ def refuses_an_unknown_key(subject: Subject) -> None:
 
 def imports_no_torch(subject: Subject) -> None:
     """Its module can be imported without torch, so that recipes are checked in well under a second."""
-    guilty = guilty_of_torch(tuple(sorted(module_of(entry.target) for entry in its_own(subject))))
+    guilty = guilty_of_torch(tuple(sorted({module_of(entry.target) for entry in its_own(subject)})))
     module = module_of(subject.entry.target)
     claim(
         module not in guilty,
@@ -114,7 +114,10 @@ def keeps_annotated_shapes(subject: Subject) -> None:
         not_applicable("its kind is a plugin's own")
     lacking = [name for name in annotated(KINDS[subject.entry.kind].protocol) if not annotated(subject.cls, name)]
     claim(not lacking, f"annotate {', '.join(lacking)} of {subject.cls.__name__} with shapes, as the contract is")
-    done(attrs.evolve(subject, component=shape_checked(subject.component)))
+    try:
+        done(attrs.evolve(subject, component=shape_checked(subject.component)))
+    except TypeCheckError as error:
+        claim(False, " ".join(str(error).split())[:400])
 
 
 CHECKS = (
