@@ -1,11 +1,15 @@
 """A plugin that was found: what it brings, or why it could not be had and what to do about it."""
 
+import importlib
 import re
+import traceback
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from typing import Any
 
 import attrs
+import pluggy
 from pluggy import PluginValidationError
 
 from margrpo.errors import PluginError
@@ -33,13 +37,14 @@ class Plugin:
 
 @attrs.frozen
 class Failure:
-    """A plugin that could not be had: its name, the distribution it came with, the cause, and what to do."""
+    """A plugin that could not be had: its name, its distribution, the cause, what to do, and where in its code."""
 
     plugin: str
     distribution: str
     cause: str
     remedy: str = ""
     version: str = ""
+    where: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"plugin {self.plugin} of {self.distribution} failed to load: {self.cause}"
@@ -65,7 +70,14 @@ def refuse_other_hooks(module: Any) -> None:
 
 def failed(name: str, distribution: str, version: str, error: BaseException) -> Failure:
     """What is to be told of a plugin that raised this."""
-    return Failure(name, distribution, described(error), remedy(error, name, distribution), version)
+    return Failure(name, distribution, described(error), remedy(error, name, distribution), version, where(error))
+
+
+def where(error: BaseException) -> tuple[str, ...]:
+    """The lines of others' code through which an error came, outermost first."""
+    frames = traceback.extract_tb(error.__traceback__)
+    foreign = [each for each in frames if not each.filename.startswith("<") and not each.filename.startswith(_OURS)]
+    return tuple(f"{each.filename}, line {each.lineno}: {each.line}" for each in foreign)
 
 
 def remedy(error: BaseException, name: str, distribution: str) -> str:
@@ -87,6 +99,7 @@ def remedy(error: BaseException, name: str, distribution: str) -> str:
     return f"tell its authors; `margrpo plugins check {name}` shows where it happened"
 
 
+_OURS = (str(Path(__file__).parents[1]), str(Path(pluggy.__file__).parent), str(Path(importlib.__file__).parent))
 _NAMES = re.compile(r"[\s,]+")
 
 

@@ -86,3 +86,60 @@ def test_a_command_that_is_there_already_is_not_replaced(tmp_path: Path) -> None
     done = margrpo(tmp_path, "plugins", "list")
     assert "taking of taking 1.0: its command 'train' is there already; give it another name" in done.stdout
     assert "Tune a policy" in margrpo(tmp_path, "train", "--help").stdout
+
+
+BROKEN = '''
+import torch
+from margrpo import Entry, component, hookimpl
+from margrpo.components.reward.brightness import Brightness
+from margrpo.components.reward.shapes import Shapes
+
+@component
+class Odd(Brightness):
+    def score(self, images, prompts):
+        return super().score(images, prompts) + torch.arange(len(images))
+
+@component
+class Asking:
+    """It has a setting that must be given."""
+    path: str
+
+@hookimpl
+def margrpo_components():
+    return [Entry("reward.odd", f"{__name__}:Odd", "odd"), Entry("reference.asking", f"{__name__}:Asking", "asks")]
+'''
+
+
+def test_check_holds_each_component_to_its_promises(tmp_path: Path) -> None:
+    install(tmp_path, "odd", BROKEN.replace("path: str", "path: str\n    def is_due(self, step): ..."))
+    done = margrpo(tmp_path, "plugins", "check", "odd")
+    assert done.returncode == 2
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("?    reference.asking  ")
+    assert "left out: reference.asking has no default for 'path', so no instance can be made; give one:" in lines[1]
+    assert any(line.startswith("fail reward.odd  ") for line in lines)
+    for promise in ("says_what_it_is", "imports_no_torch", "reward_does_not_mind_the_batch"):
+        assert any(line.startswith(f"        {promise}: ") for line in lines), promise
+
+
+def test_check_passes_a_sound_plugin(tmp_path: Path) -> None:
+    sound = offering("reward.bright", target="margrpo.components.reward.brightness:Brightness")
+    install(tmp_path, "sound", sound.replace('")]', '", "how bright it is")]'))
+    done = margrpo(tmp_path, "plugins", "check", "sound")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.startswith("ok   reward.bright  16 kept")
+
+
+def test_check_shows_where_a_plugin_fails_to_load(tmp_path: Path) -> None:
+    install(tmp_path, "raising", "x = 1\nraise RuntimeError('no luck')\n")
+    done = margrpo(tmp_path, "plugins", "check", "raising")
+    assert done.returncode == 2
+    assert done.stdout.splitlines()[-1] == (
+        f"        at: {tmp_path}/raising_plugin.py, line 2: raise RuntimeError('no luck')"
+    )
+
+
+def test_check_of_nothing_says_what_there_is() -> None:
+    done = run("plugins", "check", "bultin")
+    assert done.exit_code == 2
+    assert "there is no plugin 'bultin'; did you mean 'builtin'?" in done.stderr

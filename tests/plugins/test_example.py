@@ -18,7 +18,9 @@ from margrpo.recipe.structure import structure, unstructure
 
 ROOT = Path(__file__).parents[2]
 PLUGIN = ROOT / "plugins" / "margrpo-example"
-IDS = ["reward.colourfulness", "selector.disputed"]
+IDS = [
+    *("estimator.integrated", "policy.bag", "reward.colourfulness", "sampler.posterior", "selector.disputed"),
+]
 
 
 def install(project: Path, into: Path) -> None:

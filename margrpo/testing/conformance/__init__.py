@@ -11,8 +11,10 @@ def test_it_keeps_every_promise(check):
 """
 
 from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Any
 
+from margrpo.plugin.registry import Registry
 from margrpo.testing import small
 from margrpo.testing.conformance.every import Case, cases
 from margrpo.testing.conformance.subject import BreachError, Examples, NotApplicable, Subject, claim
@@ -21,14 +23,19 @@ __all__ = ["BreachError", "Case", "NotApplicable", "Subject", "cases", "claim", 
 
 
 def every_check(
-    plugin: str | None = None, *, examples: Examples | None = None, texts: Sequence[str] = small.TEXTS
+    plugin: str | ModuleType | None = None, *, examples: Examples | None = None, texts: Sequence[str] = small.TEXTS
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a test of one argument, `check`, a case for each check of each component of a plugin.
 
+    A plugin is named, by its own name or its distribution's, or given as its module, which need not be installed then.
     Ids are like reward.mine-leaves_global_rng_alone, so that `pytest -k` finds them. A check that says nothing of a
     component is skipped with the reason. For `examples` and `texts` see `cases`.
     """
     import pytest
+
+    among = None
+    if isinstance(plugin, ModuleType):
+        among, plugin = alone(plugin), plugin.__name__
 
     def called(case: Case) -> Callable[[], None]:
         def check() -> None:
@@ -39,5 +46,16 @@ def every_check(
 
         return check
 
-    every = [pytest.param(called(case), id=case.id) for case in cases(plugin, examples=examples, texts=texts)]
+    every = [
+        pytest.param(called(case), id=case.id) for case in cases(plugin, examples=examples, texts=texts, among=among)
+    ]
     return pytest.mark.parametrize("check", every)
+
+
+def alone(module: ModuleType) -> Registry:
+    """A registry of our own components and those of one plugin, which must be sound."""
+    made = Registry()
+    made.register(module, module.__name__)
+    for failure in made.failures:
+        raise AssertionError(str(failure))
+    return made

@@ -23,6 +23,10 @@ class BreachError(AssertionError):
     """A check that a component does not stand, as a sentence."""
 
 
+class NoInstanceError(BreachError):
+    """A component of which no instance can be made without an example."""
+
+
 class NotApplicable(Exception):
     """A check that says nothing of this component, with the reason."""
 
@@ -88,7 +92,7 @@ def specimen(entry: Entry, registry: Registry, folder: Path, examples: Examples)
             continue
         kind = next(filter(None, map(kind_of, inner_types(field.type))), None)
         if kind is None:
-            raise BreachError(
+            raise NoInstanceError(
                 f"{entry.id} has no default for {key!r}, so no instance can be made; give one: "
                 f'every_check(..., examples={{"{entry.id}": {cls.__name__}({key}=...)}})'
             )

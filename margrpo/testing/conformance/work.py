@@ -6,6 +6,9 @@ from typing import Any
 import torch
 
 from margrpo.components.kernel import Sdpa
+from margrpo.contracts import Proven, Requiring
+from margrpo.errors import MargrpoError
+from margrpo.maths.dealing import grouped
 from margrpo.records import Gaussian, Prediction, Rollout
 from margrpo.testing import small
 from margrpo.testing.conformance.subject import Subject, not_applicable
@@ -156,14 +159,18 @@ def of_timesteps(subject: Subject) -> Any:
 def of_reward(subject: Subject) -> Any:
     """The scores of some images."""
     images, prompts = shown(subject)
-    return subject.component.build(subject.device).score(images.to(subject.device), prompts.to(subject.device))
+    return scorer_of(subject).score(images.to(subject.device), prompts.to(subject.device))
+
+
+def scorer_of(subject: Subject) -> Any:
+    """The reward built, unless its files or packages are missing here."""
+    if isinstance(subject.component, Requiring):
+        require(subject)
+    return subject.component.build(subject.device)
 
 
 def shown(subject: Subject) -> tuple[torch.Tensor, Any]:
     """Images and prompts for a reward: its own cases where it has some of one size, else random pixels."""
-    from margrpo.contracts import Proven
-    from margrpo.maths.dealing import grouped
-
     cases = list(subject.component.cases()) if isinstance(subject.component, Proven) else []
     cases = [case for case in cases if case.image.shape == cases[0].image.shape]
     if len(cases) < 2:
@@ -249,8 +256,6 @@ def of_dataset(subject: Subject) -> Any:
 
 def require(subject: Subject) -> None:
     """Leave the check out where this machine lacks what the component needs."""
-    from margrpo.errors import MargrpoError
-
     try:
         subject.component.require()
     except MargrpoError as error:

@@ -2,11 +2,17 @@
 
 from margrpo import Entry, hookimpl
 
+MARGRPO_HOOKS = 1
+"""The version of margrpo's hooks that this is written for."""
+
 
 @hookimpl
 def margrpo_components() -> list[Entry]:
-    """A reward and a selector."""
+    """One component of each of the kinds that are most often written."""
     return [
-        Entry("reward.colourfulness", "margrpo_example.colourfulness:Colourfulness", "how colourful an image looks"),
+        Entry("policy.bag", "margrpo_example.bag:Bag", "a bag of tokens, without attention"),
+        Entry("sampler.posterior", "margrpo_example.posterior:Posterior", "ancestral sampling with fixed variance"),
+        Entry("estimator.integrated", "margrpo_example.integrated:Integrated", "the main chain, partly integrated out"),
         Entry("selector.disputed", "margrpo_example.disputed:Disputed", "the places where images of one prompt differ"),
+        Entry("reward.colourfulness", "margrpo_example.colourfulness:Colourfulness", "how colourful an image looks"),
     ]

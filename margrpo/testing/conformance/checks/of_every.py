@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from jaxtyping import AbstractArray, TypeCheckError, jaxtyped
 
+from margrpo import lazy
 from margrpo.errors import RecipeError
 from margrpo.plugin.kinds import KINDS
 from margrpo.recipe.structure import settings_of
@@ -114,6 +115,8 @@ def keeps_annotated_shapes(subject: Subject) -> None:
         not_applicable("its kind is a plugin's own")
     lacking = [name for name in annotated(KINDS[subject.entry.kind].protocol) if not annotated(subject.cls, name)]
     claim(not lacking, f"annotate {', '.join(lacking)} of {subject.cls.__name__} with shapes, as the contract is")
+    if lazy.Tensor is not torch.Tensor:
+        not_applicable("margrpo was imported before torch, so that shapes stand for nothing; import torch first")
     try:
         done(attrs.evolve(subject, component=shape_checked(subject.component)))
     except TypeCheckError as error:

@@ -9,7 +9,7 @@ from margrpo.contracts import Proven
 from margrpo.errors import RewardError
 from margrpo.maths.dealing import grouped
 from margrpo.testing.conformance.subject import Subject, claim, not_applicable
-from margrpo.testing.conformance.work import done, groups, numbers, shown
+from margrpo.testing.conformance.work import done, groups, numbers, scorer_of, shown
 from margrpo.train.judge import beyond
 
 CLOSE = 1e-4
@@ -27,7 +27,7 @@ def reward_scores_each_image(subject: Subject) -> None:
 
 def reward_does_not_mind_the_order(subject: Subject) -> None:
     """Images in another order have the same scores in that order."""
-    scorer, (images, prompts) = subject.component.build("cpu"), shown(subject)
+    scorer, (images, prompts) = scorer_of(subject), shown(subject)
     order = list(range(len(images)))[::-1]
     scores, reversed_ = scorer.score(images, prompts), scorer.score(images[order], prompts.at(order))
     claim(torch.allclose(scores[order], reversed_, CLOSE, CLOSE), "a score depends on the order of the images")
@@ -35,7 +35,7 @@ def reward_does_not_mind_the_order(subject: Subject) -> None:
 
 def reward_does_not_mind_the_batch(subject: Subject) -> None:
     """An image has the same score alone and among others."""
-    scorer, (images, prompts) = subject.component.build("cpu"), shown(subject)
+    scorer, (images, prompts) = scorer_of(subject), shown(subject)
     alone = torch.cat([scorer.score(images[[place]], prompts.at([place])) for place in range(len(images))])
     together = scorer.score(images, prompts)
     claim(torch.allclose(together, alone, CLOSE, CLOSE), "a score depends on the rest of the batch")
@@ -45,7 +45,7 @@ def reward_leaves_images_alone(subject: Subject) -> None:
     """The images that it is given are not changed."""
     images, prompts = shown(subject)
     before = images.clone()
-    subject.component.build("cpu").score(images, prompts)
+    scorer_of(subject).score(images, prompts)
     claim(torch.equal(before, images), "it changes the images that it is given")
 
 
@@ -57,7 +57,7 @@ def reward_reads_what_it_declares(subject: Subject) -> None:
         "label": replace(prompts, label=torch.full_like(prompts.label, -1)),
         "metadata": replace(prompts, metadata=tuple({} for _ in prompts.metadata)),
     }
-    scorer = subject.component.build("cpu")
+    scorer = scorer_of(subject)
     expected = scorer.score(images, prompts)
     for part, other in others.items():
         if part not in reads:
@@ -70,7 +70,7 @@ def reward_stands_its_own_cases(subject: Subject) -> None:
     component: Any = subject.component
     if not isinstance(subject.component, Proven):
         not_applicable("it ships no cases")
-    scorer = component.build("cpu")
+    scorer = scorer_of(subject)
     for case in component.cases():
         score = float(scorer.score(case.image[None], grouped([case.prompt], 1)))
         claim(case.low <= score <= case.high, f"{case.what}: {score:g}, which is not in {case.low:g} to {case.high:g}")

@@ -1,0 +1,111 @@
+"""A new plugin package, written from the templates that the example plugin is made of."""
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+
+import attrs
+
+from margrpo import __version__
+from margrpo.errors import PluginError
+from margrpo.plugin.kinds import KINDS as ALL_KINDS
+from margrpo.plugin.registry import registry
+from margrpo.recipe.problem import nearest
+
+_NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
+
+
+@attrs.frozen
+class Template:
+    """The component of the example plugin that a new one of its kind begins as: its module, class and summary.
+
+    `needs` are what a test must be given to make an instance, as Python.
+    """
+
+    name: str
+    cls: str
+    files: tuple[str, ...]
+    examples: str = ""
+    imports: str = ""
+
+
+KINDS: Mapping[str, Template] = {
+    "policy": Template(
+        "bag",
+        "Bag",
+        ("bag.py", "bag_model.py"),
+        "made = small.policy()\n"
+        'EXAMPLES = {"policy.NAME": Bag(conditioner=made.conditioner, parameterization=made.parameterization)}\n',
+        "from margrpo_example.bag import Bag",
+    ),
+    "sampler": Template("posterior", "Posterior", ("posterior.py",)),
+    "estimator": Template("integrated", "Integrated", ("integrated.py",)),
+    "selector": Template("disputed", "Disputed", ("disputed.py",)),
+    "reward": Template("colourfulness", "Colourfulness", ("colourfulness.py",)),
+}
+
+
+def write(distribution: str, kind: str, into: Path) -> Path:
+    """Write the package into a new folder of its name, and return that; `PluginError` where it cannot be."""
+    if kind not in KINDS:
+        known = f"; {nearest(kind, KINDS)}" if kind not in ALL_KINDS else f", of {', '.join(KINDS)}"
+        raise PluginError(f"there is no template for a {kind!r}{known}")
+    if not _NAME.fullmatch(distribution):
+        raise PluginError(f"{distribution!r} must be small letters, digits and hyphens, as in margrpo-mine")
+    folder = into / distribution
+    if folder.exists():
+        raise PluginError(f"{folder} is there already; choose another name, or another folder by --in")
+    name = short(distribution)
+    refuse_taken(kind, name)
+    for path, text in rendered(distribution, name, kind).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(text, encoding="utf-8")
+    return folder
+
+
+def refuse_taken(kind: str, name: str) -> None:
+    """Raise `PluginError` where there is a component of this name already."""
+    taken = [entry for entry in registry().entries(kind) if entry.name == name]
+    if taken:
+        owner = registry().distribution(taken[0])
+        raise PluginError(f"{kind}.{name} is there already, from {owner}; choose another NAME")
+
+
+def short(distribution: str) -> str:
+    """The name of the component: what follows margrpo- in the name of the distribution."""
+    return distribution.replace("-", "_").removeprefix("margrpo_") or "mine"
+
+
+def rendered(distribution: str, name: str, kind: str) -> dict[str, str]:
+    """Every file of the package, by its path."""
+    template, package = KINDS[kind], distribution.replace("-", "_")
+    cls = "".join(word.capitalize() for word in name.split("_"))
+    texts = {f"{package}/{file.replace(template.name, name)}": text_of(file) for file in template.files}
+    texts[f"{package}/__init__.py"] = text_of("init.py")
+    texts["tests/conftest.py"] = text_of("conftest.py")
+    texts["tests/test_promises.py"] = text_of("test_promises.py")
+    texts["pyproject.toml"], texts["README.md"] = text_of("pyproject.toml"), text_of("README.md")
+    words = {
+        "EXAMPLES_GIVEN": template.examples + "\n\n" if template.examples else "",
+        "EXAMPLES_USED": ", examples=EXAMPLES" if template.examples else "",
+        "SMALL": ", small" if template.examples else "",
+        "IMPORTS\n": template.imports + "\n" if template.imports else "",
+        "margrpo-example": distribution,
+        "margrpo_example": package,
+        "TABLE": f"[[{kind}]]" if ALL_KINDS[kind].many else f"[{kind}]",
+        "KIND": kind,
+        "VERSION": __version__.partition("+")[0],
+        "NAME": name,
+        "CLASS": cls,
+        f"{package}.{template.name}": f"{package}.{name}",
+    }
+    for old, new in words.items():
+        texts = {path: text.replace(old, new) for path, text in texts.items()}
+    whole = re.compile(rf"\b{template.cls}(?=(Model)?\b)")
+    return {path: whole.sub(cls, text) for path, text in texts.items()}
+
+
+def text_of(file: str) -> str:
+    """A template."""
+    return (files("margrpo") / "templates" / f"{file}.txt").read_text(encoding="utf-8")

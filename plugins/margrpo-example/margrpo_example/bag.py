@@ -1,0 +1,55 @@
+"""A policy without attention: the smallest thing that is a hybrid generator."""
+
+from typing import Literal
+
+from margrpo import at_least, component, not_negative, setting
+from margrpo.contracts import Conditioner, Kernel, Model, Parameterization
+from margrpo.lazy import torch
+from margrpo.weight_source import SOURCES, digest, known_form, unnamed
+
+
+@component
+class Bag:
+    """A bag of tokens: each token's condition is made of its place, the mean of the known tokens, and the prompt.
+
+    It cannot know which known token stands where, so it draws textures rather than things. Its head is MAR's.
+    """
+
+    checkpoint: str = setting("", f"the file of weights: {SOURCES}", check=known_form)
+    weights: Literal["model", "random"] = setting("random", "the file's weights, or random ones instead")
+    sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
+    conditioner: Conditioner = setting(meaning="what the prompt becomes")
+    parameterization: Parameterization = setting(meaning="what the head's output means")
+    tokens: int = setting(16, "tokens per image", check=at_least(1))
+    channels: int = setting(12, "channels per token", check=at_least(1))
+    width: int = setting(32, "channels of a condition", check=at_least(1))
+    seed: int = setting(0, "seed of random weights", check=not_negative)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the settings taken together."""
+        return unnamed(self.checkpoint, self.weights)
+
+    def published(self) -> str:
+        """Nowhere."""
+        return ""
+
+    def geometry(self) -> tuple[int, int]:
+        """Tokens per image and channels per token."""
+        return self.tokens, self.channels
+
+    def classes(self) -> int | None:
+        """Those of the conditioner."""
+        return self.conditioner.classes
+
+    def build(self, *, kernel: Kernel) -> Model:
+        """The model on the CPU; it attends to nothing, so it needs no kernel."""
+        from margrpo.nets import weights
+        from margrpo_example.bag_model import BagModel
+
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(self.seed)
+            prompt = self.conditioner.build(width=self.width)
+            model = BagModel(prompt, self.parameterization, (self.tokens, self.channels, self.width))
+        if self.weights != "random":
+            weights.load(model, "policy", self)
+        return model.eval()

@@ -1,0 +1,61 @@
+"""The weights of the bag."""
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from margrpo.contracts import Parameterization, Prefix
+from margrpo.nets.denoiser import Denoiser
+from margrpo.nets.mar import Head, initialise
+from margrpo.records import Prompts
+
+
+class Front(nn.Module):
+    """What stands before the head; by this part's name, `backbone`, `trainable` tells it from the head."""
+
+    def __init__(self, prompt: Prefix, tokens: int, channels: int, width: int):
+        super().__init__()
+        self.prompt = prompt
+        self.nothing = nn.Parameter(0.02 * torch.randn(width))
+        self.places = nn.Parameter(0.02 * torch.randn(tokens, width))
+        self.known = nn.Linear(channels, width)
+        self.mixed = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(
+        self, tokens: Float[Tensor, "b n d"], unknown: Bool[Tensor, "b n"], prefix: Float[Tensor, "b p c"]
+    ) -> Float[Tensor, "b n c"]:
+        count = (~unknown).sum(1, keepdim=True).clamp(min=1)
+        mean = tokens.masked_fill(unknown[..., None], 0).sum(1) / count
+        common = self.known(mean) + prefix.mean(1)
+        return self.mixed(self.places + common[:, None])
+
+
+class BagModel(nn.Module):
+    """Front and head, under the names of the contract `Model`."""
+
+    def __init__(self, prompt: Prefix, parameterization: Parameterization, shape: tuple[int, int, int]):
+        super().__init__()
+        self.tokens, self.channels, width = shape
+        self.backbone = Front(prompt, *shape)
+        net = Denoiser(channels=self.channels, condition=width, width=width, depth=1)
+        self._modules["head"] = Head(net, parameterization)
+        initialise(self)
+
+    @property
+    def head(self) -> Head:
+        """The denoiser; a property, because from Python 3.12 on a protocol sees no more than what the class has."""
+        return self._modules["head"]  # type: ignore[return-value]
+
+    def prefix(self, prompts: Prompts) -> Float[Tensor, "b p c"]:
+        """What is read of the prompts."""
+        return self.backbone.prompt(prompts)
+
+    def null_prefix(self, images: int) -> Float[Tensor, "b p c"]:
+        """What is read where there is no prompt."""
+        return self.backbone.nothing.expand(images, 1, -1)
+
+    def condition(
+        self, tokens: Float[Tensor, "b n d"], unknown: Bool[Tensor, "b n"], prefix: Float[Tensor, "b p c"]
+    ) -> Float[Tensor, "b n c"]:
+        """One condition per token."""
+        return self.backbone(tokens, unknown, prefix)
