@@ -400,6 +400,16 @@ class Requiring(Protocol):
 
 
 @runtime_checkable
+class Wrapping(Protocol):
+    """What a reward may be besides: one that passes another on, whose name it has in figures."""
+
+    @property
+    def of(self) -> Reward:
+        """The other."""
+        ...
+
+
+@runtime_checkable
 class Proven(Protocol):
     """What a reward may have besides: images whose scores are known, for `margrpo rewards test`."""
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from margrpo import __version__
-from margrpo.cli import bench, components, plan, plugins, pretrain, recipes, sample, train, variance, weights
+from margrpo.cli import bench, components, plan, plugins, pretrain, recipes, rewards, sample, train, variance, weights
 from margrpo.cli.leaving import leaving_well
 from margrpo.cli.plugin_commands import add_commands
 from margrpo.cli.terminal import out
@@ -50,6 +50,7 @@ app.add_typer(bench.app, name="bench")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(components.app, name="components")
 app.add_typer(plugins.app, name="plugins")
+app.add_typer(rewards.app, name="rewards")
 app.add_typer(weights.app, name="weights")
 
 

@@ -40,6 +40,8 @@ _VERDICT = [
     _entry("reward.digits", "reward.digits:Digits", "what a classifier of handwritten digits says"),
     _entry("reward.jpeg_compressibility", "reward.jpeg_compressibility:JpegCompressibility", "how small a JPEG gets"),
     _entry("reward.brightness", "reward.brightness:Brightness", "the mean brightness of an image"),
+    _entry("reward.http", "reward.http:Http", "what a server of rewards says"),
+    _entry("reward.cached", "reward.cached:Cached", "another reward, asked once about each image"),
     _entry("on_failure.raise", "on_failure:Raise", "end the run"),
     _entry("on_failure.retry", "on_failure:Retry", "call again, then end the run"),
     _entry("on_failure.drop_group", "on_failure:DropGroup", "leave the prompt out of the step"),

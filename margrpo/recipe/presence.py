@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from margrpo import weight_source
-from margrpo.contracts import Codec, Policy
+from margrpo.contracts import Codec, Policy, Requiring
 from margrpo.errors import MargrpoError, RecipeError
 from margrpo.recipe.problem import shown
 from margrpo.recipe.schema import Pretraining, Recipe
@@ -19,18 +19,26 @@ SMALL = {
 
 
 def check_presence(recipe: Recipe | Pretraining, *, source: str = "recipe") -> None:
-    """Raise a `RecipeError` unless policy and codec can be loaded, with what is missing, where it is and what to do."""
+    """Raise a `RecipeError` unless policy, codec and rewards can be loaded: what is missing, where, and what to do."""
     absent = {table: sentence for table, part in loaded(recipe) if (sentence := absence(table, part))}
     problems = list(absent.values())
     if absent:
         sets = [*(f"{table}.weights=random" for table in absent), *small(recipe)]
         problems.append(f"to see the path work with random weights, add {' '.join(f'--set {each}' for each in sets)}")
-    try:
-        recipe.codec.require()
-    except MargrpoError as error:
-        problems.append(str(error))
+    for part in (recipe.codec, *requiring(recipe)):
+        try:
+            part.require()
+        except MargrpoError as error:
+            problems.append(str(error))
     if problems:
         raise RecipeError(source, problems)
+
+
+def requiring(recipe: Recipe | Pretraining) -> Iterator[Requiring]:
+    """The rewards that need files or packages."""
+    for reward in (*(recipe.reward if isinstance(recipe, Recipe) else ()), recipe.measure):
+        if isinstance(reward, Requiring):
+            yield reward
 
 
 def not_here(recipe: Recipe | Pretraining) -> list[str]:

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from margrpo.components.on_failure import Raise
-from margrpo.contracts import Fallible, OnFailure, Reward, Scorer
+from margrpo.contracts import Fallible, OnFailure, Reward, Scorer, Wrapping
 from margrpo.declare import record
 from margrpo.errors import DataError
 from margrpo.maths.dealing import NO_LABEL
@@ -56,9 +56,14 @@ def policy_of(reward: Reward) -> OnFailure:
     return chosen or otherwise
 
 
+def innermost(reward: Reward) -> Reward:
+    """The reward inside one that only wraps it."""
+    return innermost(reward.of) if isinstance(reward, Wrapping) else reward
+
+
 def reward_names(rewards: Sequence[Reward]) -> tuple[str, ...]:
     """The name of each reward in the recipe (its class's, if it is no plugin's), numbered where it occurs twice."""
-    names = [registry().called("reward", reward) for reward in rewards]
+    names = [registry().called("reward", innermost(reward)) for reward in rewards]
     return tuple(name if names.count(name) == 1 else f"{name}_{place}" for place, name in enumerate(names))
 
 

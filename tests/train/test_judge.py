@@ -1,4 +1,6 @@
 import math
+import re
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -6,11 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from margrpo.components.advantage import Group, LeaveOneOut
+from margrpo.components.advantage import Decoupled, Group, LeaveOneOut, Unscaled
 from margrpo.components.on_failure import DropGroup, Raise, Retry
 from margrpo.components.reward.brightness import Brightness
 from margrpo.declare import component
-from margrpo.errors import RewardError
+from margrpo.errors import DataError, RewardError
+from margrpo.maths.dealing import Prompt, grouped
 from margrpo.maths.groups import leave_one_out
 from margrpo.records import Prompts, Traits
 from margrpo.testing import small
@@ -200,3 +203,47 @@ def test_a_reward_computes_no_gradients():
             return images.mean((1, 2, 3))
 
     judge(jury(Asking()), Group(), ROLLOUT)
+
+
+def test_a_score_outside_the_declared_range_is_refused_by_name():
+    shares = Traits(low=0.0, high=1.0)
+    fine = torch.tensor([0.0, 1.0 + 5e-6, 0.5, 1.0])
+    assert torch.equal(score(*jury(Given(scores=fine, traits=shares)), ROLLOUT.images, ROLLOUT.prompts), fine)
+    beyond = Given(scores=torch.tensor([0.0, 1.0, 1.1, 0.0]), traits=shares)
+    said = "returned 1.1 for prompt 'two blue squares', outside the range of 0 to 1 that it declares"
+    with pytest.raises(RewardError, match=re.escape(said)):
+        score(*jury(beyond), ROLLOUT.images, ROLLOUT.prompts)
+
+
+@pytest.mark.parametrize("part", ["text", "label", "metadata"])
+def test_prompts_that_lack_what_a_reward_reads_are_refused_before_training(part: Any, tmp_path: Path):
+    reward = Given(scores=torch.ones(4), traits=Traits(reads=(part,)))
+    (juror,) = jury(reward)
+    whole = grouped([Prompt("a red circle", 1, {"a": 1})], 2)
+    juror.refuse_unreadable(whole)
+    lacking = {"text": Prompt(" ", 1, {"a": 1}), "label": Prompt("a", -1, {"a": 1}), "metadata": Prompt("a", 1)}
+    with pytest.raises(DataError, match=f"reward Given reads the {part} of a prompt, and prompt '.*' has none; choose"):
+        juror.refuse_unreadable(grouped([lacking[part]], 2))
+
+
+def test_figures_tell_each_reward_its_share_of_its_range_its_spread_and_what_the_update_follows():
+    first = torch.tensor([0.0, 1.0, 0.0, 1.0])
+    second = torch.tensor([1.0, 0.0, 3.0, 3.0])
+    members = jury(Given(scores=first, traits=Traits(low=-1, high=1)), Given(scores=second, weight=0.1))
+    figures = reward_figures(judge(members, Unscaled(), ROLLOUT), members)
+    assert figures["reward/Given_0"] == 0.5
+    assert figures["reward_normalised/Given_0"] == 0.75
+    assert "reward_normalised/Given_1" not in figures
+    assert figures["reward_std/Given_0"] == pytest.approx(0.5**0.5)
+    assert figures["reward_std/Given_1"] == pytest.approx(0.5**0.5 / 2)
+    # within groups the first differs by (-½, ½, -½, ½), the second by (½, -½, 0, 0)
+    assert figures["reward_correlation/Given_0/Given_1"] == pytest.approx(-0.5 / (1.0 * 0.5) ** 0.5)
+    assert figures["reward_pull/Given_0"] > 0.99
+    assert figures["reward_pull/Given_1"] < 0
+
+
+def test_each_reward_can_be_normalised_before_they_are_summed():
+    loud, quiet = torch.tensor([100.0, 0.0, 100.0, 0.0]), torch.tensor([0.0, 1.0, 0.0, 1.0])
+    members = jury(Given(scores=loud), Given(scores=quiet, weight=2.0))
+    assert (judge(members, Group(), ROLLOUT).advantages > 0).tolist() == [True, False, True, False]
+    assert (judge(members, Decoupled(), ROLLOUT).advantages > 0).tolist() == [False, True, False, True]

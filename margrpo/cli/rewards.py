@@ -1,0 +1,103 @@
+"""`margrpo rewards`: list them, test them, serve them."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from margrpo.cli.given import Sets
+from margrpo.cli.rewards_given import rewards_of
+from margrpo.cli.terminal import err, facts, out
+from margrpo.cli.threads import settle_threads
+from margrpo.cli.trouble import REFUSED, spoken
+from margrpo.errors import MargrpoError
+from margrpo.plugin.registry import registry
+
+app = typer.Typer(help="List, test and serve rewards.", no_args_is_help=True)
+Given = Annotated[
+    str, typer.Argument(metavar="RECIPE-OR-NAME", help="A recipe, whose rewards are meant, or the name of a reward.")
+]
+
+
+@app.command("list")
+@spoken
+def list_rewards() -> None:
+    """List every reward with its range, what it reads of a prompt, and how large its networks are."""
+    from margrpo.contracts import Reward
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in ("reward", "range", "reads", "parameters", "what it is"):
+        table.add_column(name, no_wrap=name != "what it is")
+    found = registry()
+    for entry in found.entries("reward"):
+        traits = None
+        try:
+            made: Reward = found.load(entry)()
+            traits = made.traits
+        except (MargrpoError, TypeError):  # it has a setting without a default
+            pass
+        row = (
+            ("by its settings", "", "")
+            if traits is None
+            else (
+                f"{traits.low:g} to {traits.high:g}",
+                ", ".join(traits.reads) or "–",
+                f"{traits.parameters:,}" if traits.parameters else "–",
+            )
+        )
+        table.add_row(f"[bold cyan]{entry.name}[/]", *row, entry.summary)
+    out().print(table)
+
+
+@app.command("test")
+@spoken
+def prove(given: Given, sets: Sets = None) -> None:
+    """Score the pictures that a reward ships, compare with what they must score, and measure its time."""
+    rewards = rewards_of(given, sets)
+    from margrpo.evaluate.proof import proof
+
+    settle_threads()
+    failed = 0
+    for reward in rewards:
+        with err().status("scoring"):
+            found = proof(reward)
+        out().print(Text(found.name, "bold cyan"))
+        for each in found.cases:
+            word, style = ("ok", "green") if each.holds else ("fail", "bold red")
+            low, high = each.case.low, each.case.high
+            must = f"must be {low:g}" + (f" to {high:g}" if low < high else "")
+            line = Text.assemble("  ", (f"{word:<5}", style), f"{each.case.what}: {each.score:g}", (f"  {must}", "dim"))
+            out().print(line, soft_wrap=True)
+            failed += not each.holds
+        if not found.cases:
+            out().print(Text("  it ships no pictures whose scores are known", "dim"))
+        facts(
+            [("time", f"{1000 * found.seconds:.3g} ms an image, {found.images} at once, the median of {found.times}")]
+        )
+    if failed:
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+@spoken
+def serve(
+    given: Given,
+    sets: Sets = None,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="N", min=1, max=65535, help="The port to listen on.")] = 8700,
+    token: Annotated[
+        str, typer.Option(metavar="VARIABLE", help="Environment variable with the token that is asked for.")
+    ] = "MARGRPO_TOKEN",
+    device: Annotated[str, typer.Option(metavar="DEVICE", help='"auto", "cpu" or "cuda:N".')] = "auto",
+    seconds: Annotated[float, typer.Option(metavar="S", min=0.1, help="The most that one request may take.")] = 60.0,
+    images: Annotated[int, typer.Option(metavar="N", min=1, help="The most images in one request.")] = 256,
+) -> None:
+    """Compute rewards for runs elsewhere, over HTTP: `use = "http"` in their recipes asks this server.
+
+    Anything but this machine may ask only with a token: put it into the environment variable, on both sides.
+    """
+    rewards = rewards_of(given, sets)
+    from margrpo.cli.serving import run, token_of
+
+    run(rewards, host=host, port=port, token=token_of(token, host), device=device, seconds=seconds, images=images)

@@ -1,0 +1,64 @@
+"""A server of rewards from its start to its end."""
+
+import os
+from collections.abc import Sequence
+from ipaddress import ip_address
+
+from margrpo.cli.terminal import err, out
+from margrpo.cli.threads import settle_threads
+from margrpo.contracts import Reward
+from margrpo.errors import RewardError
+
+LEAST = 16
+"""Letters of a token."""
+
+
+def token_of(variable: str, host: str) -> str:
+    """The token of an environment variable; `RewardError` where others can reach the server and there is none."""
+    token = os.environ.get(variable, "")
+    if not token and not is_loopback(host):
+        raise RewardError(
+            f"--host {host} can be reached from elsewhere, and {variable} holds no token; put one into it, as in "
+            f"export {variable}=$(openssl rand -hex 16), or listen on 127.0.0.1"
+        )
+    if token and (len(token) < LEAST or not token.isascii() or not token.isprintable()):
+        raise RewardError(f"the token in {variable} must be {LEAST} or more letters and digits")
+    return token
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def run(
+    rewards: Sequence[Reward], *, host: str, port: int, token: str, device: str, seconds: float, images: int
+) -> None:
+    """Load the rewards and serve them until a signal."""
+    try:
+        import uvicorn
+
+        from margrpo.serve.server import Server
+    except ImportError as error:
+        raise RewardError(f'serving needs {error.name}, which is not installed; pip install "margrpo[serve]"') from None
+    from margrpo.serve.limits import Limits
+    from margrpo.train.assemble import device_of
+    from margrpo.train.jury import seated
+
+    settle_threads()
+    place = device_of(device)
+    with err().status("loading the rewards"):
+        jury = seated(rewards, place)
+    server = Server(jury, place, Limits(images=images, seconds=seconds), token)
+    names = ", ".join(juror.name for juror in jury)
+    out().print(f"serving {names} at http://{host}:{port}", markup=False, soft_wrap=True)
+    config = uvicorn.Config(
+        server.app(), host=host, port=port, log_level="warning", timeout_keep_alive=30, limit_concurrency=256
+    )
+    served = uvicorn.Server(config)
+    served.run()
+    if not served.started:
+        raise RewardError(f"the server could not listen on {host}:{port}; is the port in use? choose another by --port")

@@ -1,0 +1,68 @@
+"""Whether a reward scores the pictures that it ships as it says, and how long it takes."""
+
+from collections.abc import Sequence
+from statistics import median
+from time import perf_counter
+
+import torch
+
+from margrpo.case import Case
+from margrpo.contracts import Proven, Reward
+from margrpo.declare import record
+from margrpo.maths.dealing import Prompt, grouped
+from margrpo.train.judge import score
+from margrpo.train.jury import Juror, seated
+
+TIMES = 5
+TOGETHER = 8
+"""Images that are scored at once for the time."""
+
+
+@record
+class Told:
+    """What a picture scored."""
+
+    case: Case
+    score: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is what the reward says."""
+        return self.case.low <= self.score <= self.case.high
+
+
+@record
+class Proof:
+    """A reward's cases, and the median seconds for an image of so many scored at once."""
+
+    name: str
+    cases: Sequence[Told]
+    seconds: float
+    images: int
+    times: int = TIMES
+
+
+def proof(reward: Reward, device: str = "cpu") -> Proof:
+    """Score a reward's cases, one by one, and measure."""
+    (juror,) = seated((reward,), device)
+    cases = list(reward.cases()) if isinstance(reward, Proven) else []
+    told = [Told(case, float(score(juror, case.image[None].to(device), grouped([case.prompt], 1)))) for case in cases]
+    seconds = measured(juror, cases[0] if cases else unknown(), device)
+    return Proof(juror.name, told, seconds, TOGETHER)
+
+
+def unknown() -> Case:
+    """A picture of noise for a reward that ships none."""
+    noise = torch.rand(3, 256, 256, generator=torch.Generator().manual_seed(0))
+    return Case("noise", noise, Prompt('a sign that says "noise"', 0), -torch.inf, torch.inf)
+
+
+def measured(juror: Juror, case: Case, device: str) -> float:
+    """Median seconds an image, after a call that does not count."""
+    images = case.image.to(device).expand(TOGETHER, -1, -1, -1)
+    prompts, taken = grouped([case.prompt], TOGETHER), []
+    for _ in range(TIMES + 1):
+        clock = perf_counter()
+        score(juror, images, prompts)
+        taken.append(perf_counter() - clock)
+    return median(taken[1:]) / TOGETHER

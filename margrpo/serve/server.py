@@ -1,0 +1,128 @@
+"""Scores over HTTP: health, schema and score."""
+
+import asyncio
+import hmac
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from math import isfinite
+from typing import Any
+
+import attrs
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse
+
+from margrpo import __version__, wire
+from margrpo.errors import DataError, MargrpoError, RewardError
+from margrpo.records import Prompts, Traits
+from margrpo.serve.limits import Limits
+from margrpo.train.judge import score
+from margrpo.train.jury import Juror, Jury
+
+HELP = "Rewards of margrpo: POST images and prompts to /score."
+
+
+class Server:
+    """A jury behind HTTP; one request is scored at a time, because models are not made to be called twice at once."""
+
+    def __init__(self, jury: Jury, device: str, limits: Limits, token: str = ""):
+        self.jury, self.device, self.limits, self.token = jury, device, limits, token
+        self.thread = ThreadPoolExecutor(max_workers=1)
+        self.waiting = self.scored = 0
+
+    def app(self) -> FastAPI:
+        """The application; every refusal is a JSON object with a sentence, `detail`."""
+        app = FastAPI(title="margrpo rewards", version=__version__, description=HELP, docs_url=None, redoc_url=None)
+        app.get("/health")(self.health)
+        app.get("/schema")(self.schema)
+        app.post("/score")(self.score)
+        app.exception_handler(MargrpoError)(refused)
+        return app
+
+    async def health(self) -> dict[str, Any]:
+        """That it is alive, how many requests wait, and how many images it has scored."""
+        return {"status": "ok", "waiting": self.waiting, "scored": self.scored}
+
+    async def schema(self, request: Request) -> dict[str, Any]:
+        """What it serves, and what it bears."""
+        self.refuse_stranger(request)
+        return {
+            "version": __version__,
+            "rewards": {juror.name: traits_of(juror.traits) for juror in self.jury},
+            "bodies": [wire.BINARY, wire.TEXT],
+            "limits": attrs.asdict(self.limits),
+        }
+
+    async def score(self, request: Request) -> dict[str, Any]:
+        """The scores of the images by each reward."""
+        self.refuse_stranger(request)
+        if self.waiting >= self.limits.waiting:
+            raise HTTPException(503, f"{self.waiting} requests wait already; ask again later", {"Retry-After": "1"})
+        self.waiting += 1
+        try:
+            body = await self.body_of(request)
+            media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+            return {"scores": await self.in_thread(lambda: self.scores(body, media))}
+        finally:
+            self.waiting -= 1
+
+    def refuse_stranger(self, request: Request) -> None:
+        """Raise 401 unless the request carries the token, where there is one."""
+        given = request.headers.get("authorization", "").removeprefix("Bearer ")
+        if self.token and not hmac.compare_digest(given.encode(), self.token.encode()):
+            raise HTTPException(401, "the token is missing or wrong; send `Authorization: Bearer TOKEN`")
+
+    async def body_of(self, request: Request) -> bytes:
+        """The body, unless it is too long, or too long in coming."""
+        if request.headers.get("content-length", "0").isdigit():
+            self.refuse_long(int(request.headers.get("content-length", "0")))
+        parts, length = [], 0
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                async for part in request.stream():
+                    length += len(part)
+                    self.refuse_long(length)
+                    parts.append(part)
+        except TimeoutError:
+            raise HTTPException(408, f"the body did not come within {self.limits.seconds:g} s") from None
+        return b"".join(parts)
+
+    def refuse_long(self, length: int) -> None:
+        """Raise 413 beyond the limit."""
+        if length > self.limits.bytes:
+            raise HTTPException(413, f"the body is longer than {self.limits.bytes} bytes; send fewer images at once")
+
+    async def in_thread(self, work: Callable[[], Any]) -> Any:
+        """Work done by the one thread that scores, unless it takes too long."""
+        future = asyncio.get_running_loop().run_in_executor(self.thread, work)
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), self.limits.seconds)
+        except TimeoutError:
+            raise HTTPException(504, f"the scores did not come within {self.limits.seconds:g} s") from None
+
+    def scores(self, body: bytes, media: str) -> dict[str, list[float]]:
+        """What each reward says."""
+        images, prompts = wire.unpacked(body, media, most=self.limits.images, side=self.limits.side)
+        images, prompts = images.to(self.device), prompts.to(self.device)
+        found = {juror.name: self.by(juror, images, prompts) for juror in self.jury}
+        self.scored += len(prompts)
+        return found
+
+    def by(self, juror: Juror, images: Any, prompts: Prompts) -> list[float]:
+        """What one reward says, of prompts that it can read."""
+        juror.refuse_unreadable(prompts)
+        scores: list[float] = score(juror, images, prompts).tolist()
+        return scores
+
+
+async def refused(request: Request, error: Exception) -> JSONResponse:
+    """An answer to what cannot be scored: 422 where it is the body's fault, 500 where a reward failed."""
+    cause = error.__cause__ if isinstance(error, RewardError) and error.__cause__ else error
+    status = 422 if isinstance(cause, DataError) else 500
+    return JSONResponse({"detail": str(error)}, status_code=status)
+
+
+def traits_of(traits: Traits) -> dict[str, Any]:
+    """What a reward declares, as JSON; a range without an end has none there."""
+    ends = {end: value if isfinite(value) else None for end, value in (("low", traits.low), ("high", traits.high))}
+    kept = ("reads", "deterministic", "parameters")
+    return {**ends, **{name: getattr(traits, name) for name in kept}}

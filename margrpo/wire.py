@@ -1,0 +1,155 @@
+"""Images and prompts as bytes, between a run and a server of rewards; nothing in it can run code.
+
+A body is a safetensors file with one tensor, `images` (b 3 h w, float32 in [0, 1] or bytes), whose metadata holds the
+prompts as JSON: floats arrive to the last bit. For those who would rather write no binary, it is JSON with PNGs in
+base64.
+"""
+
+import base64
+import binascii
+import io
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from margrpo.errors import DataError
+from margrpo.lazy import Tensor, torch
+from margrpo.maths.dealing import NO_LABEL
+from margrpo.records import Prompts
+
+BINARY, TEXT = "application/vnd.safetensors", "application/json"
+"""The media types of the two kinds of body."""
+LONGEST = 10_000
+"""Letters of a prompt's text or metadata."""
+
+
+def packed(images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> bytes:
+    """A body of float32 images with their prompts."""
+    from safetensors.torch import save
+
+    said = json.dumps(list(described(prompts)), ensure_ascii=False)
+    return save({"images": images.detach().float().cpu().contiguous()}, {"prompts": said})
+
+
+def described(prompts: Prompts) -> Sequence[dict[str, Any]]:
+    """Each prompt as a JSON object."""
+    columns = zip(prompts.text, prompts.label.tolist(), prompts.metadata, prompts.group.tolist(), strict=True)
+    return [
+        {"text": text, "label": label, "metadata": dict(metadata), "group": group}
+        for text, label, metadata, group in columns
+    ]
+
+
+def unpacked(body: bytes, media: str, *, most: int, side: int) -> tuple[Float[Tensor, "b 3 h w"], Prompts]:
+    """The images and prompts of a body, or `DataError`: at most so many, of so many pixels a side."""
+    if media == BINARY:
+        images, said = from_safetensors(body)
+    elif media == TEXT:
+        images, said = from_json(body, most=most, side=side)
+    else:
+        raise DataError(f"the content type {media[:60]!r} is not known; send {BINARY} or {TEXT}")
+    if not 1 <= len(images) <= most:
+        raise DataError(f"there are {len(images)} images, and 1 to {most} are scored at once")
+    if max(images.shape[-2:]) > side or min(images.shape[-2:]) < 1:
+        raise DataError(f"the images are {images.shape[-2]} × {images.shape[-1]} pixels, and a side may have {side}")
+    if not bool(images.isfinite().all()) or images.min() < 0 or images.max() > 1:
+        raise DataError("an image has values that are not in [0, 1]")
+    return images, prompts_of(said, len(images))
+
+
+def from_safetensors(body: bytes) -> tuple[Tensor, Any]:
+    """The images of a safetensors file, and what its metadata says of the prompts."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    try:
+        tensors = load(body)
+        length = int.from_bytes(body[:8], "little")
+        said = read_json(body[8 : 8 + length])["__metadata__"]["prompts"]
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"the body is no safetensors file with `images` and the metadata `prompts` ({error})") from None
+    images = tensors.get("images")
+    if len(tensors) != 1 or images is None or images.ndim != 4 or images.shape[1] != 3:
+        raise DataError("the body must hold one tensor, `images`, of the shape b 3 h w")
+    if images.dtype == torch.uint8:
+        return images.float() / 255, read_json(said)
+    if images.dtype != torch.float32:
+        raise DataError(f"images are {images.dtype}, and must be float32 or uint8")
+    return images, read_json(said)
+
+
+def from_json(body: bytes, *, most: int, side: int) -> tuple[Tensor, Any]:
+    """The images, PNGs in base64, and the prompts of a JSON object."""
+    said = read_json(body)
+    if not isinstance(said, dict) or not isinstance(said.get("images"), list):
+        raise DataError('the body must be a JSON object with "images", PNGs in base64, and "prompts"')
+    if len(said["images"]) > most:
+        raise DataError(f"there are {len(said['images'])} images, and 1 to {most} are scored at once")
+    images = [pixels_of(each, side) for each in said["images"]]
+    if len({image.shape for image in images}) > 1:
+        raise DataError("the images differ in size")
+    stacked = np.stack(images) if images else np.zeros((0, 1, 1, 3), dtype=np.uint8)
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / 255, said.get("prompts")
+
+
+def pixels_of(encoded: Any, side: int) -> np.ndarray:
+    """The (h, w, 3) bytes of a PNG in base64."""
+    from PIL import Image
+
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(encoded, validate=True)), formats=("PNG",)) as image:
+            if max(image.size) > side:
+                raise DataError(f"an image is {image.size[1]} × {image.size[0]} pixels, and a side may have {side}")
+            return np.array(image.convert("RGB"))
+    except (binascii.Error, TypeError, ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"an image is no PNG in base64 ({type(error).__name__})") from None
+
+
+def read_json(text: Any) -> Any:
+    """JSON, or `DataError`."""
+    try:
+        return json.loads(text, parse_constant=refuse_constant)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DataError(f"the body is no JSON ({str(error)[:80]})") from None
+
+
+def refuse_constant(word: str) -> Any:
+    """Raise `DataError` for NaN and its like, which JSON does not have."""
+    raise DataError(f"{word} is no number")
+
+
+def prompts_of(said: Any, images: int) -> Prompts:
+    """The prompts that a list of JSON objects describes, one for each image."""
+    if not isinstance(said, list) or len(said) != images:
+        count = len(said) if isinstance(said, list) else "no"
+        raise DataError(f"there are {images} images and {count} prompts; send a list with one for each image")
+    read = [prompt_of(each) for each in said]
+    return Prompts(
+        text=tuple(text for text, *_ in read),
+        label=torch.tensor([label for _, label, *_ in read], dtype=torch.int64),
+        metadata=tuple(metadata for *_, metadata, _ in read),
+        group=torch.tensor([group if group is not None else place for place, (*_, group) in enumerate(read)]),
+        keys=tuple((place, 0) for place in range(len(read))),
+    )
+
+
+def prompt_of(said: Any) -> tuple[str, int, Mapping[str, Any], int | None]:
+    """Text, label, metadata and group of one prompt."""
+    if not isinstance(said, dict) or not isinstance(said.get("text"), str):
+        raise DataError('a prompt must be an object with a "text"')
+    label, metadata, group = said.get("label", NO_LABEL), said.get("metadata", {}), said.get("group")
+    if not is_whole(label) or not (group is None or is_whole(group)):
+        raise DataError('"label" and "group" of a prompt must be whole numbers of 63 bits')
+    if not isinstance(metadata, dict):
+        raise DataError('"metadata" of a prompt must be an object')
+    if len(said["text"]) > LONGEST or len(json.dumps(metadata)) > LONGEST:
+        raise DataError(f"text or metadata of a prompt are longer than {LONGEST} letters")
+    return said["text"], label, metadata, group
+
+
+def is_whole(value: Any) -> bool:
+    """Whether it is a whole number that fits into a tensor."""
+    return type(value) is int and abs(value) < 2**63

@@ -1,0 +1,76 @@
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from margrpo.components.reward.brightness import Brightness
+from margrpo.components.reward.cached import Cached
+from margrpo.declare import component
+from margrpo.records import Prompts, Traits
+from margrpo.testing import small
+from margrpo.train.jury import reward_names
+
+IMAGES = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+@component
+class Counting:
+    """Tells how many images it was asked about."""
+
+    traits: Traits = Traits(reads=("text",))
+    weight: float = 1.0
+
+    def build(self, device: str) -> Any:
+        return self
+
+    def score(self, images: Tensor, prompts: Prompts) -> Tensor:
+        self.__dict__.setdefault("asked", []).append(len(images))
+        return images.mean((1, 2, 3)) + torch.tensor([float(len(text)) for text in prompts.text])
+
+
+def test_images_that_come_again_are_not_asked_about() -> None:
+    inner = Counting()
+    scorer, prompts = Cached(of=inner).build("cpu"), small.prompts()
+    first = scorer.score(IMAGES[:3], prompts.part(slice(3)))
+    again = scorer.score(IMAGES, prompts)
+    assert inner.asked == [3, 1]
+    assert torch.equal(again, Counting().score(IMAGES, prompts))
+    assert torch.equal(first, again[:3])
+
+
+def test_another_text_is_another_question_only_where_the_reward_reads_it() -> None:
+    one, other = small.prompts(1), small.prompts(2).part(slice(2, 4))
+    for reads, asked in ((("text",), [2, 2]), ((), [2])):
+        inner = Counting(traits=Traits(reads=reads))
+        scorer = Cached(of=inner).build("cpu")
+        scorer.score(IMAGES[:2], one)
+        scorer.score(IMAGES[:2], other)
+        assert inner.asked == asked
+
+
+def test_the_oldest_is_forgotten() -> None:
+    inner = Counting()
+    scorer, prompts = Cached(of=inner, entries=2).build("cpu"), small.prompts()
+    scorer.score(IMAGES[:3], prompts.part(slice(3)))
+    scorer.score(IMAGES[2:3], prompts.part(slice(2, 3)))
+    scorer.score(IMAGES[:1], prompts.part(slice(1)))
+    assert inner.asked == [3, 1]
+
+
+def test_the_same_image_twice_in_a_call_is_asked_about_once() -> None:
+    inner = Counting()
+    scores = Cached(of=inner).build("cpu").score(IMAGES[[0, 0]], small.prompts(1))
+    assert inner.asked == [1]
+    assert scores[0] == scores[1]
+
+
+def test_what_is_not_deterministic_is_not_remembered() -> None:
+    assert Cached(of=Counting(traits=Traits(deterministic=False))).problems() == [
+        "of is not deterministic, so its scores cannot be remembered"
+    ]
+    assert Cached(of=Counting()).problems() == []
+
+
+def test_it_passes_on_what_the_inner_reward_says_of_itself() -> None:
+    assert Cached(of=Brightness()).traits == Brightness().traits
+    assert reward_names((Cached(of=Brightness()),)) == ("brightness",)

@@ -1,0 +1,326 @@
+"""A server of rewards on the loopback interface, and the client that a recipe uses."""
+
+import base64
+import io
+import json
+import random
+import resource
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import torch
+import uvicorn
+from PIL import Image
+from safetensors.torch import save
+
+from margrpo import wire
+from margrpo.components.on_failure import DropGroup
+from margrpo.components.reward.brightness import Brightness
+from margrpo.components.reward.http import Http
+from margrpo.components.reward.jpeg_compressibility import JpegCompressibility
+from margrpo.components.reward.shapes import Shapes
+from margrpo.declare import component
+from margrpo.errors import DataError, RewardError
+from margrpo.records import Traits
+from margrpo.serve.limits import Limits
+from margrpo.serve.server import Server
+from margrpo.testing import small
+from margrpo.train.assemble import assemble
+from margrpo.train.jury import seated
+from margrpo.train.step import train_step
+
+TOKEN = "a-token-of-twenty-letters"
+IMAGES = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+PROMPTS = small.prompts(3)
+
+
+@contextmanager
+def serving(*rewards: Any, token: str = "", limits: Limits | None = None) -> Iterator[str]:
+    """The address of a real server, in a thread."""
+    server = Server(seated(rewards, "cpu"), "cpu", limits or Limits(), token)
+    config = uvicorn.Config(server.app(), port=0, log_level="error")
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    port = running.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.should_exit = True
+        thread.join()
+
+
+@component
+class Slow:
+    """Takes its time, or fails."""
+
+    seconds: float = 0.0
+    fails: str = ""
+    weight: float = 1.0
+    traits = Traits(reads=("metadata",))
+
+    def build(self, device: str) -> Any:
+        return self
+
+    def score(self, images: torch.Tensor, prompts: Any) -> torch.Tensor:
+        time.sleep(self.seconds)
+        if self.fails == "data":
+            raise DataError("the metadata is not to be understood")
+        if self.fails:
+            raise ValueError(self.fails)
+        return images.mean((1, 2, 3))
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    with serving(Brightness(), JpegCompressibility(), token=TOKEN) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_TOKEN", TOKEN)
+
+
+def post(address: str, body: bytes, media: str = wire.BINARY, token: str = TOKEN) -> httpx2.Response:
+    headers = {"Content-Type": media, "Authorization": f"Bearer {token}"}
+    return httpx2.post(f"{address}/score", content=body, headers=headers)
+
+
+def test_scores_are_those_of_the_process_itself_to_the_last_bit(address: str) -> None:
+    for reward in (Brightness(), JpegCompressibility()):
+        name = {"Brightness": "brightness"}.get(type(reward).__name__, "jpeg_compressibility")
+        remote = Http(servers=(address,), reward=name, token="THE_TOKEN", batch=4).build("cpu")
+        assert torch.equal(remote.score(IMAGES, PROMPTS), reward.score(IMAGES, PROMPTS))
+
+
+def test_a_body_in_json_holds_pngs(address: str) -> None:
+    pixels = (IMAGES[:2] * 255).round().to(torch.uint8)
+    pngs = []
+    for image in pixels:
+        file = io.BytesIO()
+        Image.fromarray(image.permute(1, 2, 0).numpy()).save(file, format="PNG")
+        pngs.append(base64.b64encode(file.getvalue()).decode())
+    said = json.dumps({"images": pngs, "prompts": [{"text": "one"}, {"text": "two", "label": 3}]}).encode()
+    answer = post(address, said, "application/json; charset=utf-8")
+    expected = Brightness().score(pixels.float() / 255, small.prompts(1)).tolist()
+    assert answer.json()["scores"]["brightness"] == expected
+
+
+def test_health_asks_no_token_and_schema_tells_what_is_served(address: str) -> None:
+    assert httpx2.get(f"{address}/health").json()["status"] == "ok"
+    assert httpx2.get(f"{address}/schema").status_code == 401
+    said = httpx2.get(f"{address}/schema", headers={"Authorization": f"Bearer {TOKEN}"}).json()
+    assert said["rewards"]["jpeg_compressibility"]["low"] is None
+    assert said["rewards"]["brightness"] == {
+        "low": 0.0,
+        "high": 1.0,
+        "reads": [],
+        "deterministic": True,
+        "parameters": 0,
+    }
+
+
+GOOD = wire.packed(IMAGES[:1], PROMPTS.part(slice(1)))
+
+
+def with_prompts(said: Any, images: torch.Tensor = IMAGES[:1]) -> bytes:
+    return save({"images": images.contiguous()}, {"prompts": json.dumps(said)})
+
+
+HOSTILE: dict[str, tuple[bytes, str, int, str]] = {
+    "nothing": (b"", wire.BINARY, 422, "the body is no safetensors file"),
+    "cut": (GOOD[:-8], wire.BINARY, 422, "the body is no safetensors file"),
+    "a huge header": (b"\xff" * 8 + GOOD, wire.BINARY, 422, "the body is no safetensors file"),
+    "another type": (GOOD, "application/x-pickle", 422, "the content type 'application/x-pickle' is not known"),
+    "no json": (b"{", wire.TEXT, 422, "the body is no JSON"),
+    "deep json": (b"[" * 100_000, wire.TEXT, 422, "the body is no JSON"),
+    "nan": (b'{"images": [], "prompts": NaN}', wire.TEXT, 422, "NaN is no number"),
+    "no images": (b'{"images": [], "prompts": []}', wire.TEXT, 422, "there are 0 images, and 1 to 8 are scored"),
+    "no png": (b'{"images": ["AAAA"], "prompts": [{"text": "a"}]}', wire.TEXT, 422, "an image is no PNG in base64"),
+    "no base64": (b'{"images": ["!"], "prompts": [{"text": "a"}]}', wire.TEXT, 422, "an image is no PNG in base64"),
+    "fewer prompts": (with_prompts([]), wire.BINARY, 422, "there are 1 images and 0 prompts"),
+    "no text": (with_prompts([{"label": 1}]), wire.BINARY, 422, 'a prompt must be an object with a "text"'),
+    "a large label": (with_prompts([{"text": "a", "label": 2**70}]), wire.BINARY, 422, '"label" and "group"'),
+    "a label of yes": (with_prompts([{"text": "a", "label": True}]), wire.BINARY, 422, '"label" and "group"'),
+    "metadata": (with_prompts([{"text": "a", "metadata": []}]), wire.BINARY, 422, '"metadata" of a prompt must be an'),
+    "a long text": (with_prompts([{"text": "a" * 10_001}]), wire.BINARY, 422, "longer than 10000 letters"),
+    "out of range": (with_prompts([{"text": "a"}], IMAGES[:1] + 1), wire.BINARY, 422, "not in [0, 1]"),
+    "nan pixels": (with_prompts([{"text": "a"}], IMAGES[:1] / 0), wire.BINARY, 422, "not in [0, 1]"),
+    "too many": (with_prompts([{"text": "a"}] * 9, torch.zeros(9, 3, 4, 4)), wire.BINARY, 422, "there are 9 images"),
+    "too large": (with_prompts([{"text": "a"}], torch.zeros(1, 3, 65, 4)), wire.BINARY, 422, "a side may have 64"),
+    "two channels": (with_prompts([{"text": "a"}], torch.zeros(1, 2, 4, 4)), wire.BINARY, 422, "of the shape b 3 h w"),
+    "half": (
+        with_prompts([{"text": "a"}], torch.zeros(1, 3, 4, 4).half()),
+        wire.BINARY,
+        422,
+        "must be float32 or uint8",
+    ),
+    "too long": (b"a" * 200_000, wire.BINARY, 413, "the body is longer than 150000 bytes"),
+}
+
+
+@pytest.fixture(scope="module")
+def narrow() -> Iterator[str]:
+    limits = Limits(bytes=150_000, images=8, side=64, seconds=5.0)
+    with serving(Brightness(), token=TOKEN, limits=limits) as found:
+        yield found
+
+
+@pytest.mark.parametrize("how", HOSTILE)
+def test_what_cannot_be_scored_is_refused_with_a_sentence(how: str, narrow: str) -> None:
+    body, media, status, said = HOSTILE[how]
+    answer = post(narrow, body, media)
+    assert (answer.status_code, said in answer.json()["detail"]) == (status, True), answer.text
+    assert post(narrow, GOOD).status_code == 200
+
+
+@pytest.mark.parametrize("given", ["", "wrong", TOKEN + "x", "ünïcode"])
+def test_without_the_token_nothing_is_scored(given: str, narrow: str) -> None:
+    headers = {"Authorization": f"Bearer {given}".encode()} if given else {}
+    answer = httpx2.post(f"{narrow}/score", content=GOOD, headers=headers)
+    assert (answer.status_code, "the token is missing or wrong" in answer.text) == (401, True)
+
+
+def test_a_thousand_hostile_requests_are_refused_and_leave_nothing_behind(narrow: str) -> None:
+    """The peak may grow by 20 MB after the first third: a leak of every body would take over 60."""
+    drawn, bodies = random.Random(0), [(body, media) for body, media, _, _ in HOSTILE.values()]
+    seen = []
+    with httpx2.Client(headers={"Authorization": f"Bearer {TOKEN}"}) as client:
+        for number in range(1000):
+            body, media = drawn.choice(bodies)
+            if number % 3 == 0:
+                body = bytes(drawn.randrange(256) for _ in range(drawn.randrange(2000)))
+            if number % 5 == 0:
+                flipped = bytearray(GOOD)
+                flipped[drawn.randrange(80)] ^= 1 << drawn.randrange(8)
+                body = bytes(flipped)
+            status = client.post(f"{narrow}/score", content=body, headers={"Content-Type": media}).status_code
+            assert (status == 200 and number % 5 == 0) or 400 <= status < 500, (number, status)
+            if number in (333, 999):
+                seen.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    assert seen[1] - seen[0] < 20_000  # kB
+    assert httpx2.get(f"{narrow}/health").json()["waiting"] == 0
+
+
+def test_one_that_takes_too_long_is_told_and_the_next_is_served() -> None:
+    with serving(Slow(seconds=0.5), limits=Limits(seconds=0.1)) as address:
+        body = wire.packed(IMAGES[:1], small.prompts(1).part(slice(1)))
+        said = with_prompts([{"text": "a", "metadata": {"a": 1}}])
+        assert post(address, body).status_code == 422  # its metadata is empty
+        assert post(address, said).status_code == 504
+        assert httpx2.get(f"{address}/health").json()["status"] == "ok"
+
+
+def test_a_full_queue_asks_to_come_again() -> None:
+    said = with_prompts([{"text": "a", "metadata": {"a": 1}}])
+    with serving(Slow(seconds=0.3), limits=Limits(waiting=2)) as address, ThreadPoolExecutor(5) as threads:
+        answers = list(threads.map(lambda _: post(address, said), range(5)))
+        assert {answer.status_code for answer in answers} == {200, 503}
+        assert all(answer.headers["Retry-After"] == "1" for answer in answers if answer.status_code == 503)
+
+
+def test_a_reward_that_fails_is_told_with_its_sentence_and_no_traceback() -> None:
+    said = with_prompts([{"text": "a", "metadata": {"a": 1}}])
+    with serving(Slow(fails="data")) as address:
+        answer = post(address, said)
+        assert (answer.status_code, answer.json()) == (
+            422,
+            {"detail": "reward Slow: the metadata is not to be understood"},
+        )
+    with serving(Slow(fails="boom")) as address:
+        answer = post(address, said)
+        assert answer.status_code == 500
+        assert answer.json()["detail"].startswith("reward Slow: raised ValueError: boom for 1 images")
+
+
+# the client
+
+
+def test_a_refusal_is_raised_at_once_with_the_servers_sentence(narrow: str) -> None:
+    remote = Http(servers=(narrow,), token="THE_TOKEN", attempts=5, backoff=10.0).build("cpu")
+    with pytest.raises(RewardError, match=r"/score refuses \(422\): the images are 65 × 4 pixels, and a side may have"):
+        remote.score(torch.zeros(1, 3, 65, 4), small.prompts(1, 1))
+
+
+def test_a_wrong_token_is_told(narrow: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THE_TOKEN", "something else entirely")
+    with pytest.raises(RewardError, match=r"/schema refuses \(401\): the token is missing or wrong"):
+        Http(servers=(narrow,), token="THE_TOKEN").build("cpu")
+
+
+def test_where_several_rewards_are_served_one_must_be_named(address: str) -> None:
+    with pytest.raises(
+        RewardError, match=r"no reward is named, and .* serves brightness, jpeg_compressibility; choose"
+    ):
+        Http(servers=(address,), token="THE_TOKEN").build("cpu")
+    with pytest.raises(RewardError, match=r"reward = 'sharpness', and .* serves brightness"):
+        Http(servers=(address,), token="THE_TOKEN", reward="sharpness").build("cpu")
+
+
+def test_a_server_that_is_away_is_asked_again_and_the_others_meanwhile(narrow: str) -> None:
+    away = "http://127.0.0.1:9"
+    remote = Http(servers=(away, narrow), token="THE_TOKEN", batch=2, attempts=1).build("cpu")
+    assert torch.equal(remote.score(IMAGES, PROMPTS), Brightness().score(IMAGES, PROMPTS))
+    with pytest.raises(
+        RewardError, match=r"no server answered in 2 rounds \(http://127.0.0.1:9/schema: ConnectError\)"
+    ):
+        Http(servers=(away,), attempts=2, backoff=0.01).build("cpu")
+
+
+def test_what_is_missing_is_told_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RewardError, match="the environment variable NO_SUCH is not set; put the token into it"):
+        Http(servers=("http://a",), token="NO_SUCH").require()
+    monkeypatch.setattr("margrpo.components.reward.http.find_spec", lambda name: None)
+    with pytest.raises(RewardError, match=r'needs httpx2, which is not installed; pip install "margrpo\[http\]"'):
+        Http(servers=("http://a",)).require()
+
+
+def test_a_step_with_rewards_elsewhere_is_the_step_with_them_here(tmp_path: Path) -> None:
+    with serving(Brightness()) as address:
+        here, there = (
+            train_step(assemble(small.recipe(tmp_path, reward=(reward,), measure=Brightness())), 0).figures
+            for reward in (Brightness(), Http(servers=(address,), batch=1))
+        )
+    assert here["reward/brightness"] == there["reward/http"]
+    assert here["gradient_norm"] == there["gradient_norm"]
+
+
+def test_rewards_elsewhere_are_asked_while_the_next_images_are_drawn(tmp_path: Path) -> None:
+    """By the time the second portion is drawn the first one's scores are asked for."""
+    from margrpo.train.early import Early
+    from margrpo.train.step import collect
+
+    with serving(Brightness()) as address:
+        session = assemble(small.recipe(tmp_path, reward=(Http(servers=(address,)),), measure=Brightness()))
+        early, asked = Early(session.jury), []
+        collect(session, 0, lambda part: (early.ask(part), asked.append(len(early.asked["http"]))))
+        assert asked == list(range(1, len(session.portions) + 1))
+        assert len(session.portions) > 1
+        assert len(early.answers()["http"].values) == 4
+        early.close()
+
+
+def test_a_server_that_stays_away_drops_the_group_where_the_recipe_says_so(tmp_path: Path) -> None:
+    with serving(Brightness()) as address:
+        reward = Http(servers=(address,), attempts=1, on_failure=DropGroup(backoff=0.0))
+        session = assemble(small.recipe(tmp_path, reward=(reward,), measure=Brightness()))
+    figures = train_step(session, 0).figures
+    assert figures["dropped_groups"] == 2
+
+
+def test_shapes_over_http_read_the_prompt() -> None:
+    from margrpo.components.dataset.shapes import Shapes as Pictures
+
+    images, prompts = Pictures().images(0, 5, seed=0)
+    with serving(Shapes()) as address:
+        assert Http(servers=(address,)).build("cpu").score(images, prompts).tolist() == [1.0] * 5
