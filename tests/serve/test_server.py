@@ -5,18 +5,15 @@ import io
 import json
 import random
 import resource
-import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 import torch
-import uvicorn
 from PIL import Image
 from safetensors.torch import save
 
@@ -30,33 +27,15 @@ from margrpo.declare import component
 from margrpo.errors import DataError, RewardError
 from margrpo.records import Traits
 from margrpo.serve.limits import Limits
-from margrpo.serve.server import Server
 from margrpo.testing import small
 from margrpo.train.assemble import assemble
-from margrpo.train.jury import seated
 from margrpo.train.step import train_step
+
+from .serving import serving
 
 TOKEN = "a-token-of-twenty-letters"
 IMAGES = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 PROMPTS = small.prompts(3)
-
-
-@contextmanager
-def serving(*rewards: Any, token: str = "", limits: Limits | None = None) -> Iterator[str]:
-    """The address of a real server, in a thread."""
-    server = Server(seated(rewards, "cpu"), "cpu", limits or Limits(), token)
-    config = uvicorn.Config(server.app(), port=0, log_level="error")
-    running = uvicorn.Server(config)
-    thread = threading.Thread(target=running.run, daemon=True)
-    thread.start()
-    while not running.started:
-        time.sleep(0.01)
-    port = running.servers[0].sockets[0].getsockname()[1]
-    try:
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        running.should_exit = True
-        thread.join()
 
 
 @component

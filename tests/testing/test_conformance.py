@@ -1,6 +1,9 @@
 """The library keeps every promise that it asks of plugins."""
 
+import atexit
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 from margrpo.components.codec.kl16 import Kl16
@@ -8,7 +11,10 @@ from margrpo.components.codec.patch import Patch
 from margrpo.components.conditioner import Label
 from margrpo.components.prompts.jsonl import Jsonl
 from margrpo.components.prompts.lines import Lines
+from margrpo.components.reward.brightness import Brightness
+from margrpo.components.reward.http import Http
 from margrpo.testing import every_check, small
+from tests.serve.serving import serving
 
 
 def lines(folder: Path) -> Lines:
@@ -21,6 +27,18 @@ def jsonl(folder: Path) -> Jsonl:
     return Jsonl(path=str(folder / "prompts.jsonl"), prompts=2, group=2)
 
 
+@cache
+def server() -> str:
+    """The address of a server that lives as long as the tests."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(serving(Brightness()))
+
+
+def http(folder: Path) -> Http:
+    return Http(servers=(server(),))
+
+
 EXAMPLES = {
     "policy.mar": small.policy(),
     "conditioner.caption": small.policy().conditioner,
@@ -28,6 +46,7 @@ EXAMPLES = {
     "codec.patch": Patch(image=4, patch=2, components=3, weights="random"),
     "codec.kl16": Kl16(image=32, weights="random"),
     "prompts.lines": lines,
+    "reward.http": http,
     "prompts.jsonl": jsonl,
 }
 

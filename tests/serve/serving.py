@@ -1,0 +1,31 @@
+"""A real server of rewards in a thread of the test."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+
+from margrpo.serve.limits import Limits
+from margrpo.serve.server import Server
+from margrpo.train.jury import seated
+
+
+@contextmanager
+def serving(*rewards: Any, token: str = "", limits: Limits | None = None) -> Iterator[str]:
+    """The address of a real server, in a thread."""
+    server = Server(seated(rewards, "cpu"), "cpu", limits or Limits(), token)
+    config = uvicorn.Config(server.app(), port=0, log_level="error")
+    running = uvicorn.Server(config)
+    thread = threading.Thread(target=running.run, daemon=True)
+    thread.start()
+    while not running.started:
+        time.sleep(0.01)
+    port = running.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        running.should_exit = True
+        thread.join()
