@@ -124,5 +124,5 @@ async def refused(request: Request, error: Exception) -> JSONResponse:
 def traits_of(traits: Traits) -> dict[str, Any]:
     """What a reward declares, as JSON; a range without an end has none there."""
     ends = {end: value if isfinite(value) else None for end, value in (("low", traits.low), ("high", traits.high))}
-    kept = ("reads", "deterministic", "parameters")
+    kept = ("reads", "may_read", "deterministic", "parameters")
     return {**ends, **{name: getattr(traits, name) for name in kept}}

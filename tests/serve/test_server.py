@@ -104,6 +104,7 @@ def test_health_asks_no_token_and_schema_tells_what_is_served(address: str) -> N
         "low": 0.0,
         "high": 1.0,
         "reads": [],
+        "may_read": [],
         "deterministic": True,
         "parameters": 0,
     }

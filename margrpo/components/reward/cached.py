@@ -36,4 +36,4 @@ class Cached:
         """The reward's scorer behind a memory."""
         from margrpo.nets.remembering import Remembering
 
-        return Remembering(self.of.build(device), self.traits.reads, self.entries)
+        return Remembering(self.of.build(device), (*self.traits.reads, *self.traits.may_read), self.entries)

@@ -51,7 +51,7 @@ def reward_leaves_images_alone(subject: Subject) -> None:
 
 def reward_reads_what_it_declares(subject: Subject) -> None:
     """What it does not say that it reads of a prompt makes no difference."""
-    reads, (images, prompts) = subject.component.traits.reads, shown(subject)
+    traits, (images, prompts) = subject.component.traits, shown(subject)
     others = {
         "text": replace(prompts, text=tuple("something else entirely" for _ in prompts.text)),
         "label": replace(prompts, label=torch.full_like(prompts.label, -1)),
@@ -60,7 +60,7 @@ def reward_reads_what_it_declares(subject: Subject) -> None:
     scorer = scorer_of(subject)
     expected = scorer.score(images, prompts)
     for part, other in others.items():
-        if part not in reads:
+        if part not in (*traits.reads, *traits.may_read):
             same = torch.allclose(scorer.score(images, other), expected, CLOSE, CLOSE)
             claim(same, f"it reads the {part} of a prompt, and its traits do not say so")
 

@@ -1,0 +1,12 @@
+"""Text in pictures as a reward of margrpo."""
+
+from margrpo import Entry, hookimpl
+
+MARGRPO_HOOKS = 1
+"""The version of margrpo's hooks that this is written for."""
+
+
+@hookimpl
+def margrpo_components() -> list[Entry]:
+    """One reward."""
+    return [Entry("reward.ocr", "margrpo_ocr.ocr:Ocr", "whether the quoted text can be read in the picture")]

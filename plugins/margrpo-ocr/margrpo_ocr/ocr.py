@@ -1,0 +1,59 @@
+"""Whether the text that a prompt asks for can be read in the picture."""
+
+from importlib.util import find_spec
+
+from margrpo import at_least, component, setting
+from margrpo.case import Case
+from margrpo.contracts import OnFailure, Scorer
+from margrpo.errors import PluginError
+from margrpo.maths.dealing import Prompt
+from margrpo.records import Traits
+
+PARAMETERS = 7_790_994
+"""Float32 numbers in the two model files that RapidOCR 3.10 ships, by their size: 9,929,594 and 21,234,383 bytes."""
+
+
+@component
+class Ocr:
+    """1 − d/n, with the edit distance d from the text that RapidOCR reads to the n letters that the prompt quotes.
+
+    As the text-rendering reward of Flow-GRPO (arXiv 2505.05470): 1 is the text itself, 0 is nothing of it. Lines are
+    read from top to bottom and joined. The models are PP-OCRv6's small ones, which RapidOCR's wheel carries; nothing is
+    downloaded.
+    """
+
+    ignore_case: bool = setting(True, "whether capitals and small letters count as the same")
+    ignore_spaces: bool = setting(True, "whether spaces and line breaks are left out before texts are compared")
+    extra_is_free: bool = setting(False, "whether other text beside that which is asked for costs nothing")
+    side: int = setting(
+        512, "pixels of the longer side at which text is looked for; smaller is faster", check=at_least(64)
+    )
+    threads: int = setting(1, "threads of the reader", check=at_least(1))
+    weight: float = setting(1.0, "factor of this reward in the sum")
+    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+
+    traits = Traits(low=0.0, high=1.0, reads=("text",), may_read=("metadata",), parameters=PARAMETERS)
+
+    def require(self) -> None:
+        """Raise `PluginError` where a package is missing."""
+        for name in ("rapidocr", "onnxruntime", "rapidfuzz"):
+            if find_spec(name) is None:
+                raise PluginError(f"reward ocr needs {name}, which is not installed; pip install {name}")
+
+    def build(self, device: str) -> Scorer:
+        """The reader with its models, on the CPU whatever the device."""
+        self.require()
+        from margrpo_ocr.reading import Reader, Reading
+
+        return Reading(Reader(side=self.side, threads=self.threads), self)
+
+    def cases(self) -> list[Case]:
+        """The same picture, asked for as it is, with a letter changed, and with other words."""
+        from margrpo_ocr.picture import picture
+
+        image = picture("FRESH COFFEE")
+        return [
+            Case("right", image, Prompt('a sign that says "Fresh Coffee"'), 0.99, 1.0),
+            Case("nearly right", image, Prompt('a sign that says "Fresh Toffee"'), 0.85, 0.95),
+            Case("wrong", image, Prompt('a sign that says "Mind the gap"'), 0.0, 0.35),
+        ]
