@@ -227,8 +227,9 @@ class Traits:
     """What a reward says of itself.
 
     Its scores lie between `low` and `high`, and are told by the images and by what it `reads` of a prompt, which each
-    prompt must have, or by what it `may_read` where a prompt has it. One that is `deterministic` says the same of the same. Its networks have so many `parameters`, 0 where it is arithmetic, which
-    is what it costs. One that is `elsewhere` is computed by another process, while this one draws the next images.
+    prompt must have, or by what it `may_read` where a prompt has it. One that is `deterministic` says the same of the
+    same. Its networks have so many `parameters`, 0 where it is arithmetic, which is what it costs. One that is
+    `elsewhere` is computed by another process, while this one draws the next images.
     """
 
     low: float = -math.inf

@@ -1,0 +1,43 @@
+"""GenEval as a reward of margrpo, with the parts that it is made of."""
+
+from typing import Any
+
+from margrpo import Entry, Kind, hookimpl
+
+from margrpo_geneval import contracts
+
+MARGRPO_HOOKS = 1
+"""The version of margrpo's hooks that this is written for."""
+
+
+@hookimpl
+def margrpo_kinds() -> list[Kind]:
+    """What finds objects, what tells their colours, and what tells where they stand."""
+    return [
+        Kind("detector", contracts.Detector, "what finds objects in a picture"),
+        Kind("colour_classifier", contracts.ColourClassifier, "what tells the colour of an object"),
+        Kind("relation", contracts.Relation, "what tells how one object stands to another"),
+    ]
+
+
+@hookimpl
+def margrpo_components() -> list[Entry]:
+    """The reward, and the components of the kinds above."""
+    return [
+        Entry(
+            "reward.geneval", "margrpo_geneval.geneval:Geneval", "whether objects, counts, colours and places are right"
+        ),
+        Entry("detector.blobs", "margrpo_geneval.blobs:Blobs", "the shapes of margrpo's own world, without weights"),
+        Entry("colour_classifier.told", "margrpo_geneval.colours:Told", "what the detector says"),
+        Entry("colour_classifier.mean", "margrpo_geneval.colours:Mean", "the named colour nearest to an object's mean"),
+        Entry("relation.published", "margrpo_geneval.relation:Published", "as in GenEval's own evaluation"),
+        Entry("relation.plain", "margrpo_geneval.relation:Plain", "more along than across, as in the shapes world"),
+    ]
+
+
+@hookimpl
+def margrpo_commands(app: Any) -> None:
+    """`margrpo geneval prompts`."""
+    from margrpo_geneval.command import add
+
+    add(app)

@@ -1,0 +1,117 @@
+"""GenEval's rules: from the objects that were found to a score   (Ghosh et al. 2023, section 3).
+
+What is found is cut by a threshold, limited and freed of overlaps class by class; then every entry must find its count,
+its colour and its place, and no unwanted class may be there too often. Where several entries ask for one class, they
+share its objects and none serves two; with one entry a class this is the public evaluation.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from statistics import fmean
+
+from margrpo import record
+
+from margrpo_geneval.contracts import Detection
+from margrpo_geneval.metadata import Asked, Wanted
+
+Objects = Mapping[str, Sequence[Detection]]
+Colours = Callable[[Sequence[Detection]], Sequence[str | None]]
+Holds = Callable[[str, Detection, Detection], bool]
+
+
+@record
+class Score:
+    """`strict` is whether all is as asked; `soft` in [0, 1] how much of it is, and 1 exactly where all is.
+
+    The soft score is ours: the mean over the entries of the share of their count, colour and place, divided by one more
+    than there are of an unwanted class.
+    """
+
+    strict: bool
+    soft: float
+
+
+def kept(found: Sequence[Detection], *, threshold: float, most: int, overlap: float) -> dict[str, list[Detection]]:
+    """The objects of each class that are surer than the threshold, the surest first, at most so many.
+
+    One that overlaps a surer one of its class by this intersection over union is left out; with 1 none is.
+    """
+    sure = sorted((each for each in found if each.score > threshold), key=lambda each: -each.score)
+    by_name: dict[str, list[Detection]] = {}
+    for each in sure:
+        by_name.setdefault(each.name, []).append(each)
+    return {name: apart(objects[:most], overlap) for name, objects in by_name.items()}
+
+
+def apart(objects: Sequence[Detection], overlap: float) -> list[Detection]:
+    """The objects, surest first, without those that overlap an earlier one."""
+    chosen: list[Detection] = []
+    for each in objects:
+        if overlap >= 1 or all(shared(each, other) < overlap for other in chosen):
+            chosen.append(each)
+    return chosen
+
+
+def shared(one: Detection, other: Detection) -> float:
+    """Intersection over union of two boxes."""
+    width = min(one.box[2], other.box[2]) - max(one.box[0], other.box[0])
+    height = min(one.box[3], other.box[3]) - max(one.box[1], other.box[1])
+    both = max(width, 0.0) * max(height, 0.0)
+    area = one.size[0] * one.size[1] + other.size[0] * other.size[1] - both
+    return both / area if area > 0 else 0.0
+
+
+def score(objects: Objects, asked: Asked, colours: Colours, holds: Holds) -> Score:
+    """How far the objects are what is asked for."""
+    free = {name: list(objects.get(name, ()))[: total(asked, name)] for name in asked.names}
+    groups: list[list[Detection]] = []
+    shares: list[float] = []
+    for wanted in asked.include:
+        group, share = served(wanted, free, groups, colours, holds)
+        groups.append(group)
+        shares.append(share)
+    soft = fmean(shares) * prod(room(len(objects.get(each.name, ())), each.count) for each in asked.exclude)
+    return Score(soft == 1, soft)
+
+
+def room(found: int, limit: int) -> float:
+    """1 where there are fewer than the limit, and less the more there are beyond."""
+    return 1 / (1 + max(0, found - limit + 1))
+
+
+def total(asked: Asked, name: str) -> int:
+    """How many objects of a class are asked for in all."""
+    return sum(each.count for each in asked.include if each.name == name)
+
+
+def served(
+    wanted: Wanted,
+    free: dict[str, list[Detection]],
+    groups: Sequence[Sequence[Detection]],
+    colours: Colours,
+    holds: Holds,
+) -> tuple[list[Detection], float]:
+    """The objects that an entry takes of those that are free, and the share of it that is as asked.
+
+    Those of the right colour are taken first. An entry none of which is right takes none that another may need.
+    """
+    objects = free[wanted.name]
+    painted = list(zip(objects, colours(objects), strict=True)) if wanted.colour else [(each, None) for each in objects]
+    right = [each for each, colour in painted if colour == wanted.colour][: wanted.count]
+    others = [each for each in objects if not any(each is one for one in right)]
+    group = [*right, *others[: wanted.count - len(right)]]
+    free[wanted.name] = [each for each in objects if not any(each is one for one in right)]
+    parts = [len(group) / wanted.count]
+    if wanted.colour:
+        parts.append(len(right) / wanted.count)
+    if wanted.relation is not None:
+        parts.append(in_place(wanted, group, groups[wanted.reference], holds))
+    return group, fmean(parts)
+
+
+def in_place(wanted: Wanted, group: Sequence[Detection], reference: Sequence[Detection], holds: Holds) -> float:
+    """The share of pairs of an entry's objects and those it refers to that stand as asked; 0 where there is no pair."""
+    word = wanted.relation
+    assert word is not None
+    pairs = [holds(word, one, other) for one in group for other in reference]
+    return fmean(pairs) if pairs else 0.0

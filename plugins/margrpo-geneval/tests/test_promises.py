@@ -1,0 +1,12 @@
+from collections.abc import Callable
+
+from margrpo.testing import every_check
+
+import margrpo_geneval
+from margrpo_geneval.blobs import Blobs
+from margrpo_geneval.geneval import Geneval
+
+
+@every_check(margrpo_geneval, examples={"reward.geneval": Geneval(detector=Blobs())})
+def test_it_keeps_every_promise(check: Callable[[], None]) -> None:
+    check()
