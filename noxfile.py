@@ -39,6 +39,32 @@ def tests(session: nox.Session) -> None:
         in_env(session, "python", "-m", "pytest", "plugins/margrpo-example")
 
 
+@nox.session(venv_backend="none", requires=["env"], default=False)
+def plugins(session: nox.Session) -> None:
+    """Install the library's wheel and each package of plugins/ in an environment of its own, and run its tests there.
+
+    Packages as `margrpo plugins new` writes them are held to the same. Arguments after -- name the packages to try.
+    """
+    with TemporaryDirectory() as folder:
+        in_env(session, "python", "-m", "pip", "wheel", "-q", "--no-deps", "-w", folder, ".")
+        (wheel,) = Path(folder).glob("margrpo-*.whl")
+        packages = [path for path in sorted(Path("plugins").iterdir()) if path.name in (session.posargs or path.name)]
+        if not session.posargs:
+            for kind in ("policy", "sampler", "estimator", "selector", "reward"):
+                name = f"margrpo-new-{kind}"
+                in_env(session, "margrpo", "plugins", "new", name, "--kind", kind, "--in", folder)
+                packages.append(Path(folder) / name)
+        environment = Path(folder) / "env"
+        session.run("python", "-m", "venv", str(environment), external=True)
+        python = str(environment / "bin" / "python")
+        constraints = ("-c", str(Path("constraints.txt").absolute()))
+        for package in packages:
+            install = (f"{wheel}[testing]", str(package.absolute()))
+            session.run(python, "-m", "pip", "install", "-q", *constraints, *install, external=True)
+            with session.chdir(package):  # away from the checkout, so that the wheel is what is imported
+                session.run(python, "-m", "pytest", "-q", external=True, env={"OMP_NUM_THREADS": "1"})
+
+
 @nox.session(venv_backend="none", requires=["env"])
 def lint(session: nox.Session) -> None:
     """Check style, format and the direction of imports."""

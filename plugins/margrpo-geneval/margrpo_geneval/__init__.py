@@ -3,7 +3,6 @@
 from typing import Any
 
 from margrpo import Entry, Kind, hookimpl
-
 from margrpo_geneval import contracts
 
 MARGRPO_HOOKS = 1

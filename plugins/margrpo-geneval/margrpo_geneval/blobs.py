@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from jaxtyping import Float
+
 from margrpo import component, setting
 from margrpo.lazy import Tensor
-
 from margrpo_geneval.contracts import Detection, Finder
 
 ANYTHING = "object"

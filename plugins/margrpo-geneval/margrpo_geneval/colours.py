@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from jaxtyping import Float
+
 from margrpo import component, positive, setting
 from margrpo.lazy import Tensor, torch
-
 from margrpo_geneval.contracts import Detection, Namer
 
 PALETTE = {

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float
+
 from margrpo import record
 from margrpo.lazy import Tensor
 

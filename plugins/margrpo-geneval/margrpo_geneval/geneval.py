@@ -4,7 +4,6 @@ from margrpo import at_least, between, component, setting
 from margrpo.case import Case
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.records import Traits
-
 from margrpo_geneval.contracts import ColourClassifier, Detector, Relation
 
 

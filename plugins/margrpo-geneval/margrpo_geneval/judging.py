@@ -2,9 +2,9 @@
 
 import torch
 from jaxtyping import Float
-from margrpo.records import Prompts
 from torch import Tensor
 
+from margrpo.records import Prompts
 from margrpo_geneval.contracts import Detection, Finder, Namer
 from margrpo_geneval.geneval import Geneval
 from margrpo_geneval.metadata import COUNTING, Asked, asked

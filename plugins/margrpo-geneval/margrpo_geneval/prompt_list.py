@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from margrpo import MargrpoError
-
 from margrpo_geneval.colours import PALETTE
 from margrpo_geneval.metadata import WORDS
 

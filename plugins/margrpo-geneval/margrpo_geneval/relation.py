@@ -3,7 +3,6 @@
 from math import hypot
 
 from margrpo import component, not_negative, setting
-
 from margrpo_geneval.contracts import Detection
 
 DIRECTIONS = {"left of": (-1, 0), "right of": (1, 0), "above": (0, -1), "below": (0, 1)}

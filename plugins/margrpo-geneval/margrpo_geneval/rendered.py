@@ -1,10 +1,10 @@
 """Pictures of the world of shapes with their metadata."""
 
 import torch
+
 from margrpo.case import Case
 from margrpo.maths.dealing import Prompt
 from margrpo.worlds import shapes
-
 from margrpo_geneval.captions import metadata_of
 
 

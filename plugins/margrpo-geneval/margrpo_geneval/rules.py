@@ -10,7 +10,6 @@ from math import prod
 from statistics import fmean
 
 from margrpo import record
-
 from margrpo_geneval.contracts import Detection
 from margrpo_geneval.metadata import Asked, Wanted
 

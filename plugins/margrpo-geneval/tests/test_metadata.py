@@ -3,15 +3,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from margrpo.components.prompts.jsonl import Jsonl
-from margrpo.errors import DataError, MargrpoError
-
 from margrpo_geneval.blobs import Blobs
 from margrpo_geneval.colours import PALETTE, Mean
 from margrpo_geneval.contracts import Detection
 from margrpo_geneval.geneval import Geneval
 from margrpo_geneval.metadata import asked
 from margrpo_geneval.prompt_list import CLASSES, prompts
+
+from margrpo.components.prompts.jsonl import Jsonl
+from margrpo.errors import DataError, MargrpoError
 
 DOG = {"class": "dog", "count": 1}
 
@@ -70,9 +70,8 @@ def test_more_prompts_than_there_are_are_refused() -> None:
 
 def test_a_written_file_is_read_as_prompts(tmp_path: Path) -> None:
     import typer
-    from typer.testing import CliRunner
-
     from margrpo_geneval.command import add
+    from typer.testing import CliRunner
 
     app, file = typer.Typer(), tmp_path / "prompts.jsonl"
     add(app)

@@ -1,10 +1,10 @@
 from collections.abc import Callable
 
-from margrpo.testing import every_check
-
 import margrpo_geneval
 from margrpo_geneval.blobs import Blobs
 from margrpo_geneval.geneval import Geneval
+
+from margrpo.testing import every_check
 
 
 @every_check(margrpo_geneval, examples={"reward.geneval": Geneval(detector=Blobs())})

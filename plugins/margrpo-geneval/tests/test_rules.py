@@ -4,7 +4,6 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from margrpo_geneval.contracts import Detection
 from margrpo_geneval.metadata import WORDS, asked
 from margrpo_geneval.relation import Plain, Published

@@ -4,15 +4,15 @@ from dataclasses import replace
 
 import pytest
 import torch
-from margrpo.components.dataset.shapes import Shapes as Pictures
-from margrpo.components.reward.shapes import Shapes
-from margrpo.records import Prompts
-from margrpo.worlds import shapes
-
 from margrpo_geneval.blobs import Blobs
 from margrpo_geneval.captions import metadata_of
 from margrpo_geneval.geneval import Geneval
 from margrpo_geneval.relation import Plain
+
+from margrpo.components.dataset.shapes import Shapes as Pictures
+from margrpo.components.reward.shapes import Shapes
+from margrpo.records import Prompts
+from margrpo.worlds import shapes
 
 
 def pictures(mislabelled: float, noise: float, index: int) -> tuple[torch.Tensor, Prompts]:

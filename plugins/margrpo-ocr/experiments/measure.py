@@ -7,10 +7,10 @@ from statistics import median
 from time import perf_counter
 
 import torch
-from margrpo.maths.dealing import Prompt, grouped
-
 from margrpo_ocr.ocr import Ocr
 from margrpo_ocr.picture import picture
+
+from margrpo.maths.dealing import Prompt, grouped
 
 TEXTS = {
     "FRESH COFFEE": ("Fresh Coffee", "Fresh Toffee", "Mind the gap"),

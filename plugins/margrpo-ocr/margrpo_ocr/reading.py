@@ -5,10 +5,10 @@ from functools import partial
 import numpy as np
 import torch
 from jaxtyping import Float
-from margrpo.records import Prompts
 from rapidocr import RapidOCR
 from torch import Tensor
 
+from margrpo.records import Prompts
 from margrpo_ocr.ocr import Ocr
 from margrpo_ocr.wanted import normal, read_share, wanted
 

@@ -1,10 +1,10 @@
 import pytest
 import torch
-from margrpo.errors import PluginError
-from margrpo.maths.dealing import Prompt, grouped
-
 from margrpo_ocr.ocr import PARAMETERS, Ocr
 from margrpo_ocr.picture import picture
+
+from margrpo.errors import PluginError
+from margrpo.maths.dealing import Prompt, grouped
 
 SCORER = Ocr().build("cpu")
 

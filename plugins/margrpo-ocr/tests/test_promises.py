@@ -1,8 +1,8 @@
 from collections.abc import Callable
 
-from margrpo.testing import every_check
-
 import margrpo_ocr
+
+from margrpo.testing import every_check
 
 
 @every_check(margrpo_ocr)

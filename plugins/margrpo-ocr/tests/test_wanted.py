@@ -1,9 +1,9 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from margrpo.errors import DataError
-
 from margrpo_ocr.wanted import normal, read_share, wanted
+
+from margrpo.errors import DataError
 
 
 @pytest.mark.parametrize(
