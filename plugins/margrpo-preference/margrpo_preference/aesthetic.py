@@ -1,0 +1,47 @@
+"""How beautiful a picture looks."""
+
+from margrpo import at_least, component, setting
+from margrpo.contracts import OnFailure, Scorer
+from margrpo.errors import WeightsError
+from margrpo.records import Traits
+from margrpo.weight_source import SOURCES, digest, fetched, known_form, obstacle, verify
+from margrpo_preference import source
+
+
+@component
+class Aesthetic:
+    """The mean mark that people would give it, from 1 to 10: LAION's improved aesthetic predictor on CLIP ViT-L/14.
+
+    Five linear layers on the direction of the picture, from
+    https://github.com/christophschuhmann/improved-aesthetic-predictor, where the file lies.
+    """
+
+    checkpoint: str = setting(meaning=f"the file sac+logos+ava1-l14-linearMSE.pth: {SOURCES}", check=known_form)
+    sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
+    base: str = setting(
+        "hf://openai/clip-vit-large-patch14",
+        f"the CLIP model that it looks through: {source.PLACES}",
+        check=source.known_place,
+    )
+    batch: int = setting(32, "pictures that the model sees at once", check=at_least(1))
+    weight: float = setting(1.0, "factor of this reward in the sum")
+    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+
+    traits = Traits(parameters=428_000_000)
+
+    def require(self) -> None:
+        """Raise a `MargrpoError` where transformers or one of the files is missing."""
+        source.require(self.base, "aesthetic")
+        if trouble := obstacle(self.checkpoint):
+            raise WeightsError(f"reward aesthetic: {self.checkpoint} {trouble}")
+
+    def build(self, device: str) -> Scorer:
+        """CLIP and the predictor, loaded."""
+        self.require()
+        from margrpo_preference.pair import Pair
+        from margrpo_preference.scoring import Marking, predictor
+
+        file = fetched(self.checkpoint)
+        verify(file, self.sha256, self.checkpoint)
+        pair = Pair.of(self.base, device=device, batch=self.batch)
+        return Marking(pair, predictor(file, width=pair.model.config.projection_dim).to(device))

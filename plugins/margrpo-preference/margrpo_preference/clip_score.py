@@ -1,0 +1,37 @@
+"""How well a picture fits its text, by CLIP."""
+
+from margrpo import at_least, component, positive, setting
+from margrpo.contracts import OnFailure, Scorer
+from margrpo.records import Traits
+from margrpo_preference import source
+
+
+@component
+class ClipScore:
+    """w · max(cos, 0) of CLIP's directions of picture and text   (J. Hessel et al. 2021, arXiv 2104.08718, eq. 1)."""
+
+    checkpoint: str = setting(
+        "hf://openai/clip-vit-large-patch14", f"the model: {source.PLACES}", check=source.known_place
+    )
+    scale: float = setting(2.5, "w, the largest score; the paper's", check=positive)
+    batch: int = setting(32, "pictures or texts that the model sees at once", check=at_least(1))
+    weight: float = setting(1.0, "factor of this reward in the sum")
+    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+
+    @property
+    def traits(self) -> Traits:
+        """From 0 to `scale`; 428 million parameters of ViT-L/14."""
+        return Traits(low=0.0, high=self.scale, reads=("text",), parameters=427_616_513)
+
+    def require(self) -> None:
+        """Raise a `MargrpoError` where transformers or the model is missing."""
+        source.require(self.checkpoint, "clip_score")
+
+    def build(self, device: str) -> Scorer:
+        """The model, loaded."""
+        self.require()
+        from margrpo_preference.pair import Pair
+        from margrpo_preference.scoring import Fitting
+
+        pair = Pair.of(self.checkpoint, device=device, batch=self.batch)
+        return Fitting(pair, lambda cosine: self.scale * cosine.clamp(min=0))

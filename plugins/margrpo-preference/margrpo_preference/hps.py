@@ -1,0 +1,54 @@
+"""Human Preference Score v2.1."""
+
+from margrpo import at_least, component, setting
+from margrpo.contracts import OnFailure, Scorer
+from margrpo.errors import WeightsError
+from margrpo.records import Traits
+from margrpo.weight_source import SOURCES, digest, fetched, known_form, obstacle, verify
+from margrpo_preference import source
+
+
+@component
+class Hps:
+    """cos of HPS v2.1, CLIP-H tuned on people's choices   (X. Wu et al. 2023, arXiv 2306.09341).
+
+    The file is one of open_clip's names, which are read as transformers' CLIPModel. Pictures that are not square get
+    black bars.
+    """
+
+    checkpoint: str = setting(
+        "hf://xswu/HPSv2/HPS_v2.1_compressed.pt", f"the file of weights: {SOURCES}", check=known_form
+    )
+    sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
+    base: str = setting(
+        "hf://laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
+        f"the model whose configuration and tokenizer it shares: {source.PLACES}",
+        check=source.known_place,
+    )
+    batch: int = setting(16, "pictures or texts that the model sees at once", check=at_least(1))
+    weight: float = setting(1.0, "factor of this reward in the sum")
+    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+
+    traits = Traits(low=-1.0, high=1.0, reads=("text",), parameters=986_109_441)
+
+    def require(self) -> None:
+        """Raise a `MargrpoError` where transformers or one of the files is missing."""
+        source.require(self.base, "hps")
+        if trouble := obstacle(self.checkpoint):
+            raise WeightsError(f"reward hps: {self.checkpoint} {trouble}")
+
+    def build(self, device: str) -> Scorer:
+        """The model, loaded."""
+        self.require()
+        from transformers import CLIPTokenizer
+
+        from margrpo_preference.open_clip_names import put
+        from margrpo_preference.pair import Pair, empty, loaded
+        from margrpo_preference.pixels import padded
+        from margrpo_preference.scoring import Fitting
+
+        file = fetched(self.checkpoint)
+        verify(file, self.sha256, self.checkpoint)
+        model = put(empty(self.base), file)
+        pair = Pair(model, loaded(CLIPTokenizer, self.base), device=device, batch=self.batch, fit=padded)
+        return Fitting(pair, lambda cosine: cosine)

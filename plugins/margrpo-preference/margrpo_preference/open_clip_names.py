@@ -1,0 +1,94 @@
+"""Weights by open_clip's names, put into transformers' CLIPModel."""
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import CLIPModel
+
+from margrpo.errors import WeightsError
+
+WHOLE = {
+    "logit_scale": "logit_scale",
+    "positional_embedding": "text_model.embeddings.position_embedding.weight",
+    "token_embedding.weight": "text_model.embeddings.token_embedding.weight",
+    "ln_final.weight": "text_model.final_layer_norm.weight",
+    "ln_final.bias": "text_model.final_layer_norm.bias",
+    "visual.class_embedding": "vision_model.embeddings.class_embedding",
+    "visual.conv1.weight": "vision_model.embeddings.patch_embedding.weight",
+    "visual.positional_embedding": "vision_model.embeddings.position_embedding.weight",
+    "visual.ln_pre.weight": "vision_model.pre_layrnorm.weight",
+    "visual.ln_pre.bias": "vision_model.pre_layrnorm.bias",
+    "visual.ln_post.weight": "vision_model.post_layernorm.weight",
+    "visual.ln_post.bias": "vision_model.post_layernorm.bias",
+}
+TURNED = {"text_projection": "text_projection.weight", "visual.proj": "visual_projection.weight"}
+"""Matrices that open_clip multiplies from the other side."""
+PARTS = {
+    "ln_1": "layer_norm1",
+    "ln_2": "layer_norm2",
+    "attn.out_proj": "self_attn.out_proj",
+    "mlp.c_fc": "mlp.fc1",
+    "mlp.c_proj": "mlp.fc2",
+}
+_BLOCK = re.compile(r"(visual\.)?transformer\.resblocks\.(\d+)\.(.+?)(?:\.|_)(weight|bias)")
+BESIDE = ("attn_mask",)
+"""Names that hold no weights."""
+
+
+def translated(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    """Each tensor by its name in CLIPModel; of one that holds queries, keys and values there are three."""
+    for name, tensor in tensors.items():
+        block = _BLOCK.fullmatch(name)
+        if name in WHOLE:
+            yield WHOLE[name], tensor
+        elif name in TURNED:
+            yield TURNED[name], tensor.T
+        elif block is None:
+            if name not in BESIDE:
+                yield name, tensor
+        else:
+            tower = "vision_model" if block[1] else "text_model"
+            yield from of_block(f"{tower}.encoder.layers.{block[2]}", block[3], block[4], tensor)
+
+
+def of_block(layer: str, part: str, sort: str, tensor: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """The tensors of one part of a block."""
+    if part == "attn.in_proj":
+        for name, third in zip("qkv", tensor.chunk(3), strict=True):
+            yield f"{layer}.self_attn.{name}_proj.{sort}", third
+    else:
+        yield f"{layer}.{PARTS.get(part, part)}.{sort}", tensor
+
+
+def put(model: CLIPModel, file: Path) -> CLIPModel:
+    """The model with the weights of a file, every one of them; `WeightsError` where they do not fit."""
+    tensors = dict(translated(read(file)))
+    try:
+        found = model.load_state_dict(tensors, strict=False)
+    except RuntimeError as error:
+        said = str(error).splitlines()
+        gist = " ".join(said[1:2]).strip() or said[0]
+        raise WeightsError(f"{file}: {gist}; is it HPS's file, and `base` CLIP-H?") from None
+    missing = [name for name in found.missing_keys if not name.endswith("position_ids")]
+    if missing or found.unexpected_keys:
+        odd = (missing or found.unexpected_keys)[0]
+        what = "lacks" if missing else "holds"
+        raise WeightsError(f"{file}: {what} {odd}; is it HPS's file, and `base` CLIP-H?")
+    return model
+
+
+def read(file: Path) -> Mapping[str, Tensor]:
+    """The tensors of a file that torch.save wrote; nothing in it can run code."""
+    try:
+        whole: Any = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch.load raises whatever its parts do
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise WeightsError(f"{file}: cannot be read as weights alone ({said[:120]})") from None
+    tensors = whole.get("state_dict", whole) if isinstance(whole, Mapping) else None
+    if not isinstance(tensors, Mapping) or not all(isinstance(value, Tensor) for value in tensors.values()):
+        raise WeightsError(f"{file}: holds no weights by names")
+    return {name.removeprefix("module."): value.float() for name, value in tensors.items()}
