@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 import attrs
@@ -117,6 +118,8 @@ def keeps_annotated_shapes(subject: Subject) -> None:
     claim(not lacking, f"annotate {', '.join(lacking)} of {subject.cls.__name__} with shapes, as the contract is")
     if lazy.Tensor is not torch.Tensor:
         not_applicable("margrpo was imported before torch, so that shapes stand for nothing; import torch first")
+    if find_spec("beartype") is None:
+        not_applicable('shapes are checked by beartype, which is not installed; pip install "margrpo[testing]"')
     try:
         done(attrs.evolve(subject, component=shape_checked(subject.component)))
     except TypeCheckError as error:
