@@ -1,11 +1,10 @@
 """How beautiful a picture looks."""
 
-from margrpo import at_least, component, setting
+from margrpo import at_least, component, pretrained, setting
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.errors import WeightsError
 from margrpo.records import Traits
 from margrpo.weight_source import SOURCES, digest, fetched, known_form, obstacle, verify
-from margrpo_preference import source
 
 
 @component
@@ -20,8 +19,8 @@ class Aesthetic:
     sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
     base: str = setting(
         "hf://openai/clip-vit-large-patch14",
-        f"the CLIP model that it looks through: {source.PLACES}",
-        check=source.known_place,
+        f"the CLIP model that it looks through: {pretrained.PLACES}",
+        check=pretrained.known_place,
     )
     batch: int = setting(32, "pictures that the model sees at once", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
@@ -31,7 +30,7 @@ class Aesthetic:
 
     def require(self) -> None:
         """Raise a `MargrpoError` where transformers or one of the files is missing."""
-        source.require(self.base, "aesthetic")
+        pretrained.require(self.base, "reward aesthetic", "transformers")
         if trouble := obstacle(self.checkpoint):
             raise WeightsError(f"reward aesthetic: {self.checkpoint} {trouble}")
 

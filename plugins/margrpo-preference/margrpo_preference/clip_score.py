@@ -1,9 +1,8 @@
 """How well a picture fits its text, by CLIP."""
 
-from margrpo import at_least, component, positive, setting
+from margrpo import at_least, component, positive, pretrained, setting
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.records import Traits
-from margrpo_preference import source
 
 
 @component
@@ -11,7 +10,7 @@ class ClipScore:
     """w · max(cos, 0) of CLIP's directions of picture and text   (J. Hessel et al. 2021, arXiv 2104.08718, eq. 1)."""
 
     checkpoint: str = setting(
-        "hf://openai/clip-vit-large-patch14", f"the model: {source.PLACES}", check=source.known_place
+        "hf://openai/clip-vit-large-patch14", f"the model: {pretrained.PLACES}", check=pretrained.known_place
     )
     scale: float = setting(2.5, "w, the largest score; the paper's", check=positive)
     batch: int = setting(32, "pictures or texts that the model sees at once", check=at_least(1))
@@ -25,7 +24,7 @@ class ClipScore:
 
     def require(self) -> None:
         """Raise a `MargrpoError` where transformers or the model is missing."""
-        source.require(self.checkpoint, "clip_score")
+        pretrained.require(self.checkpoint, "reward clip_score", "transformers")
 
     def build(self, device: str) -> Scorer:
         """The model, loaded."""

@@ -1,11 +1,10 @@
 """Human Preference Score v2.1."""
 
-from margrpo import at_least, component, setting
+from margrpo import at_least, component, pretrained, setting
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.errors import WeightsError
 from margrpo.records import Traits
 from margrpo.weight_source import SOURCES, digest, fetched, known_form, obstacle, verify
-from margrpo_preference import source
 
 
 @component
@@ -22,8 +21,8 @@ class Hps:
     sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
     base: str = setting(
         "hf://laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
-        f"the model whose configuration and tokenizer it shares: {source.PLACES}",
-        check=source.known_place,
+        f"the model whose configuration and tokenizer it shares: {pretrained.PLACES}",
+        check=pretrained.known_place,
     )
     batch: int = setting(16, "pictures or texts that the model sees at once", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
@@ -33,7 +32,7 @@ class Hps:
 
     def require(self) -> None:
         """Raise a `MargrpoError` where transformers or one of the files is missing."""
-        source.require(self.base, "hps")
+        pretrained.require(self.base, "reward hps", "transformers")
         if trouble := obstacle(self.checkpoint):
             raise WeightsError(f"reward hps: {self.checkpoint} {trouble}")
 
@@ -43,12 +42,12 @@ class Hps:
         from transformers import CLIPTokenizer
 
         from margrpo_preference.open_clip_names import put
-        from margrpo_preference.pair import Pair, empty, loaded
+        from margrpo_preference.pair import Pair, empty
         from margrpo_preference.pixels import padded
         from margrpo_preference.scoring import Fitting
 
         file = fetched(self.checkpoint)
         verify(file, self.sha256, self.checkpoint)
         model = put(empty(self.base), file)
-        pair = Pair(model, loaded(CLIPTokenizer, self.base), device=device, batch=self.batch, fit=padded)
+        pair = Pair(model, pretrained.loaded(CLIPTokenizer, self.base), device=device, batch=self.batch, fit=padded)
         return Fitting(pair, lambda cosine: cosine)

@@ -8,10 +8,9 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
-from margrpo.errors import WeightsError
+from margrpo.pretrained import loaded
 from margrpo.records import Prompts
 from margrpo_preference.pixels import cropped, normalised
-from margrpo_preference.source import named
 
 Fit = Callable[[Tensor, int], Tensor]
 
@@ -65,16 +64,6 @@ def direction(found: Any) -> Float[Tensor, "b e"]:
     """A feature of length 1; transformers 5 wraps it into an output."""
     features: Tensor = getattr(found, "pooler_output", found)
     return features / features.norm(dim=-1, keepdim=True)
-
-
-def loaded(cls: Any, place: str) -> Any:
-    """What `from_pretrained` makes of a folder or repository, or `WeightsError`."""
-    name, revision = named(place)
-    try:
-        return cls.from_pretrained(name, **({"revision": revision} if revision else {}))
-    except (OSError, ValueError, RuntimeError) as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"{place}: {cls.__name__} cannot be loaded from it ({said[:200]})") from None
 
 
 def empty(place: str) -> CLIPModel:

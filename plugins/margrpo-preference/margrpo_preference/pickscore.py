@@ -1,9 +1,8 @@
 """Which of two pictures people pick for a text."""
 
-from margrpo import at_least, component, setting
+from margrpo import at_least, component, pretrained, setting
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.records import Traits
-from margrpo_preference import source
 
 
 @component
@@ -14,7 +13,7 @@ class Pickscore:
     """
 
     checkpoint: str = setting(
-        "hf://yuvalkirstain/PickScore_v1", f"the model: {source.PLACES}", check=source.known_place
+        "hf://yuvalkirstain/PickScore_v1", f"the model: {pretrained.PLACES}", check=pretrained.known_place
     )
     batch: int = setting(16, "pictures or texts that the model sees at once", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
@@ -24,7 +23,7 @@ class Pickscore:
 
     def require(self) -> None:
         """Raise a `MargrpoError` where transformers or the model is missing."""
-        source.require(self.checkpoint, "pickscore")
+        pretrained.require(self.checkpoint, "reward pickscore", "transformers")
 
     def build(self, device: str) -> Scorer:
         """The model, loaded."""

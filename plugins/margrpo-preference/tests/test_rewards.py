@@ -127,7 +127,9 @@ def test_a_text_is_read_once_for_its_group(clip: Path, hps_file: tuple[Path, Ope
 
 
 def test_what_is_missing_is_told_before_anything_is_loaded(clip: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    with pytest.raises(WeightsError, match=r"nowhere: is no folder; give a folder, or hf://owner/name\[@revision\]"):
+    with pytest.raises(
+        WeightsError, match=r"reward pickscore: nowhere is no folder; give a folder, or hf://owner/name\[@revision\]"
+    ):
         Pickscore(checkpoint="nowhere").require()
     with pytest.raises(WeightsError, match=r"holds no config\.json; give a folder as save_pretrained writes it"):
         ClipScore(checkpoint=str(tmp_path)).require()
@@ -138,7 +140,7 @@ def test_what_is_missing_is_told_before_anything_is_loaded(clip: Path, tmp_path:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(WeightsError, match="is not in the Hub's cache, and HF_HUB_OFFLINE is set"):
         Pickscore(checkpoint="hf://nobody/nothing").require()
-    monkeypatch.setattr("margrpo_preference.source.find_spec", lambda name: None)
+    monkeypatch.setattr("margrpo.pretrained.find_spec", lambda name: None)
     with pytest.raises(
         PluginError, match="reward aesthetic needs transformers, which is not installed; pip install tra"
     ):
