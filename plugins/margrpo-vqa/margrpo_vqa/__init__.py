@@ -1,0 +1,15 @@
+"""Rewards that ask a vision-language model whether a picture shows what its prompt says."""
+
+from margrpo import Entry, hookimpl
+
+MARGRPO_HOOKS = 1
+"""The version of margrpo's hooks that this is written for."""
+
+
+@hookimpl
+def margrpo_components() -> list[Entry]:
+    """Two rewards."""
+    return [
+        Entry("reward.git_vqa", "margrpo_vqa.git_vqa:GitVqa", "the probability that GIT answers yes"),
+        Entry("reward.vlm_judge", "margrpo_vqa.vlm_judge:VlmJudge", "the same of any image-text-to-text model"),
+    ]

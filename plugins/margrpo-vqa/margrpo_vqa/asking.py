@@ -1,0 +1,75 @@
+"""The built rewards."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from statistics import fmean
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from margrpo import record
+from margrpo.records import Prompts
+from margrpo_vqa.question import Question, questions
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A model that answers."""
+
+    def length(self, words: str) -> int:
+        """How many tokens a question has."""
+        ...
+
+    def yes(self, pictures: Sequence[Image.Image], asked: Sequence[str]) -> Float[Tensor, "m"]:
+        """The probability of yes for each picture and its question, which all have the same length."""
+        ...
+
+
+@record
+class Pair:
+    """A question about one of the pictures."""
+
+    picture: int
+    question: Question
+
+
+class Asking:
+    """Every question of every picture; a picture's score is the mean over its questions.
+
+    Questions of one length go together, a few at a time. So nothing is filled up, which models do in ways of their own,
+    and a score does not depend on what else is asked.
+    """
+
+    def __init__(self, model: Answering, settings: Any, reward: str):
+        self.model, self.settings, self.reward = model, settings, reward
+
+    @torch.no_grad()
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
+        """The mean probability of the right answer."""
+        pictures = [pil(image) for image in images]
+        right: list[list[float]] = [[] for _ in pictures]
+        for pairs in self.batches(prompts):
+            asked = [pair.question.words for pair in pairs]
+            yes = self.model.yes([pictures[pair.picture] for pair in pairs], asked).tolist()
+            for pair, p in zip(pairs, yes, strict=True):
+                right[pair.picture].append(p if pair.question.yes_is_right else 1 - p)
+        return torch.tensor([fmean(each) for each in right], device=images.device)
+
+    def batches(self, prompts: Prompts) -> Iterator[list[Pair]]:
+        """All pairs, in lists of one length."""
+        lengths: dict[int, list[Pair]] = defaultdict(list)
+        for picture, (text, metadata) in enumerate(zip(prompts.text, prompts.metadata, strict=True)):
+            for each in questions(text, metadata, self.settings.question, self.reward):
+                lengths[self.model.length(each.words)].append(Pair(picture, each))
+        for pairs in lengths.values():
+            yield from (pairs[i : i + self.settings.batch] for i in range(0, len(pairs), self.settings.batch))
+
+
+def pil(image: Float[Tensor, "3 h w"]) -> Image.Image:
+    """A picture with values in [0, 1] in bytes."""
+    pixels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy()))

@@ -1,0 +1,41 @@
+"""GIT: the picture's tokens, then [CLS] and the question, then the answer."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+from transformers import AutoImageProcessor, AutoTokenizer, GitForCausalLM
+
+from margrpo.pretrained import loaded
+from margrpo_vqa.answer import Answer
+from margrpo_vqa.git_vqa import GitVqa
+
+
+class Git:
+    """The model with its tokenizer and image processor."""
+
+    def __init__(self, settings: GitVqa, device: str):
+        place = settings.checkpoint
+        self.model = loaded(GitForCausalLM, place).to(device).eval().requires_grad_(False)
+        self.tokenizer, self.processor = loaded(AutoTokenizer, place), loaded(AutoImageProcessor, place)
+        self.answer = Answer(self.tokenizer, settings.yes, settings.no, place)
+
+    def length(self, words: str) -> int:
+        """How many tokens a question has."""
+        return len(self.tokens(words))
+
+    def yes(self, pictures: Sequence[Image.Image], asked: Sequence[str]) -> Float[Tensor, "m"]:
+        """The probability of yes for each picture and its question, which all have the same length."""
+        text = torch.tensor([self.tokens(words) for words in asked])
+        pixels = self.processor(images=list(pictures), return_tensors="pt")["pixel_values"]
+        device = self.model.device
+        logits = self.model(input_ids=text.to(device), pixel_values=pixels.to(device), logits_to_keep=1).logits
+        return self.answer.probability(logits[:, -1])
+
+    def tokens(self, words: str) -> list[int]:
+        """[CLS] and the question, cut where the model has no more places."""
+        most = self.model.config.max_position_embeddings - 1
+        said: list[int] = self.tokenizer.encode(words, add_special_tokens=False)[: most - 1]
+        return [self.tokenizer.cls_token_id, *said]

@@ -1,0 +1,41 @@
+"""The probability that GIT answers yes."""
+
+from margrpo import at_least, component, pretrained, setting
+from margrpo.contracts import OnFailure, Scorer
+from margrpo.records import Traits
+from margrpo_vqa.question import has_text
+
+
+@component
+class GitVqa:
+    """The probability that GIT says yes to a question about the picture   (J. Wang et al. 2022, arXiv 2205.14100).
+
+    It is p(yes) / (p(yes) + p(no)) of the first word of the answer. The questions are those of the prompt's metadata,
+    `questions`, whose mean is taken, or the one below. As the VQA reward of T2I-R1 (arXiv 2505.00703).
+    """
+
+    checkpoint: str = setting(
+        "hf://microsoft/git-large-vqav2", f"the model: {pretrained.PLACES}", check=pretrained.known_place
+    )
+    question: str = setting(
+        "does this picture show {text}?", "asked where the metadata has no questions", check=has_text
+    )
+    yes: str = setting("yes", "the word of assent")
+    no: str = setting("no", "the word of denial")
+    batch: int = setting(16, "pairs of picture and question that the model sees at once", check=at_least(1))
+    weight: float = setting(1.0, "factor of this reward in the sum")
+    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+
+    traits = Traits(low=0.0, high=1.0, reads=("text",), may_read=("metadata",), parameters=394_000_000)
+
+    def require(self) -> None:
+        """Raise a `MargrpoError` where transformers or the model is missing."""
+        pretrained.require(self.checkpoint, "reward git_vqa", "transformers")
+
+    def build(self, device: str) -> Scorer:
+        """The model, loaded."""
+        self.require()
+        from margrpo_vqa.asking import Asking
+        from margrpo_vqa.git import Git
+
+        return Asking(Git(self, device), self, "git_vqa")

@@ -1,0 +1,54 @@
+"""The probability that a vision-language model answers yes."""
+
+from margrpo import at_least, component, one_of, pretrained, setting
+from margrpo.contracts import OnFailure, Scorer
+from margrpo.declare import Check
+from margrpo.records import Traits
+from margrpo_vqa.question import has_text
+
+QUESTION = "{question}"
+has_question = Check(lambda said: not said or QUESTION in said, f"a text with {QUESTION} in it, or empty")
+
+
+@component
+class VlmJudge:
+    """The probability that a vision-language model says yes to a question about the picture, as VQAScore asks it.
+
+    It is p(yes) / (p(yes) + p(no)) of the first token of the answer; VQAScore is p(yes) alone   (Z. Lin et al. 2024,
+    arXiv 2404.01291). The questions are those of the prompt's metadata, `questions`, whose mean is taken, or the one
+    below. Any model of transformers' AutoModelForImageTextToText.
+    """
+
+    checkpoint: str = setting(
+        "hf://Qwen/Qwen2.5-VL-3B-Instruct", f"the model: {pretrained.PLACES}", check=pretrained.known_place
+    )
+    question: str = setting(
+        'Does this picture show "{text}"? Please answer yes or no.',
+        "asked where the metadata has no questions",
+        check=has_text,
+    )
+    template: str = setting(
+        "",
+        "what is put around {question} for a model without a chat template; empty: its own chat template",
+        check=has_question,
+    )
+    yes: str = setting("yes", "the word of assent")
+    no: str = setting("no", "the word of denial")
+    dtype: str = setting("float32", "format of the weights", check=one_of("float32", "bfloat16", "float16"))
+    batch: int = setting(8, "pairs of picture and question that the model sees at once", check=at_least(1))
+    weight: float = setting(1.0, "factor of this reward in the sum")
+    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+
+    traits = Traits(low=0.0, high=1.0, reads=("text",), may_read=("metadata",), parameters=3_754_622_976)
+
+    def require(self) -> None:
+        """Raise a `MargrpoError` where transformers or the model is missing."""
+        pretrained.require(self.checkpoint, "reward vlm_judge", "transformers")
+
+    def build(self, device: str) -> Scorer:
+        """The model, loaded."""
+        self.require()
+        from margrpo_vqa.asking import Asking
+        from margrpo_vqa.vlm import Vlm
+
+        return Asking(Vlm(self, device), self, "vlm_judge")
