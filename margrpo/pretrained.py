@@ -34,7 +34,7 @@ def obstacle(place: str) -> str:
     folder = Path(place)
     if not folder.is_dir():
         return f"is no folder; give {PLACES}"
-    if not (folder / "config.json").is_file():
+    if not any((folder / name).is_file() for name in ("config.json", "tokenizer_config.json")):
         return "holds no config.json; give a folder as save_pretrained writes it"
     return ""
 

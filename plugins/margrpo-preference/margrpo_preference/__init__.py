@@ -8,10 +8,11 @@ MARGRPO_HOOKS = 1
 
 @hookimpl
 def margrpo_components() -> list[Entry]:
-    """Four rewards on CLIP."""
+    """Five rewards."""
     return [
         Entry("reward.clip_score", "margrpo_preference.clip_score:ClipScore", "how well text and picture fit, by CLIP"),
         Entry("reward.pickscore", "margrpo_preference.pickscore:Pickscore", "which picture users of Pick-a-Pic picked"),
         Entry("reward.hps", "margrpo_preference.hps:Hps", "Human Preference Score v2.1"),
+        Entry("reward.image_reward", "margrpo_preference.image_reward:ImageReward", "a BLIP tuned on rankings"),
         Entry("reward.aesthetic", "margrpo_preference.aesthetic:Aesthetic", "how beautiful a picture looks"),
     ]

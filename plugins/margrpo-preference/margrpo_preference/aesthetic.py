@@ -37,10 +37,13 @@ class Aesthetic:
     def build(self, device: str) -> Scorer:
         """CLIP and the predictor, loaded."""
         self.require()
+        from margrpo_preference.five_layers import five_layers, renumbered
         from margrpo_preference.pair import Pair
-        from margrpo_preference.scoring import Marking, predictor
+        from margrpo_preference.saved import fill, read
+        from margrpo_preference.scoring import Marking
 
         file = fetched(self.checkpoint)
         verify(file, self.sha256, self.checkpoint)
         pair = Pair.of(self.base, device=device, batch=self.batch)
-        return Marking(pair, predictor(file, width=pair.model.config.projection_dim).to(device))
+        layers, tensors = five_layers(pair.model.config.projection_dim), renumbered(read(file), "layers.", "")
+        return Marking(pair, fill(layers, tensors, file, "is it the predictor's, and `base` CLIP ViT-L/14?").to(device))

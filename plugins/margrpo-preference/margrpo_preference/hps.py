@@ -41,13 +41,15 @@ class Hps:
         self.require()
         from transformers import CLIPTokenizer
 
-        from margrpo_preference.open_clip_names import put
+        from margrpo_preference.open_clip_names import translated
         from margrpo_preference.pair import Pair, empty
         from margrpo_preference.pixels import padded
+        from margrpo_preference.saved import fill, read
         from margrpo_preference.scoring import Fitting
 
         file = fetched(self.checkpoint)
         verify(file, self.sha256, self.checkpoint)
-        model = put(empty(self.base), file)
+        tensors = dict(translated(read(file)))
+        model = fill(empty(self.base), tensors, file, "is it HPS's file, and `base` CLIP-H?")
         pair = Pair(model, pretrained.loaded(CLIPTokenizer, self.base), device=device, batch=self.batch, fit=padded)
         return Fitting(pair, lambda cosine: cosine)

@@ -1,15 +1,9 @@
-"""Weights by open_clip's names, put into transformers' CLIPModel."""
+"""Weights by open_clip's names as transformers' CLIPModel has them."""
 
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
-from typing import Any
 
-import torch
 from torch import Tensor
-from transformers import CLIPModel
-
-from margrpo.errors import WeightsError
 
 WHOLE = {
     "logit_scale": "logit_scale",
@@ -62,33 +56,3 @@ def of_block(layer: str, part: str, sort: str, tensor: Tensor) -> Iterator[tuple
             yield f"{layer}.self_attn.{name}_proj.{sort}", third
     else:
         yield f"{layer}.{PARTS.get(part, part)}.{sort}", tensor
-
-
-def put(model: CLIPModel, file: Path) -> CLIPModel:
-    """The model with the weights of a file, every one of them; `WeightsError` where they do not fit."""
-    tensors = dict(translated(read(file)))
-    try:
-        found = model.load_state_dict(tensors, strict=False)
-    except RuntimeError as error:
-        said = str(error).splitlines()
-        gist = " ".join(said[1:2]).strip() or said[0]
-        raise WeightsError(f"{file}: {gist}; is it HPS's file, and `base` CLIP-H?") from None
-    missing = [name for name in found.missing_keys if not name.endswith("position_ids")]
-    if missing or found.unexpected_keys:
-        odd = (missing or found.unexpected_keys)[0]
-        what = "lacks" if missing else "holds"
-        raise WeightsError(f"{file}: {what} {odd}; is it HPS's file, and `base` CLIP-H?")
-    return model
-
-
-def read(file: Path) -> Mapping[str, Tensor]:
-    """The tensors of a file that torch.save wrote; nothing in it can run code."""
-    try:
-        whole: Any = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch.load raises whatever its parts do
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"{file}: cannot be read as weights alone ({said[:120]})") from None
-    tensors = whole.get("state_dict", whole) if isinstance(whole, Mapping) else None
-    if not isinstance(tensors, Mapping) or not all(isinstance(value, Tensor) for value in tensors.values()):
-        raise WeightsError(f"{file}: holds no weights by names")
-    return {name.removeprefix("module."): value.float() for name, value in tensors.items()}

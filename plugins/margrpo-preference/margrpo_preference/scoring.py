@@ -1,22 +1,21 @@
 """The built rewards."""
 
 from collections.abc import Callable
-from itertools import pairwise
-from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from margrpo.errors import WeightsError
 from margrpo.records import Prompts
-from margrpo_preference.open_clip_names import read
+from margrpo_preference.blip import Blip
 from margrpo_preference.pair import Pair
+from margrpo_preference.pixels import cropped, normalised
 
-WIDTHS = (1024, 128, 64, 16, 1)
-"""Of the aesthetic predictor's layers, which have no activations between them."""
-PLACES = (0, 2, 4, 6, 7)
-"""Their numbers in the published file, between which dropout stood."""
+LENGTH = 35
+"""Tokens of a text at most, as ImageReward was trained."""
+MEAN, STD = 0.16717, 1.03334
+"""Of its marks on its training set, by which it is made standard."""
 
 
 class Fitting:
@@ -41,19 +40,22 @@ class Marking:
         return self.marks(self.pair.pictures(images)).squeeze(-1).to(images.device)
 
 
-def predictor(file: Path, *, width: int) -> nn.Sequential:
-    """The five layers with the weights of a file."""
-    with torch.random.fork_rng(devices=[]):
-        layers = nn.Sequential(*(nn.Linear(*pair) for pair in pairwise((width, *WIDTHS))))
-    sorts = ("weight", "bias")
-    wanted = {f"layers.{there}.{sort}": f"{here}.{sort}" for here, there in enumerate(PLACES) for sort in sorts}
-    tensors = read(file)
-    if set(tensors) != set(wanted):
-        raise WeightsError(
-            f"{file}: does not hold the layers of the aesthetic predictor; give sac+logos+ava1-l14-linearMSE.pth"
-        )
-    try:
-        layers.load_state_dict({wanted[name]: tensor for name, tensor in tensors.items()})
-    except RuntimeError as error:
-        raise WeightsError(f"{file}: {str(error).splitlines()[1].strip()}; `base` must be CLIP ViT-L/14") from None
-    return layers
+class Reading:
+    """A score of a picture and its text, read together."""
+
+    def __init__(self, blip: Blip, tokenizer: Any, *, batch: int):
+        self.blip, self.tokenizer, self.batch = blip.eval().requires_grad_(False), tokenizer, batch
+
+    @torch.no_grad()
+    def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
+        """One number an image."""
+        device = next(self.blip.parameters()).device
+        tokens = self.tokenizer(
+            list(prompts.text), padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt"
+        ).to(device)
+        parts = (x.split(self.batch) for x in (images, tokens["input_ids"], tokens["attention_mask"]))
+        marks = [
+            self.blip(normalised(cropped(some.to(device), self.blip.side)), ids, mask)
+            for some, ids, mask in zip(*parts, strict=True)
+        ]
+        return ((torch.cat(marks) - MEAN) / STD).to(images.device)

@@ -37,6 +37,7 @@ EXAMPLES = {
     "reward.clip_score": on_a_small_clip(ClipScore),
     "reward.pickscore": on_a_small_clip(Pickscore),
     "reward.hps": on_a_small_clip(Hps, checkpoint=hps_file),
+    "reward.image_reward": lambda folder: tiny.image_reward(folder)[0],
     "reward.aesthetic": on_a_small_clip(Aesthetic, checkpoint=marks_file),
 }
 

@@ -9,16 +9,18 @@ import torch
 from margrpo_preference.aesthetic import Aesthetic
 from margrpo_preference.clip_score import ClipScore
 from margrpo_preference.hps import Hps
+from margrpo_preference.image_reward import ImageReward
 from margrpo_preference.pickscore import Pickscore
-from margrpo_preference.pixels import normalised, padded
+from margrpo_preference.pixels import cropped, normalised, padded
 from PIL import Image
 from safetensors.torch import save_file
-from transformers import CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
+from transformers import BertTokenizer, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from margrpo.errors import MargrpoError, PluginError, WeightsError
 from margrpo.maths.dealing import Prompt, grouped
 
 from . import tiny
+from .image_reward_plain import Plain
 from .open_clip_plain import OpenClip
 
 IMAGES = torch.randint(256, (4, 3, 40, 40), generator=torch.Generator().manual_seed(0)) / 255
@@ -102,6 +104,47 @@ def test_aesthetic_is_five_layers_on_the_direction_of_the_picture(clip: Path) ->
     assert torch.allclose(scorer.score(IMAGES, PROMPTS), x[:, 0], atol=1e-4)
 
 
+@pytest.fixture(scope="module")
+def image_reward(tmp_path_factory: pytest.TempPathFactory) -> tuple[ImageReward, Plain]:
+    folder = tmp_path_factory.mktemp("image_reward")
+    return tiny.image_reward(folder)
+
+
+def test_image_reward_reads_its_published_names_and_scores_as_its_towers_do(
+    image_reward: tuple[ImageReward, Plain],
+) -> None:
+    reward, plain = image_reward
+    tokens = BertTokenizer.from_pretrained(reward.tokenizer)(
+        list(PROMPTS.text), padding="max_length", truncation=True, max_length=35, return_tensors="pt"
+    )
+    with torch.no_grad():
+        expected = plain.eval()(normalised(cropped(IMAGES, 32)), tokens["input_ids"], tokens["attention_mask"])
+    scores = reward.build("cpu").score(IMAGES, PROMPTS)
+    assert torch.allclose(scores, expected, atol=1e-5)
+    assert float(scores.std()) > 1e-3
+
+
+def test_a_long_text_is_cut_for_image_reward(image_reward: tuple[ImageReward, Plain]) -> None:
+    scorer = image_reward[0].build("cpu")
+    long, longer = ("a cat " * 20, "a cat " * 30)
+    assert torch.equal(
+        scorer.score(IMAGES[:1], grouped([Prompt(long)], 1)), scorer.score(IMAGES[:1], grouped([Prompt(longer)], 1))
+    )
+
+
+def test_a_file_that_is_not_image_rewards_is_refused(image_reward: tuple[ImageReward, Plain], tmp_path: Path) -> None:
+    reward, plain = image_reward
+    whole = plain.state_dict()
+    for name, tensors, said in (
+        ("none.pt", {"a": torch.zeros(1)}, r"lacks vision\.embeddings\..*; is it ImageReward\.pt\?"),
+        ("more.pt", {**whole, "extra": torch.zeros(1)}, r"holds extra; is it ImageReward\.pt\?"),
+        ("less.pt", {name: x for name, x in whole.items() if "mlp.layers.7" not in name}, r"lacks marks\.4"),
+    ):
+        torch.save(tensors, tmp_path / name)
+        with pytest.raises(WeightsError, match=said):
+            ImageReward(checkpoint=str(tmp_path / name), tokenizer=reward.tokenizer).build("cpu")
+
+
 def built(clip: Path, file: Path) -> dict[str, Any]:
     rewards = {
         "clip_score": ClipScore(checkpoint=str(clip), batch=3),
@@ -166,9 +209,9 @@ def test_files_that_do_not_fit_are_refused(clip: Path, hps_file: tuple[Path, Ope
     torch.save({"state_dict": {"a": Path("code")}}, tmp_path / "code.pt")
     with pytest.raises(WeightsError, match=r"code\.pt: cannot be read as weights alone"):
         Hps(checkpoint=str(tmp_path / "code.pt"), base=str(clip)).build("cpu")
-    with pytest.raises(WeightsError, match="does not hold the layers of the aesthetic predictor"):
+    with pytest.raises(WeightsError, match=r"lacks 0\.weight; is it the predictor's, and `base` CLIP ViT-L/14\?"):
         Aesthetic(checkpoint=str(file), base=str(clip)).build("cpu")
-    with pytest.raises(WeightsError, match="`base` must be CLIP ViT-L/14"):
+    with pytest.raises(WeightsError, match=r"size mismatch for 0\.weight.*; is it the predictor's, and `base`"):
         Aesthetic(checkpoint=str(marks_file(clip, width=24)), base=str(clip)).build("cpu")
     save_file({"a": torch.zeros(1)}, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text("{")

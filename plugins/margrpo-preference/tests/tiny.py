@@ -1,11 +1,13 @@
 """A CLIP of a few thousand weights, written as the published ones are."""
 
 import json
-from functools import cache
 from pathlib import Path
 
 import torch
-from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
+from margrpo_preference.image_reward import ImageReward
+from transformers import BertTokenizer, CLIPConfig, CLIPModel, CLIPTokenizer
+
+from .image_reward_plain import Plain
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 END = 0
@@ -35,6 +37,13 @@ def save(folder: Path, *, seed: int = 0, layers: int = 2, act: str = "gelu") -> 
     return folder
 
 
-@cache
-def words() -> list[str]:
-    return ["a cat", "two dogs on a mat", "sea"]
+def image_reward(folder: Path) -> tuple[ImageReward, Plain]:
+    """The reward with its file and its tokenizer, and the network that was saved."""
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cat", "two", "dogs", "on", "mat", "in", "the", "sea"]
+    (folder / "bert").mkdir()
+    (folder / "bert" / "vocab.txt").write_text("\n".join(words))
+    BertTokenizer(str(folder / "bert" / "vocab.txt")).save_pretrained(folder / "bert")
+    torch.manual_seed(7)
+    plain = Plain(len(words))
+    torch.save(plain.state_dict(), folder / "ImageReward.pt")
+    return ImageReward(checkpoint=str(folder / "ImageReward.pt"), tokenizer=str(folder / "bert")), plain
