@@ -59,7 +59,7 @@ def plugins(session: nox.Session) -> None:
         python = str(environment / "bin" / "python")
         constraints = ("-c", str(Path("constraints.txt").absolute()))
         for package in packages:
-            install = (f"{wheel}[testing]", str(package.absolute()))
+            install = (f"{wheel}[testing]", f"{package.absolute()}[test]")
             session.run(python, "-m", "pip", "install", "-q", *constraints, *install, external=True)
             with session.chdir(package):  # away from the checkout, so that the wheel is what is imported
                 session.run(python, "-m", "pytest", "-q", external=True, env={"OMP_NUM_THREADS": "1"})

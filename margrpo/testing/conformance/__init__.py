@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
+from margrpo.maths.dealing import Prompt
 from margrpo.plugin.registry import Registry
 from margrpo.testing import small
 from margrpo.testing.conformance.every import Case, cases
@@ -23,13 +24,16 @@ __all__ = ["BreachError", "Case", "NotApplicable", "Subject", "cases", "claim", 
 
 
 def every_check(
-    plugin: str | ModuleType | None = None, *, examples: Examples | None = None, texts: Sequence[str] = small.TEXTS
+    plugin: str | ModuleType | None = None,
+    *,
+    examples: Examples | None = None,
+    prompts: Sequence[str | Prompt] = small.TEXTS,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Make a test of one argument, `check`, a case for each check of each component of a plugin.
 
     A plugin is named, by its own name or its distribution's, or given as its module, which need not be installed then.
     Ids are like reward.mine-leaves_global_rng_alone, so that `pytest -k` finds them. A check that says nothing of a
-    component is skipped with the reason. For `examples` and `texts` see `cases`.
+    component is skipped with the reason. For `examples` and `prompts` see `cases`.
     """
     import pytest
 
@@ -47,7 +51,8 @@ def every_check(
         return check
 
     every = [
-        pytest.param(called(case), id=case.id) for case in cases(plugin, examples=examples, texts=texts, among=among)
+        pytest.param(called(case), id=case.id)
+        for case in cases(plugin, examples=examples, prompts=prompts, among=among)
     ]
     return pytest.mark.parametrize("check", every)
 

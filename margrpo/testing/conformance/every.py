@@ -7,6 +7,7 @@ from pathlib import Path
 import attrs
 
 from margrpo.errors import MargrpoError, PluginError
+from margrpo.maths.dealing import Prompt
 from margrpo.plugin.hookspecs import Entry
 from margrpo.plugin.registry import Registry, registry
 from margrpo.plugin.target import described
@@ -40,7 +41,7 @@ class Case:
     check: Check
     registry: Registry = attrs.field(repr=False)
     examples: Examples = attrs.field(repr=False)
-    texts: Sequence[str] = attrs.field(repr=False)
+    prompts: Sequence[str | Prompt] = attrs.field(repr=False)
 
     @property
     def id(self) -> str:
@@ -53,7 +54,7 @@ class Case:
             place = Path(folder)
             component = specimen(self.entry, self.registry, place, self.examples)
             try:
-                self.check(Subject(self.entry, component, self.registry, place, self.texts))
+                self.check(Subject(self.entry, component, self.registry, place, self.prompts))
             except MargrpoError as error:
                 raise BreachError(described(error)) from error
 
@@ -62,18 +63,19 @@ def cases(
     plugin: str | None = None,
     *,
     examples: Examples | None = None,
-    texts: Sequence[str] = small.TEXTS,
+    prompts: Sequence[str | Prompt] = small.TEXTS,
     among: Registry | None = None,
 ) -> Iterator[Case]:
     """Each check of each component of a plugin, by the plugin's name or that of its distribution; of all without one.
 
     `examples` are instances by id, or functions that make one from a folder: for components that have no default, or
-    whose default is too large for a test. `texts` are prompts that policies and rewards can read.
+    whose default is too large for a test. Policies and rewards must be able to read the `prompts`,
+    two or more: texts, or what a file of prompts would give where a reward reads metadata.
     """
     found = among or registry()
     for entry in entries_of(plugin, found):
         for check in checks_of(entry.kind):
-            yield Case(entry, check, found, examples or {}, texts)
+            yield Case(entry, check, found, examples or {}, prompts)
 
 
 def checks_of(kind: str) -> tuple[Check, ...]:

@@ -50,7 +50,7 @@ class Subject:
     component: Any
     registry: Registry
     folder: Path
-    texts: Sequence[str] = small.TEXTS
+    asked: Sequence[str | Prompt] = small.TEXTS
     device: str = "cpu"
 
     @property
@@ -60,9 +60,8 @@ class Subject:
 
     @cached_property
     def prompts(self) -> Prompts:
-        """Two groups of two images; each prompt has a text, a label and metadata."""
-        some = [Prompt(text, label, {"number": label}) for label, text in enumerate(self.texts[:2])]
-        return grouped(some, 2)
+        """Two groups of two images; a prompt that is given as its text gets a label and metadata."""
+        return grouped([prompt_of(each, label) for label, each in enumerate(self.asked[:2])], 2)
 
     @cached_property
     def images(self) -> torch.Tensor:
@@ -72,6 +71,11 @@ class Subject:
     def generator(self, seed: int = 0) -> torch.Generator:
         """A generator of the device."""
         return torch.Generator(self.device).manual_seed(seed)
+
+
+def prompt_of(asked: str | Prompt, label: int) -> Prompt:
+    """A prompt of which only the text may be given."""
+    return asked if isinstance(asked, Prompt) else Prompt(asked, label, {"number": label})
 
 
 Example = Any | Callable[[Path], Any]

@@ -27,8 +27,16 @@ def margrpo_components() -> list[Entry]:
             "reward.geneval", "margrpo_geneval.geneval:Geneval", "whether objects, counts, colours and places are right"
         ),
         Entry("detector.blobs", "margrpo_geneval.blobs:Blobs", "the shapes of margrpo's own world, without weights"),
+        Entry("detector.owlv2", "margrpo_geneval.owlv2:Owlv2", "boxes of whatever is named, by OWLv2"),
+        Entry(
+            "detector.grounding_dino",
+            "margrpo_geneval.grounding_dino:GroundingDino",
+            "boxes of whatever is named, by Grounding DINO",
+        ),
+        Entry("detector.mask2former", "margrpo_geneval.mask2former:Mask2former", "masks of COCO's classes"),
         Entry("colour_classifier.told", "margrpo_geneval.colours:Told", "what the detector says"),
         Entry("colour_classifier.mean", "margrpo_geneval.colours:Mean", "the named colour nearest to an object's mean"),
+        Entry("colour_classifier.clip", "margrpo_geneval.clip:Clip", "CLIP, as in GenEval's own evaluation"),
         Entry("relation.published", "margrpo_geneval.relation:Published", "as in GenEval's own evaluation"),
         Entry("relation.plain", "margrpo_geneval.relation:Plain", "more along than across, as in the shapes world"),
     ]

@@ -23,6 +23,8 @@ class Blobs:
 
     anything: bool = setting(True, 'whether every piece is found as an "object" besides')
 
+    parameters = 0
+
     def require(self) -> None:
         """Nothing is missing."""
 

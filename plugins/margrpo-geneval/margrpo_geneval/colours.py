@@ -27,6 +27,11 @@ PALETTE = {
 class Told:
     """What the detector says: for detectors that know the colours of what they find."""
 
+    parameters = 0
+
+    def require(self) -> None:
+        """Nothing is missing."""
+
     def build(self, device: str) -> Namer:
         """Nothing is to be loaded."""
         return self
@@ -40,12 +45,17 @@ class Told:
 class Mean:
     """The named colour nearest to the mean of an object's pixels: those of its mask, or the middle half of its box.
 
-    For objects of one plain colour. On photographs the published evaluation's CLIP tells colours better.
+    For objects of one plain colour. On photographs `clip` tells colours better.
     """
 
     most: float = setting(
         0.45, "distance in RGB beyond which a colour is like none, each channel in [0, 1]", check=positive
     )
+
+    parameters = 0
+
+    def require(self) -> None:
+        """Nothing is missing."""
 
     def build(self, device: str) -> Namer:
         """Nothing is to be loaded."""

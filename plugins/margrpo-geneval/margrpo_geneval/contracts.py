@@ -37,7 +37,9 @@ class Detection:
 
 @runtime_checkable
 class Detector(Protocol):
-    """What finds objects in a picture."""
+    """What finds objects in a picture; its networks have so many `parameters`."""
+
+    parameters: int
 
     def require(self) -> None:
         """Raise a `MargrpoError` where a file or package is missing; imports no torch."""
@@ -59,7 +61,13 @@ class Finder(Protocol):
 
 @runtime_checkable
 class ColourClassifier(Protocol):
-    """What tells the colour of an object."""
+    """What tells the colour of an object; its networks have so many `parameters`."""
+
+    parameters: int
+
+    def require(self) -> None:
+        """Raise a `MargrpoError` where a file or package is missing; imports no torch."""
+        ...
 
     def build(self, device: str) -> "Namer":
         """Make what tells, with its networks on a device."""

@@ -30,11 +30,17 @@ class Geneval:
     weight: float = setting(1.0, "factor of this reward in the sum")
     on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
 
-    traits = Traits(low=0.0, high=1.0, reads=("metadata",))
+    @property
+    def traits(self) -> Traits:
+        """From 0 to 1; the networks are those of its parts."""
+        parameters = self.detector.parameters + (self.colour_classifier.parameters if self.colour_classifier else 0)
+        return Traits(low=0.0, high=1.0, reads=("metadata",), parameters=parameters)
 
     def require(self) -> None:
-        """What the detector requires."""
+        """What the detector and the colour classifier require."""
         self.detector.require()
+        if self.colour_classifier:
+            self.colour_classifier.require()
 
     def build(self, device: str) -> Scorer:
         """The detector and the colour classifier, loaded."""

@@ -1,0 +1,31 @@
+"""CLIP as a colour classifier."""
+
+from margrpo import at_least, component, pretrained, setting
+from margrpo_geneval.contracts import Namer
+
+
+@component
+class Clip:
+    """Which of GenEval's ten colours CLIP sees, as in its own evaluation   (Ghosh et al. 2023, section 3).
+
+    An object is cut out by its box, grey around its mask where it has one, and compared with "a photo of a red car", "a
+    photo of a red-colored car" and "a photo of a red object".
+    """
+
+    checkpoint: str = setting(
+        "hf://openai/clip-vit-large-patch14", f"the model: {pretrained.PLACES}", check=pretrained.known_place
+    )
+    batch: int = setting(32, "objects that the model sees at once", check=at_least(1))
+
+    parameters = 428_000_000
+
+    def require(self) -> None:
+        """Raise a `MargrpoError` where transformers or the model is missing."""
+        pretrained.require(self.checkpoint, "colour_classifier clip", "transformers")
+
+    def build(self, device: str) -> Namer:
+        """The model, loaded."""
+        self.require()
+        from margrpo_geneval.photographs.clip import ClipNamer
+
+        return ClipNamer(self, device)

@@ -1,0 +1,55 @@
+"""Images that are searched for the same names go together."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from margrpo_geneval.contracts import Detection
+
+
+@runtime_checkable
+class Search(Protocol):
+    """A network that looks for some names in some pictures."""
+
+    def search(self, pictures: Sequence[Image.Image], names: Sequence[str]) -> list[list[Detection]]:
+        """What is found in each picture; there is at least one name."""
+        ...
+
+
+class Searching:
+    """The built detector: what is searched for in one image does not touch another's score."""
+
+    def __init__(self, search: Search):
+        self.search = search
+
+    @torch.no_grad()
+    def find(self, images: Float[Tensor, "b 3 h w"], names: Sequence[Sequence[str]]) -> list[list[Detection]]:
+        """The objects in each image that may be of one of these names."""
+        together: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for place, each in enumerate(names):
+            together[tuple(each)].append(place)
+        found: list[list[Detection]] = [[] for _ in names]
+        for wanted, places in together.items():
+            if wanted:
+                pictures = [pil(images[place]) for place in places]
+                for place, objects in zip(places, self.search.search(pictures, wanted), strict=True):
+                    found[place] = objects
+        return found
+
+
+def pil(image: Float[Tensor, "3 h w"]) -> Image.Image:
+    """A picture with values in [0, 1] in bytes."""
+    pixels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
+    return Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy()))
+
+
+def box_of(edges: Float[Tensor, "4"]) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom as numbers."""
+    left, top, right, bottom = edges.tolist()
+    return left, top, right, bottom
