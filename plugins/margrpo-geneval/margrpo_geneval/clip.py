@@ -12,9 +12,7 @@ class Clip:
     photo of a red-colored car" and "a photo of a red object".
     """
 
-    checkpoint: str = setting(
-        "hf://openai/clip-vit-large-patch14", f"the model: {pretrained.PLACES}", check=pretrained.known_place
-    )
+    checkpoint: str = setting("hf://openai/clip-vit-large-patch14", "the model", check=pretrained.known_place)
     batch: int = setting(32, "objects that the model sees at once", check=at_least(1))
 
     parameters = 428_000_000

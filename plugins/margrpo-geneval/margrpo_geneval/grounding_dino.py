@@ -12,9 +12,7 @@ class GroundingDino:
     reward `overlap`, and a `threshold` for these scores.
     """
 
-    checkpoint: str = setting(
-        "hf://IDEA-Research/grounding-dino-base", f"the model: {pretrained.PLACES}", check=pretrained.known_place
-    )
+    checkpoint: str = setting("hf://IDEA-Research/grounding-dino-base", "the model", check=pretrained.known_place)
     least: float = setting(0.1, "score below which a box is left out", check=between(0, 1))
 
     parameters = 233_000_000

@@ -13,7 +13,7 @@ class Mask2former:
 
     checkpoint: str = setting(
         "hf://facebook/mask2former-swin-small-coco-instance",
-        f"the model: {pretrained.PLACES}",
+        "the model",
         check=pretrained.known_place,
     )
     least: float = setting(0.05, "score below which an object is left out", check=between(0, 1))

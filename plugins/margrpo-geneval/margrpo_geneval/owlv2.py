@@ -15,9 +15,7 @@ class Owlv2:
     published thresholds were chosen, and boxes overlap: give the reward a lower `threshold`, and `overlap`.
     """
 
-    checkpoint: str = setting(
-        "hf://google/owlv2-base-patch16-ensemble", f"the model: {pretrained.PLACES}", check=pretrained.known_place
-    )
+    checkpoint: str = setting("hf://google/owlv2-base-patch16-ensemble", "the model", check=pretrained.known_place)
     query: str = setting("a photo of a {name}", "how a name is searched for", check=has_name)
     least: float = setting(0.05, "score below which a box is left out", check=between(0, 1))
 

@@ -19,7 +19,7 @@ class Aesthetic:
     sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
     base: str = setting(
         "hf://openai/clip-vit-large-patch14",
-        f"the CLIP model that it looks through: {pretrained.PLACES}",
+        "the CLIP model that it looks through",
         check=pretrained.known_place,
     )
     batch: int = setting(32, "pictures that the model sees at once", check=at_least(1))

@@ -9,9 +9,7 @@ from margrpo.records import Traits
 class ClipScore:
     """w · max(cos, 0) of CLIP's directions of picture and text   (J. Hessel et al. 2021, arXiv 2104.08718, eq. 1)."""
 
-    checkpoint: str = setting(
-        "hf://openai/clip-vit-large-patch14", f"the model: {pretrained.PLACES}", check=pretrained.known_place
-    )
+    checkpoint: str = setting("hf://openai/clip-vit-large-patch14", "the model", check=pretrained.known_place)
     scale: float = setting(2.5, "w, the largest score; the paper's", check=positive)
     batch: int = setting(32, "pictures or texts that the model sees at once", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")

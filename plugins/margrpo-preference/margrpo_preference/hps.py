@@ -21,7 +21,7 @@ class Hps:
     sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
     base: str = setting(
         "hf://laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
-        f"the model whose configuration and tokenizer it shares: {pretrained.PLACES}",
+        "the model whose configuration and tokenizer it shares",
         check=pretrained.known_place,
     )
     batch: int = setting(16, "pictures or texts that the model sees at once", check=at_least(1))

@@ -18,7 +18,7 @@ class ImageReward:
     sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
     tokenizer: str = setting(
         "hf://google-bert/bert-base-uncased",
-        f"the model whose tokenizer it shares: {pretrained.PLACES}",
+        "the model whose tokenizer it shares",
         check=pretrained.known_place,
     )
     batch: int = setting(16, "pairs of picture and text that the model sees at once", check=at_least(1))

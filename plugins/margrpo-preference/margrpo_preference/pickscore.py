@@ -12,9 +12,7 @@ class Pickscore:
     A difference of 1 between two pictures of one text is odds of e that the better is picked.
     """
 
-    checkpoint: str = setting(
-        "hf://yuvalkirstain/PickScore_v1", f"the model: {pretrained.PLACES}", check=pretrained.known_place
-    )
+    checkpoint: str = setting("hf://yuvalkirstain/PickScore_v1", "the model", check=pretrained.known_place)
     batch: int = setting(16, "pictures or texts that the model sees at once", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
     on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")

@@ -11,5 +11,9 @@ def margrpo_components() -> list[Entry]:
     """Two rewards."""
     return [
         Entry("reward.git_vqa", "margrpo_vqa.git_vqa:GitVqa", "the probability that GIT answers yes"),
-        Entry("reward.vlm_judge", "margrpo_vqa.vlm_judge:VlmJudge", "the same of any image-text-to-text model"),
+        Entry(
+            "reward.vlm_judge",
+            "margrpo_vqa.vlm_judge:VlmJudge",
+            "the probability that a vision-language model says yes",
+        ),
     ]

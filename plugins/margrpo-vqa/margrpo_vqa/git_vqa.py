@@ -14,9 +14,7 @@ class GitVqa:
     `questions`, whose mean is taken, or the one below. As the VQA reward of T2I-R1 (arXiv 2505.00703).
     """
 
-    checkpoint: str = setting(
-        "hf://microsoft/git-large-vqav2", f"the model: {pretrained.PLACES}", check=pretrained.known_place
-    )
+    checkpoint: str = setting("hf://microsoft/git-large-vqav2", "the model", check=pretrained.known_place)
     question: str = setting(
         "does this picture show {text}?", "asked where the metadata has no questions", check=has_text
     )

@@ -19,9 +19,7 @@ class VlmJudge:
     below. Any model of transformers' AutoModelForImageTextToText.
     """
 
-    checkpoint: str = setting(
-        "hf://Qwen/Qwen2.5-VL-3B-Instruct", f"the model: {pretrained.PLACES}", check=pretrained.known_place
-    )
+    checkpoint: str = setting("hf://Qwen/Qwen2.5-VL-3B-Instruct", "the model", check=pretrained.known_place)
     question: str = setting(
         'Does this picture show "{text}"? Please answer yes or no.',
         "asked where the metadata has no questions",
