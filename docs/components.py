@@ -7,6 +7,7 @@ A block stands between `<!-- generated: WHAT -->` and `<!-- end -->`, where WHAT
     components KIND         every built-in component of a kind with its settings
     settings MODULE:CLASS   the settings of a class
     source MODULE:NAME      the source of a function or class
+    figures WHEN            the table of the figures that a run writes then
     file PATH               a Python file, by its path in the repository
     command NAME.NAME       what a command is for, its arguments and its options
 """
@@ -27,6 +28,7 @@ from typer.main import get_command
 
 from margrpo import contracts
 from margrpo.cli import app
+from margrpo.figures import FIGURES
 from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.leaf import inner_types
@@ -96,6 +98,15 @@ def file(path: str, page: Path) -> Iterator[str]:
     yield "```python"
     yield (DOCS.parent / path).read_text(encoding="utf-8").rstrip()
     yield "```"
+
+
+def figures(when: str, page: Path) -> Iterator[str]:
+    """A row for each figure that is written then."""
+    yield "| figure | unit | what |"
+    yield "|---|---|---|"
+    for figure in FIGURES:
+        if when in figure.when:
+            yield f"| `{figure.name}` | {figure.unit} | {figure.meaning} |"
 
 
 def command(path: str, page: Path) -> Iterator[str]:
@@ -187,7 +198,7 @@ def found(target: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-WRITERS = {each.__name__: each for each in (kinds, contract, components, settings, source, file, command)}
+WRITERS = {each.__name__: each for each in (kinds, contract, components, settings, source, file, figures, command)}
 
 
 def renewed(page: Path) -> str:

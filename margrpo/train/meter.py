@@ -1,5 +1,7 @@
 """Where the time of a step goes: a clock that is stopped at the end of each part."""
 
+import resource
+import sys
 from time import perf_counter
 
 import torch
@@ -40,3 +42,13 @@ class NoMeter(Meter):
 
 
 UNMEASURED = NoMeter()
+
+
+def most_held(device: str) -> int:
+    """The most bytes that torch held on a GPU since this was last asked; else the most that the process ever held."""
+    if torch.device(device).type == "cuda":
+        most = torch.cuda.max_memory_allocated(device)
+        torch.cuda.reset_peak_memory_stats(device)
+        return most
+    unit = 1 if sys.platform == "darwin" else 1024  # of what Unix calls the largest resident set
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -17,7 +17,7 @@ from margrpo.train.assemble import Session, recording_of
 from margrpo.train.early import Early
 from margrpo.train.judge import judge
 from margrpo.train.jury import Juror, Jury
-from margrpo.train.meter import Meter
+from margrpo.train.meter import Meter, most_held
 from margrpo.train.roll_out import roll_out
 from margrpo.train.update import update
 
@@ -82,6 +82,7 @@ def _train_step(session: Session, step: int, early: Early, inspect: Callable[[Ro
             **reward_figures(verdict, session.jury),
             **figures,
             **{f"seconds/{name}": seconds for name, seconds in clock.seconds.items()},
+            "bytes/memory": most_held(session.pipeline.device),
         },
         notes=verdict.notes,
         rollout=rollout,

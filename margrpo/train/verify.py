@@ -8,6 +8,7 @@ from typing import Any
 from margrpo.components.tracker.jsonl import NAME
 from margrpo.contracts import Processes
 from margrpo.errors import RunError
+from margrpo.figures import is_measured
 from margrpo.recipe.schema import Recipe
 from margrpo.train import checkpoint, folder, sealed
 from margrpo.train.resume import Start
@@ -22,7 +23,7 @@ def replay(recipe: Recipe, run: Path, processes: Processes) -> str:
     session = start.assembled(recipe, processes)
     start.remembered(session, checkpoint.stateful(recipe, leash=session.method.leash))
     figures = train_step(session, start.step).figures
-    found = {name: value for name, value in figures.items() if not name.startswith("seconds/") and name in recorded}
+    found = {name: value for name, value in figures.items() if not is_measured(name) and name in recorded}
     differ = {name: value for name, value in found.items() if recorded[name] not in (value, None)}
     if differ:
         listed = "; ".join(

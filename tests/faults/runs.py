@@ -15,6 +15,7 @@ from margrpo.components.prompts.shapes import Shapes
 from margrpo.components.reference import Periodic
 from margrpo.components.selector import Every, Uncertain
 from margrpo.components.tracker.jsonl import Jsonl
+from margrpo.figures import is_measured
 from margrpo.recipe.schema import Recipe, Run
 from margrpo.testing import small
 
@@ -37,7 +38,7 @@ def recipe(weights: Path, *, steps: int = 6, **tables: Any) -> Recipe:
 def figures(run: Path) -> list[dict[str, Any]]:
     """The figures of every step that are no seconds."""
     every = [json.loads(line) for line in (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [{name: value for name, value in line.items() if not name.startswith("seconds/")} for line in every]
+    return [{name: value for name, value in line.items() if not is_measured(name)} for line in every]
 
 
 def final(run: Path) -> dict[str, torch.Tensor]:

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from margrpo.components.optimizer import AdamW
 from margrpo.components.tracker.jsonl import Jsonl
 from margrpo.errors import RunError
+from margrpo.figures import is_measured
 from margrpo.plugin.registry import registry
 from margrpo.recipe.schema import Recipe, Run
 from margrpo.testing import small
@@ -38,7 +39,7 @@ def recipe(folder: Path, **tables: Any) -> Recipe:
 def lines(run: Path) -> list[dict[str, Any]]:
     """The figures of each step that are no seconds."""
     every = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
-    return [{name: value for name, value in line.items() if not name.startswith("seconds/")} for line in every]
+    return [{name: value for name, value in line.items() if not is_measured(name)} for line in every]
 
 
 def same_weights(one: Path, other: Path) -> bool:
