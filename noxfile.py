@@ -65,6 +65,13 @@ def plugins(session: nox.Session) -> None:
                 session.run(python, "-m", "pytest", "-q", external=True, env={"OMP_NUM_THREADS": "1"})
 
 
+@nox.session(reuse_venv=True, default=False)
+def trackio(session: nox.Session) -> None:
+    """Try the tracker of Trackio, which needs older packages than the rest, in an environment of its own."""
+    session.install("torch==2.13.0", ".[testing,trackio]")
+    session.run("python", "-m", "pytest", "tests/components/tracker/test_services.py", "-k", "trackio", "-rs")
+
+
 @nox.session(venv_backend="none", requires=["env"])
 def lint(session: nox.Session) -> None:
     """Check style, format and the direction of imports."""

@@ -392,7 +392,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class Requiring(Protocol):
-    """What a reward may have besides: a check that its files and packages are there."""
+    """What a reward or a tracker may have besides: a check that its files and packages are there."""
 
     def require(self) -> None:
         """Raise a `MargrpoError` where one is missing; called before anything is loaded, imports no torch."""
@@ -704,6 +704,24 @@ class Track(Protocol):
 
     def close(self) -> None:
         """Flush and end."""
+        ...
+
+
+@runtime_checkable
+class Showing(Protocol):
+    """What an opened tracker may do besides: take pictures."""
+
+    def show(self, step: int, name: str, file: Any) -> None:
+        """Take a PNG that was written when so many steps were done; those of one name are of one series."""
+        ...
+
+
+@runtime_checkable
+class Spreading(Protocol):
+    """What an opened tracker may do besides: take distributions."""
+
+    def spread(self, step: int, name: str, values: Float[Tensor, "_"]) -> None:
+        """Take the values of one step."""
         ...
 
 

@@ -87,6 +87,9 @@ _AROUND = [
     _entry("parallel.fsdp", "parallel:Fsdp", "processes that share weights and the optimizer's memory"),
     _entry("tracker.console", "tracker.console:Console", "a line a step on the terminal"),
     _entry("tracker.jsonl", "tracker.jsonl:Jsonl", "a JSON line a step in the run folder"),
+    _entry("tracker.tensorboard", "tracker.tensorboard:Tensorboard", "event files in the run folder"),
+    _entry("tracker.wandb", "tracker.wandb:Wandb", "Weights & Biases, online or kept for later"),
+    _entry("tracker.trackio", "tracker.trackio:Trackio", "Trackio's database on this machine"),
     _entry("dataset.digits", "dataset.digits:Digits", "handwritten digits of scikit-learn with their labels"),
     _entry("dataset.shapes", "dataset.shapes:Shapes", "pictures of the shapes world with captions"),
 ]

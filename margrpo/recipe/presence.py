@@ -19,7 +19,7 @@ SMALL = {
 
 
 def check_presence(recipe: Recipe | Pretraining, *, source: str = "recipe") -> None:
-    """Raise a `RecipeError` unless policy, codec and rewards can be loaded: what is missing, where, and what to do."""
+    """Raise a `RecipeError` unless all that is loaded is there: what is missing, where, and what to do."""
     absent = {table: sentence for table, part in loaded(recipe) if (sentence := absence(table, part))}
     problems = list(absent.values())
     if absent:
@@ -35,10 +35,10 @@ def check_presence(recipe: Recipe | Pretraining, *, source: str = "recipe") -> N
 
 
 def requiring(recipe: Recipe | Pretraining) -> Iterator[Requiring]:
-    """The rewards that need files or packages."""
-    for reward in (*(recipe.reward if isinstance(recipe, Recipe) else ()), recipe.measure):
-        if isinstance(reward, Requiring):
-            yield reward
+    """The rewards and trackers that need files or packages."""
+    for part in (*(recipe.reward if isinstance(recipe, Recipe) else ()), recipe.measure, *recipe.tracker):
+        if isinstance(part, Requiring):
+            yield part
 
 
 def not_here(recipe: Recipe | Pretraining) -> list[str]:

@@ -11,6 +11,7 @@ from margrpo.records import Prompts
 from margrpo.train.assemble import Session
 from margrpo.train.held_out import Look, drift, look, paired_difference
 from margrpo.train.roll_out import Pipeline
+from margrpo.train.tracks import Tracks
 
 SHOWN = 24
 """Pictures of before and after, at most."""
@@ -19,8 +20,8 @@ SHOWN = 24
 class Looks:
     """A run's held-out prompts, looked at by all processes; the first one writes the pictures into the folder."""
 
-    def __init__(self, session: Session, held_out: Prompts, folder: Path):
-        self.session, self.folder, run = session, folder, session.recipe.run
+    def __init__(self, session: Session, held_out: Prompts, folder: Path, tracks: Tracks):
+        self.session, self.folder, self.tracks, run = session, folder, tracks, session.recipe.run
         held_out = held_out.to(session.pipeline.device)
         self.prompts, self.watched = held_out.part(slice(run.held_out)), held_out.part(slice(run.watch))
 
@@ -65,4 +66,6 @@ class Looks:
         """A grid of the watched prompts."""
         shown = slice(len(self.watched))
         if self.session.processes.rank == 0:
-            save_grid(self.folder / f"step-{step:06d}.png", seen.images[shown], seen.prompts.text[shown])
+            file = self.folder / f"step-{step:06d}.png"
+            save_grid(file, seen.images[shown], seen.prompts.text[shown])
+            self.tracks.show(step, "held_out", file)

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any
 import tomlkit
 import torch
 
-from margrpo.contracts import Stateful, Track
+from margrpo.contracts import Stateful
 from margrpo.errors import ParityError, RunError
 from margrpo.nets import weights
 from margrpo.recipe import Recipe, unstructure
@@ -25,6 +25,7 @@ from margrpo.train.checkpoint import Snapshot
 from margrpo.train.jury import Jury
 from margrpo.train.looks import Looks
 from margrpo.train.step import Outcome, train_step
+from margrpo.train.tracks import Tracks
 from margrpo.train.verify import replay
 from margrpo.train.writer import Writer
 
@@ -68,7 +69,7 @@ def train(
         notes = [*start.notes, *([replay(recipe, folder, processes)] if verify else [])]
         session = start.assembled(recipe, processes)
         check_prompts(session, held_out, start.step)
-        tracks = opened(recipe, folder, start.step, stack) if processes.rank == 0 else []
+        tracks = opened(recipe, folder, start.step, stack) if processes.rank == 0 else Tracks()
         parts = checkpoint.stateful(recipe, leash=session.method.leash, **remembering(session, tracks))
         memory = Memory(**start.remembered(session, parts))
         loop = _Loop(session, held_out, folder, tracks, memory, parts)
@@ -77,21 +78,17 @@ def train(
         return loop.run(start.step, stopped)
 
 
-def opened(recipe: Recipe, folder: Path, start: int, stack: ExitStack) -> list[Track]:
+def opened(recipe: Recipe, folder: Path, start: int, stack: ExitStack) -> Tracks:
     """Write down what the run is, and open its trackers; the stack closes them."""
     (folder / "images").mkdir(exist_ok=True)
     durable.write_text(folder / run_folder.RECIPE, tomlkit.dumps(unstructure(recipe)))
     durable.write_json(folder / run_folder.VERSIONS, run_folder.versions())
-    tracks = []
-    for tracker in recipe.tracker:
-        tracks.append(tracker.open(folder, recipe.title or folder.name, recipe.run.steps, start))
-        stack.callback(tracks[-1].close)
-    return tracks
+    return Tracks.of(recipe, folder, start, stack)
 
 
-def remembering(session: Session, tracks: Sequence[Track]) -> dict[str, Any]:
+def remembering(session: Session, tracks: Tracks) -> dict[str, Any]:
     """What has been built and may declare state, by the place in the recipe of what built it."""
-    places = {"tracker": tracks, "scorer": [juror.scorer for juror in session.jury]}
+    places = {"tracker": tracks.opened, "scorer": [juror.scorer for juror in session.jury]}
     return {f"{name}.{number}": part for name, parts in places.items() for number, part in enumerate(parts)}
 
 
@@ -119,7 +116,7 @@ class _Loop:
         session: Session,
         held_out: Prompts,
         folder: Path,
-        tracks: list[Track],
+        tracks: Tracks,
         memory: Memory,
         parts: Mapping[str, Stateful],
     ):
@@ -127,7 +124,7 @@ class _Loop:
         self.recipe, self.settings, self.processes = session.recipe, session.recipe.run, session.processes
         self.first = self.processes.rank == 0
         self.began = perf_counter() - memory.seconds
-        self.looks = Looks(session, held_out, folder / "images")
+        self.looks = Looks(session, held_out, folder / "images", tracks)
         run = self.settings
         self.writer = Writer(folder / run_folder.CHECKPOINTS, keep=run.keep, keep_every=run.keep_every)
         self.facts = {"versions": run_folder.versions(), "recipe": unstructure(self.recipe)}
@@ -156,8 +153,8 @@ class _Loop:
         early = bool(self.session.total([int(stopped())])[0]) and done < self.settings.steps
         saving = early or done % self.settings.save_every == 0 or done == self.settings.steps
         snapshot = self.snapshot(done, figures) if saving else None
-        for track in self.tracks:
-            track.write(step, figures)
+        self.tracks.write(step, figures)
+        self.tracks.spread(step, outcome.distributions)
         if snapshot and self.first:
             self.writer.begin(snapshot.with_state_of(self.parts))
         self.stop_in_trouble(step, outcome)
@@ -168,8 +165,7 @@ class _Loop:
 
     def say(self, sentence: str) -> None:
         """Tell whoever watches."""
-        for track in self.tracks:
-            track.say(sentence)
+        self.tracks.say(sentence)
 
     def say_of_mine(self, sentence: str) -> None:
         """Tell what is of this process alone, which only the first can tell its trackers."""

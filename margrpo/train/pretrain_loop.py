@@ -1,6 +1,7 @@
 """`margrpo pretrain`: the loop around the pre-training loss."""
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -8,7 +9,6 @@ from typing import Any
 import tomlkit
 import torch
 
-from margrpo.contracts import Track
 from margrpo.nets import weights
 from margrpo.pictures import save_grid
 from margrpo.recipe import Pretraining, unstructure
@@ -18,6 +18,7 @@ from margrpo.train.assemble import pipeline_of
 from margrpo.train.held_out import Look, look
 from margrpo.train.jury import seated
 from margrpo.train.roll_out import Pipeline
+from margrpo.train.tracks import Tracks
 
 FITTED_ON = 2048
 """Images that a codec with something to learn is fitted on."""
@@ -34,18 +35,15 @@ def run(recipe: Pretraining, folder: Path, *, stopped: Callable[[], bool] = lamb
     run_folder.make(folder / "images")
     durable.write_text(folder / "recipe.toml", tomlkit.dumps(unstructure(recipe)))
     durable.write_json(folder / "versions.json", run_folder.versions())
-    tracks = [tracker.open(folder, recipe.title or folder.name, recipe.run.steps, 0) for tracker in recipe.tracker]
-    try:
-        return loop.run(folder, tracks, stopped)
-    finally:
-        for track in tracks:
-            track.close()
+    with ExitStack() as stack:
+        return loop.run(folder, Tracks.of(recipe, folder, 0, stack), stopped)
 
 
 class _Loop:
     """A pre-training run on its way."""
 
     folder: Path
+    tracks: Tracks
 
     def __init__(self, recipe: Pretraining):
         self.recipe = recipe
@@ -59,19 +57,17 @@ class _Loop:
         self.masking = pretrain.Masking(settings.masked_mean, settings.masked_std, settings.masked_least)
         self.began = perf_counter()
 
-    def run(self, folder: Path, tracks: list[Track], stopped: Callable[[], bool]) -> dict[str, Any] | None:
+    def run(self, folder: Path, tracks: Tracks, stopped: Callable[[], bool]) -> dict[str, Any] | None:
         """Fit the codec, then step."""
-        self.folder = folder
-        for track in tracks:
-            track.say(f"the run's folder: {folder}")
+        self.folder, self.tracks = folder, tracks
+        tracks.say(f"the run's folder: {folder}")
         images, _ = self.recipe.dataset.images(-1 % 2**32, FITTED_ON, self.recipe.run.seed)
         self.pipeline.codec.fit(images.to(self.pipeline.device))
         for step in range(self.recipe.run.steps):
             figures, done = self.step(step), step + 1
             if done % self.recipe.run.watch_every == 0:
                 figures |= self.watch(done)
-            for track in tracks:
-                track.write(step, figures)
+            tracks.write(step, figures)
             early = stopped()
             if early or done % self.recipe.run.save_every == 0:
                 self.save()
@@ -106,7 +102,9 @@ class _Loop:
     def watch(self, done: int) -> dict[str, float]:
         """A score and a grid."""
         seen = self.look(self.recipe.run.watch)
-        save_grid(self.folder / "images" / f"step-{done:06d}.png", seen.images, seen.prompts.text)
+        file = self.folder / "images" / f"step-{done:06d}.png"
+        save_grid(file, seen.images, seen.prompts.text)
+        self.tracks.show(done, "held_out", file)
         return {"held_out": float(seen.scores.mean())}
 
     def save(self) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import field
 from itertools import combinations
 from math import isfinite
 
@@ -26,13 +27,14 @@ from margrpo.train.update import update
 class Outcome:
     """What came of a step: the figures of all processes, and what is out of the ordinary.
 
-    Where numbers were not finite, `cause` says what is likely to be behind it, and `spoiled` whether they were among
-    those of this process.
+    `distributions` are values of images, of all processes too. Where numbers were not finite, `cause` says what is
+    likely to be behind it, and `spoiled` whether they were among those of this process.
     """
 
     figures: dict[str, float]
     notes: Sequence[str]
     rollout: Rollout
+    distributions: dict[str, Float[Tensor, "_"]] = field(default_factory=dict)
     spoiled: bool = False
     cause: str = ""
 
@@ -86,6 +88,7 @@ def _train_step(session: Session, step: int, early: Early, inspect: Callable[[Ro
         },
         notes=verdict.notes,
         rollout=rollout,
+        distributions={"reward": verdict.total[verdict.kept], "advantage": verdict.advantages[verdict.kept]},
         spoiled=bool(figures["skipped"]) and (not tally.finite or processes.rank == 0),
         cause=trouble.cause(session, rollout) if figures["skipped"] else "",
     )

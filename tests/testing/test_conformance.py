@@ -13,6 +13,7 @@ from margrpo.components.prompts.jsonl import Jsonl
 from margrpo.components.prompts.lines import Lines
 from margrpo.components.reward.brightness import Brightness
 from margrpo.components.reward.http import Http
+from margrpo.components.tracker.wandb import Wandb
 from margrpo.testing import every_check, small
 from tests.serve.serving import serving
 
@@ -48,6 +49,7 @@ EXAMPLES = {
     "prompts.lines": lines,
     "reward.http": http,
     "prompts.jsonl": jsonl,
+    "tracker.wandb": Wandb(mode="offline"),
 }
 
 

@@ -3,20 +3,31 @@
 import math
 
 import torch
+from PIL import Image
 
+from margrpo.contracts import Requiring, Showing, Spreading
 from margrpo.testing import small
 from margrpo.testing.conformance.subject import Subject, claim
+from margrpo.testing.conformance.work import require
 
 FIGURES = {"reward": 0.5, "reward/shapes": 0.25, "skipped": 1, "kl": math.nan}
 
 
 def tracker_takes_a_run(subject: Subject) -> None:
-    """It takes the figures of a run, also those that are not finite, its sentences, and a run that goes on."""
+    """It takes a run and one that goes on: figures, finite or not, sentences, and what it says it takes besides."""
+    if isinstance(subject.component, Requiring):
+        require(subject)
+    picture = subject.folder / "picture.png"
+    Image.new("RGB", (8, 8)).save(picture)
     for start, steps in ((0, 2), (2, 4)):
         track = subject.component.open(subject.folder, "a run", 4, start)
         track.say("the run begins")
         for step in range(start, steps):
             track.write(step, FIGURES)
+            if isinstance(track, Showing):
+                track.show(step, "held_out", picture)
+            if isinstance(track, Spreading):
+                track.spread(step, "reward", torch.linspace(0, 1, 5))
         track.close()
 
 

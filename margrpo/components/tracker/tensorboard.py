@@ -1,0 +1,71 @@
+"""A run in TensorBoard."""
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from jaxtyping import Float
+
+from margrpo.declare import component
+from margrpo.errors import PluginError
+from margrpo.lazy import Tensor
+
+FOLDER = "tensorboard"
+
+
+@component
+class Tensorboard:
+    """Figures, pictures and distributions as event files in the run folder's tensorboard/.
+
+    `tensorboard --logdir RUN` shows them; a folder of runs shows them together.
+    """
+
+    def require(self) -> None:
+        """Raise `PluginError` where TensorBoard is missing."""
+        if find_spec("tensorboard") is None:
+            raise PluginError(
+                "tracker tensorboard needs tensorboard, which is not installed; pip install tensorboard, or leave the "
+                "tracker out"
+            )
+
+    def open(self, folder: Path, title: str, steps: int, start: int) -> "TensorboardTrack":
+        """Go on in new event files, after which those of steps that will be done again do not count."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer = SummaryWriter(str(Path(folder) / FOLDER), purge_step=start or None)
+        return TensorboardTrack(writer, title)
+
+
+class TensorboardTrack:
+    """Open event files."""
+
+    def __init__(self, writer: Any, title: str):
+        self._writer, self._said = writer, 0
+        writer.add_text("title", title, 0)
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """One scalar for each figure."""
+        for name, value in figures.items():
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def say(self, sentence: str) -> None:
+        """A line of text."""
+        self._writer.add_text("said", sentence, self._said)
+        self._said += 1
+
+    def show(self, step: int, name: str, file: Path) -> None:
+        """A picture."""
+        import numpy as np
+        from PIL import Image
+
+        self._writer.add_image(name, np.asarray(Image.open(file).convert("RGB")), step, dataformats="HWC")
+
+    def spread(self, step: int, name: str, values: Float[Tensor, "_"]) -> None:
+        """A histogram."""
+        self._writer.add_histogram(name, values, step)
+
+    def close(self) -> None:
+        """Flush and close the files."""
+        self._writer.close()

@@ -1,0 +1,106 @@
+"""A run on Weights & Biases."""
+
+import tomllib
+from collections.abc import Mapping
+from hashlib import sha256
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Literal
+
+from jaxtyping import Float
+
+from margrpo.declare import component, setting
+from margrpo.errors import PluginError, RunError
+from margrpo.lazy import Tensor
+
+ID = "wandb-id"
+"""The file in the run folder that holds the run's id, so that a run that goes on is the same run there."""
+
+
+@component
+class Wandb:
+    """Figures, pictures, distributions and the resolved recipe on Weights & Biases, or kept in the run folder for it.
+
+    `wandb sync RUN/wandb/offline-run-*` sends what was kept. A step that is done again after a restart is there twice.
+    """
+
+    project: str = setting("margrpo", "the project")
+    entity: str = setting("", "the user or team; empty: the account's own")
+    mode: Literal["online", "offline"] = setting("online", "whether figures are sent, or kept in the run folder")
+
+    def require(self) -> None:
+        """Raise `PluginError` where wandb is missing."""
+        if find_spec("wandb") is None:
+            raise PluginError(
+                "tracker wandb needs wandb, which is not installed; pip install wandb, or leave the tracker out"
+            )
+
+    def open(self, folder: Path, title: str, steps: int, start: int) -> "WandbTrack":
+        """Begin the run, or go on with it."""
+        import wandb
+
+        folder = Path(folder)
+        settings = wandb.Settings(console="off", silent=True, git_root=None, init_timeout=60)
+        try:
+            run = wandb.init(
+                project=self.project,
+                entity=self.entity or None,
+                name=title,
+                dir=str(folder),
+                mode=self.mode,
+                id=identity(folder),
+                resume="allow",
+                config=recipe_in(folder),
+                settings=settings,
+            )
+        except (wandb.Error, OSError) as error:
+            said = next(iter(str(error).splitlines()), type(error).__name__)
+            raise RunError(
+                f'tracker wandb: the run cannot begin ({said}); log in by `wandb login`, or set mode = "offline"'
+            ) from None
+        run.define_metric("*", step_metric="step")
+        return WandbTrack(run)
+
+
+class WandbTrack:
+    """A run on Weights & Biases."""
+
+    def __init__(self, run: Any):
+        self._run = run
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """The figures of a step, over its number."""
+        self._run.log({"step": step, **figures})
+
+    def say(self, sentence: str) -> None:
+        """Take no notice: it is on the terminal."""
+
+    def show(self, step: int, name: str, file: Path) -> None:
+        """A picture."""
+        import wandb
+
+        self._run.log({"step": step, f"pictures/{name}": wandb.Image(str(file))})
+
+    def spread(self, step: int, name: str, values: Float[Tensor, "_"]) -> None:
+        """A histogram."""
+        import wandb
+
+        self._run.log({"step": step, f"distributions/{name}": wandb.Histogram(values.tolist())})
+
+    def close(self) -> None:
+        """Wait until all is sent or kept."""
+        self._run.finish()
+
+
+def identity(folder: Path) -> str:
+    """The id in the run folder, or a new one that is kept there."""
+    file = folder / ID
+    if not file.exists():
+        file.write_text(sha256(f"{folder.absolute()} {folder.stat().st_ctime_ns}".encode()).hexdigest()[:16])
+    return file.read_text().strip()
+
+
+def recipe_in(folder: Path) -> dict[str, Any]:
+    """The resolved recipe."""
+    file = folder / "recipe.toml"
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
