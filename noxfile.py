@@ -66,6 +66,13 @@ def plugins(session: nox.Session) -> None:
 
 
 @nox.session(reuse_venv=True, default=False)
+def browser(session: nox.Session) -> None:
+    """Open reports in the Chromium that is on the path, by Playwright, in an environment of its own."""
+    session.install("-c", "constraints.txt", "playwright", ".[testing,report]")
+    session.run("python", "-m", "pytest", "tests/report/test_browser.py", "-rs", env={"OMP_NUM_THREADS": "1"})
+
+
+@nox.session(reuse_venv=True, default=False)
 def trackio(session: nox.Session) -> None:
     """Try the tracker of Trackio, which needs older packages than the rest, in an environment of its own."""
     session.install("torch==2.13.0", ".[testing,trackio]")

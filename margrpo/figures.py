@@ -57,6 +57,11 @@ FIGURES = (
         (STEP, PRETRAINING),
     ),
     Figure("penalty", "loss", "mean of the penalty over trained transitions and selected tokens"),
+    Figure(
+        "log_ratio",
+        "nats",
+        "mean |log ratio| of the scored transitions at the last optimizer step; 0 where a rollout gets one update",
+    ),
     Figure("tokens", "tokens", "selected tokens of all kept AR steps, images of zero advantage included"),
     Figure(
         "head_evaluations",
@@ -97,9 +102,12 @@ FIGURES = (
         (LOOK, PRETRAINING),
     ),
     Figure(
+        "held_out_ci95", "score", "half of the 95 % interval of that mean, by Student's t over the prompts", (LOOK,)
+    ),
+    Figure(
         "kl",
         "nats per token",
-        "KL of a committed token's chain from the same chain under the policy before training, on those prompts; the "
+        "KL of a committed token's chain from the same chain under the policy before training, on the same images; the "
         "last, least noisy transitions are most of it",
         (LOOK,),
     ),

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
+
+from margrpo.token_maps import Mapped
 
 MARGIN, LETTERS = 8, 10
 
@@ -64,3 +67,42 @@ def save_pairs(
     """Write each image before training over the one after, both over their caption."""
     gap = torch.ones(before.shape[0], 3, 2, before.shape[-1], device=before.device)
     save_grid(path, torch.cat([before, gap, after], dim=2), captions)
+
+
+RAMP = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
+"""Dark to bright, for numbers laid over an image; its lightness grows evenly."""
+
+
+def save_maps(path: Path, images: Sequence[Mapped], *, side: int = 112) -> None:
+    """Write a row for each image: as it ended, then each of its layers laid over it, with the range of its numbers."""
+    names = ["", *(layer.name for layer in images[0].layers)]
+    font, line = ImageFont.load_default(size=LETTERS + 1), LETTERS + 5
+    cell, head = side + MARGIN, line + MARGIN
+    sheet = Image.new("RGB", (len(names) * cell + MARGIN, head + len(images) * (cell + 2 * line)), "white")
+    draw = ImageDraw.Draw(sheet)
+    for column, name in enumerate(names):
+        draw.text((MARGIN + column * cell, MARGIN // 2), name, fill="#111111", font=font)
+    for row, each in enumerate(images):
+        top, last = head + row * (cell + 2 * line), Image.fromarray(each.frames[-1]).resize((side, side))
+        sheet.paste(last, (MARGIN, top))
+        for place, words in enumerate(wrapped(each.caption, font, len(names) * cell)[:1]):
+            draw.text((MARGIN, top + side + line + place * line), words, fill="#333333", font=font)
+        for column, layer in enumerate(each.layers, start=1):
+            values = layer.mean()
+            sheet.paste(laid_over(last, values.reshape(each.side, each.side)), (MARGIN + column * cell, top))
+            known = values[np.isfinite(values)]
+            range_ = f"{known.min():.3g} to {known.max():.3g}" if len(known) else "not known"
+            draw.text((MARGIN + column * cell, top + side + 1), range_, fill="#555555", font=font)
+    sheet.save(path)
+
+
+def laid_over(image: Image.Image, values: np.ndarray) -> Image.Image:
+    """Numbers as colours over an image without its own; where there is none the image is left."""
+    known = np.isfinite(values)
+    low, high = (values[known].min(), values[known].max()) if known.any() else (0.0, 0.0)
+    share = np.where(known, (values - low) / (high - low) if high > low else 0.0, 0.0)
+    stops = np.linspace(0, 1, len(RAMP))
+    colours = np.stack([np.interp(share, stops, [stop[c] for stop in RAMP]) for c in range(3)], axis=-1)
+    over = Image.fromarray(colours.round().astype(np.uint8)).resize(image.size, Image.Resampling.NEAREST)
+    where = Image.fromarray((known * 170).astype(np.uint8)).resize(image.size, Image.Resampling.NEAREST)
+    return Image.composite(over, image.convert("L").convert("RGB"), where)

@@ -5,7 +5,20 @@ from typing import Annotated
 import typer
 
 from margrpo import __version__
-from margrpo.cli import bench, components, plan, plugins, pretrain, recipes, rewards, sample, train, variance, weights
+from margrpo.cli import (
+    bench,
+    components,
+    plan,
+    plugins,
+    pretrain,
+    recipes,
+    report,
+    rewards,
+    sample,
+    train,
+    variance,
+    weights,
+)
 from margrpo.cli.leaving import leaving_well
 from margrpo.cli.plugin_commands import add_commands
 from margrpo.cli.terminal import out
@@ -45,6 +58,7 @@ app.command("resume")(spoken(train.resume))
 app.command("pretrain")(spoken(pretrain.pretrain))
 app.command("sample")(spoken(sample.sample))
 app.command("plan")(spoken(plan.plan))
+app.command("report")(spoken(report.report))
 app.command("variance")(spoken(variance.variance))
 app.add_typer(bench.app, name="bench")
 app.add_typer(recipes.app, name="recipes")

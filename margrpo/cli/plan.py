@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from margrpo.cli.given import RecipeFile, Sets, training
@@ -28,8 +29,12 @@ def plan(
     checked = training(recipe, sets)
     if gpu is not None and checked.run.budget is None:
         checked = training(recipe, [*(sets or []), f"run.budget={gpu / SHARE_OF_GPU}"])
+    show(checked, out(), gpu)
+
+
+def show(checked: Recipe, console: Console, gpu: float | None = None) -> None:
+    """Print the plan."""
     counted = plan_of(checked)
-    console = out()
     console.print(step_table(checked, counted))
     console.print()
     console.print(cost_table(counted))

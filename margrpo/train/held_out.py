@@ -1,5 +1,7 @@
 """How good the policy is on prompts it was never trained on, with noise that is the same at every look."""
 
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -62,32 +64,44 @@ def together(images: Float[Tensor, "b ..."], count: int, processes: Processes) -
 
 
 @torch.no_grad()
-def drift(pipeline: Pipeline, origin: Model, prompts: Prompts, seed: int, processes: Processes | None = None) -> float:
-    """KL of a committed token's chain under the policy from the same under `origin`, in nats, averaged over tokens."""
-    starts = range(0, len(prompts), BATCH)
-    sums = torch.zeros(len(starts), 2, dtype=torch.float64)
+def drift(
+    pipeline: Pipeline, origin: Model, prompts: Prompts, seed: int, processes: Processes | None = None
+) -> Float[Tensor, "b n"]:
+    """KL of each token's chain, at the step that committed it, from the same under `origin`, in nats.
+
+    The images are those of a look at these prompts.
+    """
+    found = torch.zeros(len(prompts), pipeline.model.tokens, device=pipeline.device)
     for start in mine(len(prompts), processes):
-        some = prompts.part(slice(start, start + BATCH))
-        sums[start // BATCH] = torch.tensor(divergence_of(pipeline, origin, some, seed), dtype=torch.float64)
-    total, tokens = (sums if processes is None else processes.total(sums)).sum(0).tolist()
-    return total / tokens
+        some = slice(start, start + BATCH)
+        found[some] = divergence_of(pipeline, origin, prompts.part(some), seed)
+    return found if processes is None else processes.total(found)
 
 
-def divergence_of(pipeline: Pipeline, origin: Model, prompts: Prompts, seed: int) -> tuple[float, int]:
-    """The KL summed over the committed tokens of some prompts, and how many they are."""
+def divergence_of(pipeline: Pipeline, origin: Model, prompts: Prompts, seed: int) -> Float[Tensor, "b n"]:
+    """The KL of each committed token of some prompts."""
     sampler = pipeline.sampler
     stochastic = tuple(t for t in reversed(range(sampler.steps)) if sampler.has_density(t))
     recording = Recording(tuple(range(pipeline.unmasking.steps)), stochastic)
-    rollout = roll_out(pipeline, prompts, (seed, "drift"), recording)
-    total, tokens = 0.0, 0
+    rollout = roll_out(pipeline, prompts, (seed, "held out"), recording)
+    found = torch.zeros(rollout.rank.shape, device=rollout.tokens.device)
     for step in rollout.steps:
         scale, dtype = step.guidance, pipeline.dtype
         known = conditions(origin, step.tokens, step.unknown, prompts, scale=scale, dtype=dtype).of(step.chain.drawn)
+        total = torch.zeros(step.chain.sample.shape[1], device=found.device)
         for j, t in enumerate(stochastic):
             mean = transition(origin.head, sampler, known, step.chain.state[j], t).mean
-            total += float(divergence.gaussian_kl(step.chain.mean[j], mean, step.chain.std[j]).sum())
-        tokens += int(step.committed.sum())
-    return total, tokens
+            total = total + divergence.gaussian_kl(step.chain.mean[j], mean, step.chain.std[j])[0]
+        found = found.masked_scatter(step.committed, total)
+    return found
+
+
+def half_width(scores: Float[Tensor, "b"]) -> float:
+    """Half of the 95 % interval of the mean over prompts, by Student's t; no number of fewer than two."""
+    from scipy.stats import t
+
+    count = len(scores)
+    return float(t.ppf(0.975, count - 1) * scores.double().std() / count**0.5) if count > 1 else math.nan
 
 
 def paired_difference(before: Float[Tensor, "b"], after: Float[Tensor, "b"]) -> dict[str, object]:

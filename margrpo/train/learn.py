@@ -39,6 +39,8 @@ class Tally:
         self.old: dict[tuple[int, ...], Tensor] = {}
         self.surrogate: Tensor | float = 0.0
         self.divergence: Tensor | float = 0.0
+        self.moved: Tensor | float = 0.0
+        self.scored = 0
         self.selected: list[Tensor] = []
         self.evaluations = 0
         self.finite: Tensor | bool = True
@@ -50,8 +52,8 @@ class Tally:
 
     def restart(self) -> None:
         """Begin another update of the same rollout."""
-        self.surrogate = self.divergence = 0.0
-        self.finite = True
+        self.surrogate = self.divergence = self.moved = 0.0
+        self.scored, self.finite = 0, True
 
     def first(self, name: tuple[int, ...], logp: Float[Tensor, "k m"]) -> Float[Tensor, "k m"]:
         """The log-probabilities of this piece at the first update."""
@@ -144,6 +146,8 @@ def piece_backward(
     if terms.surrogate is not None:
         logp = rearrange(gaussian.log_density(target, mean, std, floor=method.replay.floor), "t k m -> (t k) m")
         before = tally.first((*name, m.start, j.start), logp)
+        tally.moved = tally.moved + (logp.detach() - before).abs().sum()
+        tally.scored += logp.numel()
         surrogate = method.objective.surrogate(logp, before, terms.advantage[m]).view(mean.shape[:-1])
         value = ((loss.weights[j, None, None] * surrogate).mean(1) * terms.surrogate[m]).sum()  # t k m → t m → ·
     if near is not None and terms.penalty is not None:

@@ -1,15 +1,18 @@
 """The looks at held-out prompts before, during and after a run: scores, pictures, and how far the policy has gone."""
 
+from math import isqrt
 from pathlib import Path
 from time import perf_counter
 
 from jaxtyping import Float
 from torch import Tensor
 
-from margrpo.pictures import save_grid, save_pairs
+from margrpo import token_maps
+from margrpo.pictures import save_grid, save_maps, save_pairs
 from margrpo.records import Prompts
 from margrpo.train.assemble import Session
-from margrpo.train.held_out import Look, drift, look, paired_difference
+from margrpo.train.held_out import Look, drift, half_width, look, paired_difference
+from margrpo.train.maps import maps_of
 from margrpo.train.roll_out import Pipeline
 from margrpo.train.tracks import Tracks
 
@@ -35,9 +38,12 @@ class Looks:
         """The figures of a look at the watched prompts."""
         clock, seen = perf_counter(), self.look(self.session.pipeline, self.watched)
         self.show(seen, done)
+        kl = self.drift()
+        self.map(done, kl)
         return {
             "held_out": float(seen.scores.mean()),
-            "kl": self.drift(),
+            "held_out_ci95": half_width(seen.scores),
+            "kl": float(kl.mean()),
             "seconds/watch": perf_counter() - clock,
         }
 
@@ -49,7 +55,7 @@ class Looks:
         came, prompts = self.look(origin, self.prompts.part(shown)), self.prompts.part(shown)
         if session.processes.rank == 0:
             save_pairs(self.folder / "before_after.png", came.images, seen.images[shown], prompts.text)
-        return paired_difference(before, seen.scores.cpu()), self.drift()
+        return paired_difference(before, seen.scores.cpu()), float(self.drift().mean())
 
     def look(self, pipeline: Pipeline, prompts: Prompts) -> Look:
         """Draw and measure."""
@@ -57,10 +63,22 @@ class Looks:
         session.processes.enter("a look at held-out prompts")
         return look(pipeline, prompts, session.measure, session.recipe.run.seed, session.processes)
 
-    def drift(self) -> float:
-        """The divergence of the policy from what it was, on the watched prompts."""
+    def drift(self) -> Float[Tensor, "b n"]:
+        """The divergence of the policy from what it was, of each token of the watched prompts' images."""
         session = self.session
         return drift(session.pipeline, session.origin, self.watched, session.recipe.run.seed, session.processes)
+
+    def map(self, step: int, kl: Float[Tensor, "b n"]) -> None:
+        """The token maps of the first few watched prompts, as a file and as a picture."""
+        session, some = self.session, slice(self.session.recipe.run.maps)
+        prompts = self.watched.part(some)
+        if session.processes.rank != 0 or not len(prompts) or isqrt(kl.shape[1]) ** 2 != kl.shape[1]:
+            return
+        maps, file = maps_of(session, prompts), token_maps.place(self.folder.parent / token_maps.FOLDER, step)
+        token_maps.write(file, maps.arrays(kl[some].cpu()), prompts.text)
+        picture = self.folder / f"maps-{step:06d}.png"
+        save_maps(picture, token_maps.read(file))
+        self.tracks.show(step, "token_maps", picture)
 
     def show(self, seen: Look, step: int) -> None:
         """A grid of the watched prompts."""

@@ -30,10 +30,12 @@ def update(
         if evaluations:
             norm = step(session, bool(not_finite))
             skipped += bool(not_finite) or not isfinite(norm)
-    penalty = session.processes.total(torch.tensor(float(tally.divergence), dtype=torch.float64))
+    sums = torch.tensor([float(tally.divergence), float(tally.moved), tally.scored], dtype=torch.float64)
+    penalty, moved, scored = session.processes.total(sums).tolist()
     return {
         "gradient_norm": norm,
-        "penalty": float(penalty),
+        "penalty": penalty,
+        "log_ratio": moved / max(1, scored),
         "tokens": session.total([tally.tokens])[0],
         "head_evaluations": session.total([tally.evaluations])[0],
         "learning_rate": rate,

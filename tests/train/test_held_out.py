@@ -35,7 +35,7 @@ def test_a_look_at_more_prompts_than_fit_in_a_batch_misses_none():
 
 def test_drift_is_nothing_at_the_origin_and_grows_as_the_weights_leave_it():
     pipeline, origin, prompts = small.pipeline(guidance=Linear(weight=2.0)), small.pipeline().model, small.prompts()
-    assert drift(pipeline, origin, prompts, seed=0) == pytest.approx(0, abs=1e-4)
+    assert float(drift(pipeline, origin, prompts, seed=0).abs().max()) < 1e-3
     found = []
     for share in (1e-3, 1e-2):
         generator = torch.Generator().manual_seed(0)
@@ -43,20 +43,20 @@ def test_drift_is_nothing_at_the_origin_and_grows_as_the_weights_leave_it():
         with torch.no_grad():
             for value in moved.model.backbone.parameters():
                 value.add_(share * torch.randn(value.shape, generator=generator))
-        found.append(drift(moved, origin, prompts, seed=0))
+        found.append(float(drift(moved, origin, prompts, seed=0).mean()))
     assert 0 < found[0] < found[1]
 
 
 def test_drift_is_the_kl_of_the_chain_of_a_committed_token():
     pipeline, origin, prompts = small.pipeline(seed=1), small.pipeline(seed=2).model, small.prompts()
-    rollout = roll_out(pipeline, prompts, (5, "drift"), small.recording(pipeline, virtual=False))
+    rollout = roll_out(pipeline, prompts, (5, "held out"), small.recording(pipeline, virtual=False))
     total = 0.0
     for step in rollout.steps:
         for j, t in enumerate(rollout.diffusion_steps):
             condition = conditions(origin, step.tokens, step.unknown, prompts, scale=1.0).of(step.committed)
             other = transition(origin.head, pipeline.sampler, condition, step.chain.state[j], t).mean
             total += float(gaussian_kl(step.chain.mean[j], other.detach(), step.chain.std[j]).sum())
-    assert drift(pipeline, origin, prompts, seed=5) == pytest.approx(total / 16, rel=1e-4)
+    assert float(drift(pipeline, origin, prompts, seed=5).mean()) == pytest.approx(total / 16, rel=1e-4)
 
 
 def test_a_paired_difference_by_hand():

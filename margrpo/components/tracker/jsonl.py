@@ -4,31 +4,32 @@ import json
 import math
 import os
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
 from margrpo.declare import component
 from margrpo.errors import RunError
 
-NAME = "metrics.jsonl"
+NAME, SAID = "metrics.jsonl", "said.jsonl"
 
 
 @component
 class Jsonl:
-    """One line for each step in the run folder's metrics.jsonl."""
+    """One line for each step in the run folder's metrics.jsonl, and one for each sentence in said.jsonl."""
 
     def open(self, folder: Path, title: str, steps: int, start: int) -> "JsonlTrack":
         """Append to the file, after dropping the lines of steps that will be done again."""
         path = Path(folder) / NAME
         keep_before(start, path)
-        return JsonlTrack(path.open("a", encoding="utf-8"))
+        return JsonlTrack(path.open("a", encoding="utf-8"), Path(folder) / SAID)
 
 
 class JsonlTrack:
     """An open metrics.jsonl; a line is on the disk when `write` returns."""
 
-    def __init__(self, file: IO[str]):
-        self._file = file
+    def __init__(self, file: IO[str], said: Path):
+        self._file, self._said = file, said
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
         """Append one line: the step, then the figures; one that is not finite, for which JSON has no word, is null."""
@@ -38,7 +39,10 @@ class JsonlTrack:
         os.fsync(self._file.fileno())
 
     def say(self, sentence: str) -> None:
-        """Take no notice: a sentence is no figure."""
+        """Append a sentence with the time."""
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        with self._said.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": now, "said": sentence}, ensure_ascii=False) + "\n")
 
     def close(self) -> None:
         """Close the file."""

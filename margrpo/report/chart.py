@@ -1,0 +1,129 @@
+"""Curves as SVG in the colours of the page."""
+
+import re
+from collections.abc import Sequence
+from io import StringIO
+from typing import Any
+
+from margrpo.declare import record
+
+INK, GRID = "#010203", "#010204"
+"""Stand for the page's own colours, which differ in the light and in the dark."""
+COLOURS = ("#2a78d6", "#e0762b", "#1b9e77", "#c2418f", "#8a6fd1", "#9a8412")
+"""Of runs, or of the curves of one run: readable on white and on black."""
+LETTERS = 44
+"""Of a line of the legend."""
+
+
+@record
+class Curve:
+    """Values over steps, perhaps with a half-width of theirs on both sides."""
+
+    label: str
+    steps: Sequence[float]
+    values: Sequence[float]
+    around: Sequence[float] | None = None
+
+    @property
+    def words(self) -> str:
+        """Where it begins and where it ends."""
+        ends = (f"{self.values[i]:.4g} at step {self.steps[i]:g}" for i in (0, -1))
+        return f"{self.label} {', '.join(ends)}".strip()
+
+
+@record
+class Chart:
+    """Curves with one unit under a title."""
+
+    title: str
+    unit: str
+    curves: Sequence[Curve]
+    meaning: str = ""
+    logarithmic: bool = False
+    stacked: bool = False
+
+    @property
+    def labels(self) -> list[str]:
+        """Of the curves, the ends of those that are long."""
+        return [curve.label if len(curve.label) <= LETTERS else f"…{curve.label[-LETTERS:]}" for curve in self.curves]
+
+    @property
+    def words(self) -> str:
+        """The chart in a sentence, for those who do not see it."""
+        return f"{self.title}: {'; '.join(curve.words for curve in self.curves if curve.values)}"
+
+
+def svg(chart: Chart) -> str:
+    """The chart as an element of a page."""
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    style: Any = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": chart.title,
+        "font.family": "sans-serif",
+        "font.sans-serif": ["DejaVu Sans"],
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+    }
+    with rc_context(style):
+        columns = max(1, min(4, LETTERS // (3 + max(map(len, chart.labels)))))
+        rows = -(-len(chart.curves) // columns) if len(chart.curves) > 1 else 0
+        figure = Figure(figsize=(4.6, 2.5 + 0.17 * max(0, rows - 1)), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        draw(axes, chart)
+        axes.grid(color=GRID, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.set_xlabel("step")
+        axes.set_ylabel(chart.unit if chart.unit != "–" else "")
+        if axes.get_yscale() == "linear":
+            axes.ticklabel_format(axis="y", scilimits=(-3, 4))
+        if len(chart.curves) > 1:
+            where: Any = {"labels": chart.labels, "loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": columns}
+            axes.legend(frameon=False, fontsize=8, labelcolor=INK, **where)
+        whole = StringIO()
+        figure.savefig(whole, format="svg", transparent=True, metadata={"Date": None})
+    return themed(whole.getvalue(), chart.words)
+
+
+def draw(axes, chart: Chart) -> None:  # type: ignore[no-untyped-def]
+    """The curves, or one upon the other."""
+    if chart.stacked:
+        longest = max(chart.curves, key=lambda curve: len(curve.steps))
+        rows = [dict(zip(curve.steps, curve.values, strict=True)) for curve in chart.curves]
+        values = [[row.get(step, 0.0) for step in longest.steps] for row in rows]
+        labels = [curve.label for curve in chart.curves]
+        axes.stackplot(longest.steps, values, labels=labels, colors=COLOURS, linewidth=0)
+        return
+    for colour, curve in zip(cycled(len(chart.curves)), chart.curves, strict=True):
+        few = {"marker": "o", "markersize": 3} if len(curve.steps) < 40 else {}
+        axes.plot(curve.steps, curve.values, color=colour, label=curve.label, linewidth=1.4, **few)
+        if curve.around is not None:
+            low, high = zip(*((v - a, v + a) for v, a in zip(curve.values, curve.around, strict=True)), strict=True)
+            axes.fill_between(curve.steps, low, high, color=colour, alpha=0.18, linewidth=0)
+    if chart.logarithmic and all(value > 0 for curve in chart.curves for value in curve.values):
+        axes.set_yscale("log")
+
+
+def cycled(count: int) -> list[str]:
+    """A colour for each of so many curves."""
+    return [COLOURS[i % len(COLOURS)] for i in range(count)]
+
+
+def themed(text: str, words: str) -> str:
+    """The element alone, in the page's colours, as wide as its place, and with its sentence."""
+    text = text[text.index("<svg") :]
+    text = text.replace(INK, "currentColor").replace(GRID, "var(--grid)")
+    box = re.search(r'viewBox="[^"]+"', text)
+    opening = f'<svg role="img" aria-label="{escaped(words)}" {box[0] if box else ""}>'
+    text = opening + text[text.index(">") + 1 :]
+    return re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+
+
+def escaped(words: str) -> str:
+    """Words inside an attribute."""
+    return words.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

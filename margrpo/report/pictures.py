@@ -1,0 +1,31 @@
+"""Pictures inside a page, small enough for one file."""
+
+import base64
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+WIDTH = 1100
+"""Pixels of a grid at most."""
+
+
+def data_uri(image: Image.Image, *, lossless: bool) -> str:
+    """An image as WebP in an address."""
+    file = BytesIO()
+    image.convert("RGB").save(file, "WEBP", quality=82, lossless=lossless, method=4)
+    return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def grid(file: Path) -> str:
+    """A grid as it was written, or smaller where it is wider than the page."""
+    image = Image.open(file).convert("RGB")
+    if image.width > WIDTH:
+        image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
+    return data_uri(image, lossless=False)
+
+
+def strip(frames: np.ndarray) -> str:
+    """Frames (s h w 3) side by side."""
+    return data_uri(Image.fromarray(np.concatenate(list(frames), axis=1)), lossless=frames.shape[1] <= 64)

@@ -1,0 +1,108 @@
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from margrpo.report.chart import Chart, Curve, svg
+from margrpo.report.page import page
+from margrpo.report.past import Past
+
+from . import made
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made.run(tmp_path_factory.mktemp("report"))
+
+
+def text_of(*folders: Path) -> str:
+    runs = [Past.of(folder) for folder in folders]
+    return page(runs, {run.name: "what it costs" for run in runs})
+
+
+def maps_in(text: str) -> list[dict]:
+    found = re.search(r'<script type="application/json" id="maps">(.*?)</script>', text, re.DOTALL)
+    assert found
+    return json.loads(found[1])
+
+
+def test_a_report_shows_everything_that_the_run_wrote(run: Path) -> None:
+    text = text_of(run)
+    for words in ("A small run", "of a test", "4 of 4", "Held-out score", "Gradient norm", "Memory", "what it costs"):
+        assert words in text
+    assert "replay parity: log-probabilities agree" in text
+    assert text.count('class="chart"') >= 8
+    assert text.count("data-step=") == 3  # before, after 2, after 4
+    (first, last) = maps_in(text)
+    assert (first["step"], last["step"]) == (2, 4)
+    assert len(last["images"]) == 2
+    assert [layer["name"] for layer in last["images"][0]["layers"]] == [
+        "committed",
+        "spread",
+        "gain",
+        "selected",
+        "weight",
+        "kl",
+    ]
+
+
+def test_a_report_asks_the_network_for_nothing(run: Path) -> None:
+    text = text_of(run)
+    asked = re.findall(r'(?:src|href|action)="([^"]*)"', text) + re.findall(r"url\(([^)]*)\)", text)
+    assert asked
+    assert not [each for each in asked if not each.startswith(("data:", "#"))]
+    assert "default-src 'none'" in text
+
+
+def test_words_of_a_recipe_are_words_and_no_page(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "copy")
+    recipe = (copy / "recipe.toml").read_text()
+    (copy / "recipe.toml").write_text(recipe.replace("A small run", "</script><script>alert(1)</script>"))
+    text = text_of(copy)
+    assert "alert(1)" in text
+    assert "<script>alert(1)" not in text
+
+
+def test_a_run_on_its_way_has_a_report_too(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "copy")
+    (copy / "summary.json").unlink()
+    lines = (copy / "metrics.jsonl").read_text().splitlines()
+    (copy / "metrics.jsonl").write_text("\n".join(lines[:1]) + "\n" + lines[1][:20])
+    (copy / "maps" / "step-000004.safetensors").write_bytes(b"half")
+    text = text_of(copy)
+    assert "1 of 4" in text
+    assert [look["step"] for look in maps_in(text)] == [2]
+
+
+def test_a_run_without_any_line_has_a_report_too(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_bytes((run / "recipe.toml").read_bytes())
+    text = text_of(tmp_path)
+    assert "0 of 4" in text
+    assert maps_in(text) == []
+    assert "Nothing is recorded" in text
+
+
+def test_two_runs_stand_side_by_side_with_what_tells_their_recipes_apart(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "other")
+    recipe = (copy / "recipe.toml").read_text()
+    (copy / "recipe.toml").write_text(recipe.replace("lr = 0.001", "lr = 0.5"))
+    text = text_of(run, copy)
+    assert "2 runs" in text
+    rows = re.findall(
+        r'<tr><th scope="row"><code>([^<]*)</code></th><td><code>([^<]*)</code></td><td><code>([^<]*)', text
+    )
+    assert rows == [("optimizer.lr", "0.001", "0.5")]
+    assert text.count("data-viewer>") == 2
+    assert {look["run"] for look in maps_in(text)} == {"run", "other"}
+
+
+@pytest.mark.parametrize("count", [1, 2, 6, 12])
+@pytest.mark.parametrize("letters", [0, 3, 20, 200])
+@pytest.mark.parametrize("stacked", [False, True])
+def test_a_chart_has_room_for_as_many_names_of_any_length(count: int, letters: int, stacked: bool) -> None:
+    curve = Curve("x" * letters, [0, 1, 2], [1.0, 2.0, 3.0])
+    drawn = svg(Chart("title", "s", [curve] * count, stacked=stacked))
+    assert drawn.startswith('<svg role="img" aria-label="title: ')
+    assert "currentColor" in drawn
