@@ -16,7 +16,7 @@ from margrpo.errors import RewardError
 from margrpo.lazy import Generator, Module, Parameter, Tensor
 from margrpo.maths.dealing import Prompt
 from margrpo.maths.path import Path
-from margrpo.records import ARStep, Evidence, Gaussian, Key, Needs, Prediction, Prompts, Rollout, Traits
+from margrpo.records import ARStep, Evidence, Gaussian, Key, Needs, Prediction, Prompts, Rollout, Sight, Traits
 
 if TYPE_CHECKING:
     from typing import Self
@@ -392,7 +392,7 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class Requiring(Protocol):
-    """What a reward or a tracker may have besides: a check that its files and packages are there."""
+    """What a reward, a canary or a tracker may have besides: a check that its files and packages are there."""
 
     def require(self) -> None:
         """Raise a `MargrpoError` where one is missing; called before anything is loaded, imports no torch."""
@@ -678,6 +678,30 @@ class Processes(Protocol):
 
     def leave(self) -> None:
         """Part from the others."""
+        ...
+
+
+@runtime_checkable
+class Canary(Protocol):
+    """A number that nothing is trained on, from 0: how far the images have strayed from those before training.
+
+    Beyond `warn` it is told at a look, beyond `stop` the run ends; None is never.
+    """
+
+    warn: float | None
+    stop: float | None
+
+    def build(self, device: str) -> "Perch":
+        """Make what measures, with its networks on a device."""
+        ...
+
+
+@runtime_checkable
+class Perch(Protocol):
+    """The built canary."""
+
+    def strayed(self, sight: Sight) -> float:
+        """How far the images have strayed; the same for the same."""
         ...
 
 

@@ -111,6 +111,12 @@ FIGURES = (
         "last, least noisy transitions are most of it",
         (LOOK,),
     ),
+    Figure(
+        "canary/NAME",
+        "–",
+        "how far the images have strayed from those before training, as a [canary](components/canary.md) measures it",
+        (LOOK,),
+    ),
     Figure("seconds/watch", "s", "the look", (LOOK,), measured=True),
     Figure("loss", "–", "mean squared error of the head's target", (PRETRAINING,)),
     Figure(

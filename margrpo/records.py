@@ -258,6 +258,19 @@ class Verdict:
 
 
 @record
+class Sight:
+    """What a canary is shown: held-out images now and as they were before training, of the same prompts and noise.
+
+    `drawn` are images that the step was trained on, k for each of g prompts.
+    """
+
+    prompts: Prompts
+    images: Float[Tensor, "b 3 h w"]
+    before: Float[Tensor, "b 3 h w"]
+    drawn: Float[Tensor, "g k 3 h w"]
+
+
+@record
 class Evidence:
     """Transitions to score under the current weights: k alternatives for each of m tokens of one AR step.
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from margrpo.components.canary import Dark
 from margrpo.components.optimizer import AdamW
 from margrpo.components.penalty import GaussianKL
 from margrpo.components.reference import Frozen
@@ -34,6 +35,7 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
         folder,
         run=settings,
         reward=rewards,
+        canary=(Dark(),),
         optimizer=AdamW(lr=1e-3),
         penalty=GaussianKL(reference=Frozen()),
         tracker=(Jsonl(),),

@@ -82,6 +82,12 @@ _UPDATE = [
 ]
 
 _AROUND = [
+    _entry("canary.edges", "canary:Edges", "how the share of edges has changed"),
+    _entry("canary.colours", "canary:Colours", "how the entropy of colours has moved"),
+    _entry("canary.dark", "canary:Dark", "how the share of dark pixels has moved"),
+    _entry("canary.distance", "canary:Distance", "how far images are from those before training"),
+    _entry("canary.duplicates", "canary:Duplicates", "how many images of a prompt are nearly the same"),
+    _entry("canary.reward", "canary:HeldOutReward", "how far a reward that nothing is trained on has fallen"),
     _entry("parallel.single", "parallel:Single", "one process"),
     _entry("parallel.ddp", "parallel:Ddp", "processes that each hold the whole model"),
     _entry("parallel.fsdp", "parallel:Fsdp", "processes that share weights and the optimizer's memory"),

@@ -26,6 +26,13 @@ _ALL = (
     Kind("timesteps", contracts.Timesteps, "which AR steps and transitions are trained on", _use("random")),
     Kind("reward", contracts.Reward, "a score of finished images", many=True),
     Kind("on_failure", contracts.OnFailure, "what is done when a reward fails"),
+    Kind(
+        "canary",
+        contracts.Canary,
+        "what tells that a reward is gamed",
+        (_use("edges"), _use("colours"), _use("dark"), _use("distance"), _use("duplicates")),
+        many=True,
+    ),
     Kind("advantage", contracts.Advantage, "how rewards become advantages", _use("group")),
     Kind("selector", contracts.Selector, "which unknown tokens of an AR step are trained on", _use("committed")),
     Kind("estimator", contracts.Estimator, "which transitions stand for a token in the loss", _use("single")),

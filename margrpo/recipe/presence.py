@@ -35,8 +35,9 @@ def check_presence(recipe: Recipe | Pretraining, *, source: str = "recipe") -> N
 
 
 def requiring(recipe: Recipe | Pretraining) -> Iterator[Requiring]:
-    """The rewards and trackers that need files or packages."""
-    for part in (*(recipe.reward if isinstance(recipe, Recipe) else ()), recipe.measure, *recipe.tracker):
+    """The rewards, canaries and trackers that need files or packages."""
+    judges = (*recipe.reward, *recipe.canary) if isinstance(recipe, Recipe) else ()
+    for part in (*judges, recipe.measure, *recipe.tracker):
         if isinstance(part, Requiring):
             yield part
 

@@ -85,6 +85,7 @@ class Recipe:
     timesteps: contracts.Timesteps = setting(REQUIRED, _meaning("timesteps"))
     reward: tuple[contracts.Reward, ...] = setting(REQUIRED, _meaning("reward"), check=_some)
     measure: contracts.Reward | None = setting(None, "what held-out images are measured by; the rewards unless given")
+    canary: tuple[contracts.Canary, ...] = setting(REQUIRED, _meaning("canary"))
     advantage: contracts.Advantage = setting(REQUIRED, _meaning("advantage"))
     selector: contracts.Selector = setting(REQUIRED, _meaning("selector"))
     estimator: contracts.Estimator = setting(REQUIRED, _meaning("estimator"))

@@ -153,6 +153,7 @@ def recipe(folder: Path, *, seed: int = 0, side: int = 2, **tables: Any) -> Reci
         "trainable": Backbone(),
         "optimizer": AdamW(),
         "parallel": Alone(),
+        "canary": (),
         "tracker": (),
     }
     return Recipe(**{**defaults, **tables})

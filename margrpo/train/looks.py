@@ -1,16 +1,19 @@
 """The looks at held-out prompts before, during and after a run: scores, pictures, and how far the policy has gone."""
 
+from dataclasses import replace
 from math import isqrt
 from pathlib import Path
 from time import perf_counter
 
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
 from margrpo import token_maps
 from margrpo.pictures import save_grid, save_maps, save_pairs
-from margrpo.records import Prompts
+from margrpo.records import Prompts, Rollout, Sight
 from margrpo.train.assemble import Session
+from margrpo.train.canaries import SILENCE, Song, built, listen
 from margrpo.train.held_out import Look, drift, half_width, look, paired_difference
 from margrpo.train.maps import maps_of
 from margrpo.train.roll_out import Pipeline
@@ -26,6 +29,8 @@ class Looks:
     def __init__(self, session: Session, held_out: Prompts, folder: Path, tracks: Tracks):
         self.session, self.folder, self.tracks, run = session, folder, tracks, session.recipe.run
         held_out = held_out.to(session.pipeline.device)
+        self.birds = built(session.recipe.canary, session.pipeline.device)
+        self.came: Float[Tensor, "b 3 h w"] | None = None
         self.prompts, self.watched = held_out.part(slice(run.held_out)), held_out.part(slice(run.watch))
 
     def before(self) -> Float[Tensor, "b"]:
@@ -34,24 +39,36 @@ class Looks:
         self.show(seen, 0)
         return seen.scores
 
-    def during(self, done: int) -> dict[str, float]:
-        """The figures of a look at the watched prompts."""
+    def during(self, done: int, drawn: Rollout) -> tuple[dict[str, float], Song]:
+        """The figures of a look at the watched prompts, and what the canaries say; `drawn` are images of the step."""
         clock, seen = perf_counter(), self.look(self.session.pipeline, self.watched)
         self.show(seen, done)
         kl = self.drift()
         self.map(done, kl)
-        return {
+        song = listen(self.birds, self.sight(seen, drawn)) if self.birds else SILENCE
+        figures = {
             "held_out": float(seen.scores.mean()),
             "held_out_ci95": half_width(seen.scores),
             "kl": float(kl.mean()),
+            **song.figures,
             "seconds/watch": perf_counter() - clock,
         }
+        return figures, song
+
+    def sight(self, seen: Look, drawn: Rollout) -> Sight:
+        """What canaries are shown; the images before training are drawn when they are first asked for."""
+        if self.came is None:
+            origin = replace(self.session.pipeline, model=self.session.origin)
+            self.came = self.look(origin, self.watched).images
+        images = self.session.of_all(drawn.images)
+        groups = rearrange(images, "(g k) c h w -> g k c h w", k=self.session.recipe.prompts.group)
+        return Sight(seen.prompts, seen.images, self.came, groups)
 
     def after(self, before: Float[Tensor, "b"]) -> tuple[dict[str, object], float]:
         """The score against that of before, and the drift; pictures of some prompts by the policy as it came and is."""
         session, shown = self.session, slice(min(len(self.watched), SHOWN))
         seen = self.look(session.pipeline, self.prompts)
-        origin = type(session.pipeline)(**{**vars(session.pipeline), "model": session.origin})
+        origin = replace(session.pipeline, model=session.origin)
         came, prompts = self.look(origin, self.prompts.part(shown)), self.prompts.part(shown)
         if session.processes.rank == 0:
             save_pairs(self.folder / "before_after.png", came.images, seen.images[shown], prompts.text)

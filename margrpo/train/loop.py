@@ -21,6 +21,7 @@ from margrpo.records import Prompts, Rollout
 from margrpo.train import checkpoint, durable, parity, resume, trouble
 from margrpo.train import folder as run_folder
 from margrpo.train.assemble import Session, device_of
+from margrpo.train.canaries import SILENCE
 from margrpo.train.checkpoint import Snapshot
 from margrpo.train.jury import Jury
 from margrpo.train.looks import Looks
@@ -149,15 +150,23 @@ class _Loop:
         outcome, done = train_step(self.session, step, inspect=inspect), step + 1
         figures = outcome.figures | self.writer.figures()
         self.note(step, outcome)
-        figures |= self.looks.during(done) if done % self.settings.watch_every == 0 else {}
+        song = SILENCE
+        if done % self.settings.watch_every == 0:
+            look, song = self.looks.during(done, outcome.rollout)
+            figures |= look
+            for sentence in song.warnings:
+                self.say(f"step {step}: {sentence}")
         early = bool(self.session.total([int(stopped())])[0]) and done < self.settings.steps
-        saving = early or done % self.settings.save_every == 0 or done == self.settings.steps
+        saving = early or song.end is not None or done % self.settings.save_every == 0 or done == self.settings.steps
         snapshot = self.snapshot(done, figures) if saving else None
         self.tracks.write(step, figures)
         self.tracks.spread(step, outcome.distributions)
         if snapshot and self.first:
             self.writer.begin(snapshot.with_state_of(self.parts))
         self.stop_in_trouble(step, outcome)
+        if song.end is not None:
+            self.writer.wait()
+            raise RunError(f"{self.folder}: step {step}: {song.end}; the last checkpoint holds the policy as it is now")
         self.writer.check()
         if early:
             self.writer.wait()

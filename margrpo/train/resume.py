@@ -15,7 +15,7 @@ from margrpo.recipe.schema import Recipe
 from margrpo.train import checkpoint, folder, sealed
 from margrpo.train.assemble import Session, assemble
 
-FREE = ("title", "notes", "tracker", "run.save_every", "run.keep", "run.keep_every")
+FREE = ("title", "notes", "tracker", "canary", "run.maps", "run.save_every", "run.keep", "run.keep_every")
 """What a resumed run may change without a word: nothing that a figure or a weight depends on."""
 
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
+from margrpo.components.canary import HeldOutReward
 from margrpo.components.codec.kl16 import Kl16
 from margrpo.components.codec.patch import Patch
 from margrpo.components.conditioner import Label
@@ -49,6 +50,7 @@ EXAMPLES = {
     "prompts.lines": lines,
     "reward.http": http,
     "prompts.jsonl": jsonl,
+    "canary.reward": HeldOutReward(of=Brightness()),
     "tracker.wandb": Wandb(mode="offline"),
 }
 

@@ -27,6 +27,7 @@ from margrpo.components import (
     unmasking,
     weighting,
 )
+from margrpo.components.canary import Dark
 from margrpo.components.codec.patch import Patch
 from margrpo.components.kernel import Sdpa
 from margrpo.components.on_failure import Raise
@@ -489,6 +490,14 @@ class Strict:
 
 
 wrong("tracker_takes_a_run", "tracker", Strict)
+
+
+wrong("canary_is_still_where_nothing_changed", "canary", like(Dark, "Restless", strayed=lambda self, sight: 0.5))
+wrong(
+    "canary_tells_from_zero_how_far",
+    "canary",
+    like(Dark, "Signed", strayed=lambda self, sight: float((sight.images - sight.before).mean())),
+)
 
 
 class Doubling(Alone):

@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from einops import rearrange
 
 from margrpo.components.kernel import Sdpa
 from margrpo.contracts import Proven, Requiring
 from margrpo.errors import MargrpoError
 from margrpo.maths.dealing import grouped
-from margrpo.records import Gaussian, Prediction, Rollout
+from margrpo.records import Gaussian, Prediction, Rollout, Sight
 from margrpo.testing import small
 from margrpo.testing.conformance.subject import Subject, not_applicable
 from margrpo.train.roll_out import Pipeline, roll_out
@@ -169,6 +170,25 @@ def scorer_of(subject: Subject) -> Any:
     return subject.component.build(subject.device)
 
 
+def of_canary(subject: Subject) -> Any:
+    """How far some images have strayed."""
+    return torch.tensor(perch_of(subject).strayed(sight(subject, changed=True)))
+
+
+def perch_of(subject: Subject) -> Any:
+    """The canary built, unless its files or packages are missing here."""
+    if isinstance(subject.component, Requiring):
+        require(subject)
+    return subject.component.build(subject.device)
+
+
+def sight(subject: Subject, *, changed: bool) -> Sight:
+    """Random images, as they were before training or darker; those of the step are all different."""
+    images = subject.images.to(subject.device)
+    groups = rearrange(images, "(g k) c h w -> g k c h w", k=2)
+    return Sight(subject.prompts.to(subject.device), images * (0.5 if changed else 1.0), images, groups)
+
+
 def shown(subject: Subject) -> tuple[torch.Tensor, Any]:
     """Images and prompts for a reward: its own cases where it has some of one size, else random pixels."""
     cases = list(subject.component.cases()) if isinstance(subject.component, Proven) else []
@@ -274,6 +294,7 @@ WORK: Mapping[str, Work] = {
     "guidance": of_guidance,
     "timesteps": of_timesteps,
     "reward": of_reward,
+    "canary": of_canary,
     "advantage": of_advantage,
     "selector": of_selector,
     "estimator": of_estimator,

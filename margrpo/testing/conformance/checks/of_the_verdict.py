@@ -9,7 +9,7 @@ from margrpo.contracts import Proven
 from margrpo.errors import RewardError
 from margrpo.maths.dealing import grouped
 from margrpo.testing.conformance.subject import Subject, claim, not_applicable
-from margrpo.testing.conformance.work import done, groups, numbers, scorer_of, shown
+from margrpo.testing.conformance.work import done, groups, numbers, perch_of, scorer_of, shown, sight
 from margrpo.train.judge import beyond
 
 CLOSE = 1e-4
@@ -120,7 +120,23 @@ def advantages_keep_to_their_group(subject: Subject) -> None:
     claim(same, "the advantages of a group depend on another group")
 
 
+def canary_is_still_where_nothing_changed(subject: Subject) -> None:
+    """Images that are as they were before training, and not alike, have strayed nowhere."""
+    far = perch_of(subject).strayed(sight(subject, changed=False))
+    claim(abs(far) <= CLOSE, f"images as they were before training have strayed by {far:.3g}")
+
+
+def canary_tells_from_zero_how_far(subject: Subject) -> None:
+    """It is a number from 0, of images that have changed too, and leaves them as they are."""
+    seen = sight(subject, changed=True)
+    before = seen.images.clone()
+    far = perch_of(subject).strayed(seen)
+    claim(far >= 0, f"images have strayed by {far}, which is no number from 0")
+    claim(torch.equal(before, seen.images), "it changes the images that it is shown")
+
+
 CHECKS = {
+    "canary": (canary_is_still_where_nothing_changed, canary_tells_from_zero_how_far),
     "reward": (
         reward_scores_each_image,
         reward_does_not_mind_the_order,

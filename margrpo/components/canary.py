@@ -1,0 +1,132 @@
+"""What falls over first when a policy games its reward: numbers that nothing is trained on."""
+
+from jaxtyping import Float
+
+from margrpo.contracts import Perch, Requiring, Reward
+from margrpo.declare import component, positive, setting
+from margrpo.lazy import Tensor
+from margrpo.maths import pixels
+from margrpo.records import Sight
+
+WARN, STOP = "how far it may be before it is told", "how far it may be before the run ends; never unless given"
+
+
+def gap(now: Float[Tensor, "b"], before: Float[Tensor, "b"]) -> float:
+    """How far apart the means are."""
+    return float((now.mean() - before.mean()).abs())
+
+
+@component
+class Edges:
+    """How the share of pixels at an edge has changed, as |ln(now / before)|: blur, noise, emptiness."""
+
+    warn: float | None = setting(1.0, f"|ln| of the ratio: {WARN}", check=positive)
+    stop: float | None = setting(None, f"|ln| of the ratio: {STOP}", check=positive)
+
+    def build(self, device: str) -> Perch:
+        """Nothing is to be loaded."""
+        return self
+
+    def strayed(self, sight: Sight) -> float:
+        """|ln| of the ratio of the means; a pixel in 10,000 is added to both."""
+        now, before = (pixels.edge_density(x).mean() + 1e-4 for x in (sight.images, sight.before))
+        return float((now / before).log().abs())
+
+
+@component
+class Colours:
+    """How far the entropy of colours has moved, in bits: one flat colour, or too many."""
+
+    warn: float | None = setting(1.0, f"bits: {WARN}", check=positive)
+    stop: float | None = setting(None, f"bits: {STOP}", check=positive)
+
+    def build(self, device: str) -> Perch:
+        """Nothing is to be loaded."""
+        return self
+
+    def strayed(self, sight: Sight) -> float:
+        """The difference of the means."""
+        return gap(pixels.colour_entropy(sight.images), pixels.colour_entropy(sight.before))
+
+
+@component
+class Dark:
+    """How far the share of dark pixels has moved."""
+
+    warn: float | None = setting(0.25, f"share: {WARN}", check=positive)
+    stop: float | None = setting(None, f"share: {STOP}", check=positive)
+
+    def build(self, device: str) -> Perch:
+        """Nothing is to be loaded."""
+        return self
+
+    def strayed(self, sight: Sight) -> float:
+        """The difference of the means."""
+        return gap(pixels.dark_share(sight.images), pixels.dark_share(sight.before))
+
+
+@component
+class Distance:
+    """How far images are from those before training, of the same prompts and noise: the mean gap of their values."""
+
+    warn: float | None = setting(0.3, f"values in [0, 1]: {WARN}", check=positive)
+    stop: float | None = setting(None, f"values in [0, 1]: {STOP}", check=positive)
+
+    def build(self, device: str) -> Perch:
+        """Nothing is to be loaded."""
+        return self
+
+    def strayed(self, sight: Sight) -> float:
+        """The mean over the images."""
+        return float(pixels.distance(sight.images, sight.before).mean())
+
+
+@component
+class Duplicates:
+    """The share of pairs among a prompt's images of the step that are nearly the same: collapse."""
+
+    warn: float | None = setting(0.5, f"share of pairs: {WARN}", check=positive)
+    stop: float | None = setting(None, f"share of pairs: {STOP}", check=positive)
+
+    def build(self, device: str) -> Perch:
+        """Nothing is to be loaded."""
+        return self
+
+    def strayed(self, sight: Sight) -> float:
+        """The mean over the prompts."""
+        return float(pixels.duplicate_share(sight.drawn).mean())
+
+
+@component
+class HeldOutReward:
+    """How far a reward that nothing is trained on has fallen, in its standard deviations before training."""
+
+    of: Reward = setting(meaning="the reward")
+    warn: float | None = setting(1.0, f"standard deviations: {WARN}", check=positive)
+    stop: float | None = setting(None, f"standard deviations: {STOP}", check=positive)
+
+    def require(self) -> None:
+        """What the reward requires."""
+        if isinstance(self.of, Requiring):
+            self.of.require()
+
+    def build(self, device: str) -> "Judged":
+        """The reward, loaded."""
+        return Judged(self.of, device)
+
+
+class Judged:
+    """A reward on the watch."""
+
+    def __init__(self, reward: Reward, device: str):
+        self.scorer = reward.build(device)
+        self.known: tuple[float, float] | None = None
+
+    def strayed(self, sight: Sight) -> float:
+        """The fall of the mean by the std before; nothing where it has risen."""
+        if self.known is None:
+            before = self.scorer.score(sight.before, sight.prompts)
+            self.known = float(before.mean()), float(before.std(unbiased=False))
+        mean, std = self.known
+        now = float(self.scorer.score(sight.images, sight.prompts).mean())
+        return max(0.0, mean - now) / (std + 1e-6 * max(1.0, abs(mean)))

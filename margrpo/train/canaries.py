@@ -1,0 +1,55 @@
+"""The canaries of a run: what nothing is trained on, measured at each look."""
+
+from collections.abc import Sequence
+
+from margrpo.contracts import Canary, Perch
+from margrpo.declare import record
+from margrpo.plugin.registry import registry
+from margrpo.records import Sight
+
+
+@record
+class Bird:
+    """A canary that has been built."""
+
+    name: str
+    warn: float | None
+    stop: float | None
+    perch: Perch
+
+
+@record
+class Song:
+    """What the canaries say: figures, sentences of those that are beyond their warning, and why the run must end."""
+
+    figures: dict[str, float]
+    warnings: tuple[str, ...]
+    end: str | None
+
+
+SILENCE = Song({}, (), None)
+
+
+def built(canaries: Sequence[Canary], device: str) -> tuple[Bird, ...]:
+    """Every canary with its name in the recipe, numbered where it occurs twice."""
+    names = [registry().called("canary", each) for each in canaries]
+    names = [name if names.count(name) == 1 else f"{name}_{place}" for place, name in enumerate(names)]
+    return tuple(
+        Bird(name, each.warn, each.stop, each.build(device)) for name, each in zip(names, canaries, strict=True)
+    )
+
+
+def listen(birds: Sequence[Bird], sight: Sight) -> Song:
+    """Measure, and compare with the limits; what is no number is beyond every one of them."""
+    figures, warnings, end = {}, [], None
+    for bird in birds:
+        far = bird.perch.strayed(sight)
+        figures[f"canary/{bird.name}"] = far
+        if bird.stop is not None and not far <= bird.stop:
+            end = end or f"canary {bird.name} is {far:.3g}, beyond its stop = {bird.stop:g}"
+        elif bird.warn is not None and not far <= bird.warn:
+            warnings.append(
+                f"canary {bird.name} is {far:.3g}, beyond its warn = {bird.warn:g}: the policy may be gaming its "
+                "reward; look at the newest pictures"
+            )
+    return Song(figures, tuple(warnings), end)

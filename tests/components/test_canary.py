@@ -1,0 +1,142 @@
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from margrpo.components.canary import Colours, Dark, Distance, Duplicates, Edges, HeldOutReward
+from margrpo.components.optimizer import AdamW
+from margrpo.components.reward.brightness import Brightness
+from margrpo.components.tracker.jsonl import Jsonl
+from margrpo.errors import MargrpoError, RunError
+from margrpo.maths import pixels
+from margrpo.maths.dealing import Prompt, grouped
+from margrpo.plugin.registry import registry
+from margrpo.recipe.schema import Run
+from margrpo.records import Sight
+from margrpo.testing import small
+from margrpo.train import checkpoint
+from margrpo.train.canaries import built, listen
+from margrpo.train.loop import train
+from tests.train import odd
+from tests.train.odd import Telling
+
+
+@pytest.fixture(autouse=True)
+def odd_components() -> Iterator[None]:
+    registry.cache_clear()
+    registry().register(odd, "odd", distribution="margrpo")
+    yield
+    registry.cache_clear()
+
+
+def noise(count: int, seed: int = 0) -> torch.Tensor:
+    return torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
+
+
+def sight(images: torch.Tensor, before: torch.Tensor, drawn: torch.Tensor | None = None) -> Sight:
+    prompts = grouped([Prompt("x")] * len(images), 1)
+    return Sight(prompts, images, before, noise(4).view(2, 2, 3, 8, 8) if drawn is None else drawn)
+
+
+def test_numbers_of_pictures_by_hand() -> None:
+    half = torch.zeros(1, 3, 4, 4)
+    half[..., 2:] = 1.0
+    assert pixels.edge_density(half).tolist() == pytest.approx([3 / 9])
+    assert pixels.colour_entropy(half).tolist() == pytest.approx([1.0])
+    assert pixels.dark_share(half).tolist() == [0.5]
+    assert pixels.distance(half, torch.zeros_like(half)).tolist() == [0.5]
+    groups = torch.stack([half[0], half[0] + 0.01, 1 - half[0]])[None]
+    assert pixels.duplicate_share(groups).tolist() == pytest.approx([1 / 3])
+    assert pixels.duplicate_share(groups[:, :1]).tolist() == [0.0]
+
+
+@given(st.integers(0, 50))
+def test_images_as_they_were_have_strayed_nowhere(seed: int) -> None:
+    images = noise(3, seed)
+    for canary in (Edges(), Colours(), Dark(), Distance(), HeldOutReward(of=Brightness())):
+        assert canary.build("cpu").strayed(sight(images, images)) == pytest.approx(0, abs=1e-5)
+
+
+WHITE, BLACK = torch.ones(3, 3, 8, 8), torch.zeros(3, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("canary", "images"),
+    [
+        (Edges(), WHITE),
+        (Colours(), WHITE),
+        (Dark(), BLACK),
+        (Distance(), WHITE),
+        (HeldOutReward(of=Brightness()), BLACK),
+    ],
+)
+def test_images_that_have_become_one_flat_colour_are_beyond_the_warning(canary: Any, images: torch.Tensor) -> None:
+    assert canary.build("cpu").strayed(sight(images, noise(3))) > canary.warn
+
+
+def test_images_of_a_prompt_that_are_all_alike_are_beyond_the_warning() -> None:
+    alike = noise(1).expand(4, -1, -1, -1)[None]
+    assert Duplicates().build("cpu").strayed(sight(WHITE, WHITE, alike)) == 1.0
+    assert Duplicates().build("cpu").strayed(sight(WHITE, WHITE)) == 0.0
+
+
+def test_a_reward_that_rises_is_no_trouble() -> None:
+    perch = HeldOutReward(of=Brightness()).build("cpu")
+    assert perch.strayed(sight(WHITE, noise(3))) == 0.0
+    assert perch.strayed(sight(BLACK, noise(3))) > 1.0
+
+
+def test_beyond_the_warning_it_is_told_and_beyond_the_stop_it_ends() -> None:
+    birds = built((Dark(warn=0.2, stop=0.9), Dark(warn=None), Distance(warn=None, stop=0.4)), "cpu")
+    quiet = listen(birds, sight(noise(3), noise(3)))
+    assert quiet.figures == {"canary/dark_0": 0.0, "canary/dark_1": 0.0, "canary/distance": 0.0}
+    assert (quiet.warnings, quiet.end) == ((), None)
+    assert "canary dark_0 is 1, beyond its stop = 0.9" in str(listen(birds, sight(BLACK, WHITE)).end)
+    ((warning),) = listen(built((Dark(),), "cpu"), sight(BLACK, WHITE)).warnings
+    assert warning == (
+        "canary dark is 1, beyond its warn = 0.25: the policy may be gaming its reward; look at the newest pictures"
+    )
+
+
+def test_what_is_no_number_is_beyond_every_limit() -> None:
+    song = listen(built((Distance(stop=0.5),), "cpu"), sight(WHITE * math.nan, WHITE))
+    assert song.end == "canary distance is nan, beyond its stop = 0.5"
+    with pytest.raises(MargrpoError, match=r"warn = 0\.0 must be greater than 0"):
+        Dark(warn=0.0)
+
+
+def recipe(folder: Path, **tables: Any) -> Any:
+    settings = Run(steps=4, device="cpu", watch=2, held_out=2, watch_every=2, save_every=4, maps=0)
+    return small.recipe(folder, run=settings, optimizer=AdamW(lr=1e-2), **tables)
+
+
+def test_a_run_tells_what_its_canaries_say_and_goes_on(tmp_path: Path) -> None:
+    telling = Telling()
+    canaries = (Distance(warn=1e-6), HeldOutReward(of=Brightness(), warn=None))
+    train(recipe(tmp_path, canary=canaries, tracker=(Jsonl(), telling)), tmp_path / "run")
+    assert sum("canary distance is" in said for said in telling.said) == 2
+    assert not any("canary reward" in said for said in telling.said)
+
+
+def test_a_canary_ends_a_run_with_a_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"run: step 1: canary distance is .*, beyond its stop = 1e-06; the last"):
+        train(recipe(tmp_path, canary=(Distance(stop=1e-6),)), tmp_path / "run")
+    assert [checkpoint.step_of(place) for place in checkpoint.all_in(tmp_path / "run" / "checkpoints")] == [2]
+
+
+def test_a_run_that_goes_on_hears_the_same_canaries(tmp_path: Path) -> None:
+    def figures(name: str, **more: Any) -> list[str]:
+        parts = recipe(tmp_path, canary=(Distance(), Edges()), tracker=(Jsonl(),))
+        while train(parts, tmp_path / name, **more) is None:
+            pass
+        lines = (tmp_path / name / "metrics.jsonl").read_text().splitlines()
+        return [word for line in lines for word in line.split(", ") if "canary" in word]
+
+    unbroken = figures("unbroken")
+    assert len(unbroken) == 4
+    assert figures("broken", stopped=lambda: True) == unbroken
