@@ -8,6 +8,7 @@ from margrpo import __version__
 from margrpo.cli import (
     bench,
     components,
+    doctor,
     plan,
     plugins,
     pretrain,
@@ -60,6 +61,7 @@ app.command("sample")(spoken(sample.sample))
 app.command("plan")(spoken(plan.plan))
 app.command("report")(spoken(report.report))
 app.command("variance")(spoken(variance.variance))
+app.command("doctor")(spoken(doctor.doctor))
 app.add_typer(bench.app, name="bench")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(components.app, name="components")

@@ -20,18 +20,24 @@ SMALL = {
 
 def check_presence(recipe: Recipe | Pretraining, *, source: str = "recipe") -> None:
     """Raise a `RecipeError` unless all that is loaded is there: what is missing, where, and what to do."""
+    problems, hint = lacking(recipe)
+    if problems:
+        raise RecipeError(source, [*problems, *([hint] if hint else [])])
+
+
+def lacking(recipe: Recipe | Pretraining) -> tuple[list[str], str]:
+    """What is missing, and how to see the path work without where that is weights."""
     absent = {table: sentence for table, part in loaded(recipe) if (sentence := absence(table, part))}
-    problems = list(absent.values())
+    problems, hint = list(absent.values()), ""
     if absent:
         sets = [*(f"{table}.weights=random" for table in absent), *small(recipe)]
-        problems.append(f"to see the path work with random weights, add {' '.join(f'--set {each}' for each in sets)}")
+        hint = f"to see the path work with random weights, add {' '.join(f'--set {each}' for each in sets)}"
     for part in (recipe.codec, *requiring(recipe)):
         try:
             part.require()
         except MargrpoError as error:
             problems.append(str(error))
-    if problems:
-        raise RecipeError(source, problems)
+    return problems, hint
 
 
 def requiring(recipe: Recipe | Pretraining) -> Iterator[Requiring]:

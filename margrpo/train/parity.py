@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Bool
 from torch import Tensor, nn
 
+from margrpo.contracts import Model
 from margrpo.errors import ParityError
 from margrpo.maths import gaussian
 from margrpo.records import ARStep, Rollout
@@ -93,7 +94,7 @@ def furthest(
 
 def cause(pipeline: Pipeline, rollout: Rollout) -> str:
     """The first explanation that holds, as advice."""
-    for explanation in (mask_after_step, dropout_on, low_precision, other_guidance):
+    for explanation in (mask_after_step, dropout_on, low_precision, other_guidance, dropout_everywhere):
         advice = explanation(pipeline, rollout)
         if advice:
             return advice
@@ -111,7 +112,7 @@ def mask_after_step(pipeline: Pipeline, rollout: Rollout) -> str | None:
 def dropout_on(pipeline: Pipeline, rollout: Rollout) -> str | None:
     """Dropout that is on, and whose absence mends the difference."""
     model = pipeline.model
-    if not any(isinstance(part, nn.Dropout) and part.training and part.p > 0 for part in model.modules()):
+    if not is_dropping(model):
         return None
     modes = {part: part.training for part in model.modules()}
     model.eval()
@@ -120,6 +121,21 @@ def dropout_on(pipeline: Pipeline, rollout: Rollout) -> str | None:
         part.training = training
     return (
         "dropout is on in the replay: put the policy in evaluation mode or set policy.dropout = 0" if mended else None
+    )
+
+
+def is_dropping(model: Model) -> bool:
+    """Whether dropout is on."""
+    return any(isinstance(part, nn.Dropout) and part.training and part.p > 0 for part in model.modules())
+
+
+def dropout_everywhere(pipeline: Pipeline, rollout: Rollout) -> str | None:
+    """Dropout that was on in the rollout already, so that no replay can be like it."""
+    if not is_dropping(pipeline.model):
+        return None
+    return (
+        "dropout is on in rollout and replay, and drops something else each time: put the policy in evaluation mode or "
+        "set policy.dropout = 0"
     )
 
 

@@ -1,0 +1,171 @@
+"""The machine, and what is installed on it."""
+
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+
+from margrpo.doctor.finding import Examination, Finding
+from margrpo.errors import MargrpoError
+from margrpo.plugin.registry import Registry
+from margrpo.recipe import Recipe, load
+from margrpo.recipe.memory import GIB
+from margrpo.train import folder as run_folder
+from margrpo.train.loop import train
+
+LEAST_DISK = 2 * GIB
+LEAST_MEMORY = 2 * GIB
+CLOSE = 2e-3
+"""Between two ways to compute attention in float32, of values of the order of 1."""
+
+
+def examinations(among: Registry, place: Path) -> list[Examination]:
+    """What is looked at without a recipe; runs would go into the place."""
+    return [
+        Examination("versions", lambda: versions(among)),
+        Examination("devices", devices),
+        Examination("precision", precision),
+        Examination("kernels", lambda: kernels(among)),
+        Examination("memory", memory),
+        Examination("disk", lambda: disk(place)),
+        Examination("plugins", lambda: plugins(among)),
+        Examination("toy run", toy_run),
+    ]
+
+
+def versions(among: Registry) -> Iterator[Finding]:
+    """Of Python and of what decides the numbers."""
+    found = run_folder.versions(among)
+    said = ", ".join(f"{name} {found[name]}" for name in ("margrpo", "torch", "numpy"))
+    yield Finding("versions", "pass", f"{said}, Python {platform.python_version()}, {platform.system()}")
+
+
+def devices() -> Iterator[Finding]:
+    """What torch can compute on."""
+    for index in range(torch.cuda.device_count()):
+        properties = torch.cuda.get_device_properties(index)
+        yield Finding("devices", "pass", f"cuda:{index}: {properties.name}, {properties.total_memory / GIB:.0f} GiB")
+    if torch.backends.mps.is_available():
+        yield Finding("devices", "pass", "mps")
+    threads = torch.get_num_threads()
+    yield Finding("devices", "pass", f"cpu: {os.cpu_count()} cores, torch uses {threads} thread{'s' * (threads > 1)}")
+    if shutil.which("nvidia-smi") and not torch.cuda.is_available():
+        yield Finding(
+            "devices",
+            "warn",
+            "there is an NVIDIA driver, and torch finds no GPU",
+            "install a build of torch for CUDA: see pytorch.org/get-started",
+        )
+
+
+def usable() -> Iterator[str]:
+    """The devices that there are."""
+    if torch.cuda.is_available():
+        yield "cuda"
+    if torch.backends.mps.is_available():
+        yield "mps"
+    yield "cpu"
+
+
+def precision() -> Iterator[Finding]:
+    """Which types each device multiplies matrices in, and whether it does so right."""
+    for device in usable():
+        exact = torch.arange(64.0).view(8, 8)
+        kinds = []
+        for dtype in (torch.float32, torch.bfloat16, torch.float16):
+            made = (exact.to(device, dtype) @ torch.eye(8, device=device, dtype=dtype)).float().cpu()
+            if torch.allclose(made, exact, rtol=1e-2):
+                kinds.append(str(dtype).removeprefix("torch."))
+        well = "float32" in kinds
+        said = f"{device}: {', '.join(kinds) or 'no type gives right products'}"
+        yield Finding("precision", "pass" if well else "fail", said, "" if well else "choose another run.device")
+
+
+def kernels(among: Registry) -> Iterator[Finding]:
+    """Which ways to compute attention work, against the plain one."""
+    device = next(usable())
+    generator = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(12, 2, 16, generator=generator).to(device) for _ in range(3))
+    expected = torch.cat([plain(*(x[some] for x in (q, k, v))) for some in (slice(0, 5), slice(5, 12))])
+    for entry in among.entries("kernel"):
+        kernel = among.load(entry)()
+        try:
+            kernel.require()
+        except MargrpoError as error:
+            yield Finding("kernels", "warn", f"{entry.name}: {error}", "only where a recipe asks for it")
+            continue
+        gap = float((kernel.attention(q, k, v, [5, 7]) - expected).abs().max())
+        if gap <= CLOSE:
+            yield Finding("kernels", "pass", f"{entry.name} on {device}: within {gap:.0e} of the plain formula")
+        else:
+            yield Finding("kernels", "fail", f"{entry.name} on {device} is off by {gap:.2g}", "choose another [kernel]")
+
+
+def plain(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+    """softmax(qkᵀ / √d) v of one sequence."""
+    scores = torch.einsum("nhd,mhd->hnm", q, k) / q.shape[-1] ** 0.5
+    return torch.einsum("hnm,mhd->nhd", scores.softmax(-1), v)
+
+
+def memory() -> Iterator[Finding]:
+    """What is free."""
+    for device in usable():
+        free = free_memory(device)
+        if free is None:
+            continue
+        little = free < LEAST_MEMORY
+        remedy = "end other processes, or take a larger machine" if little else ""
+        yield Finding("memory", "warn" if little else "pass", f"{device}: {free / GIB:.1f} GiB free", remedy)
+
+
+def free_memory(device: str) -> int | None:
+    """Free bytes of a device, or None where nobody knows."""
+    if device.startswith("cuda"):
+        return torch.cuda.mem_get_info(device)[0]
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    found = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return int(found[0]) * 1024 if found and device == "cpu" else None
+
+
+def disk(place: Path) -> Iterator[Finding]:
+    """Whether runs can be written, and how much room there is."""
+    above = next(each for each in (place, *place.absolute().parents) if each.exists())
+    run_folder.check(place)
+    with tempfile.NamedTemporaryFile(dir=above) as file:
+        file.write(b"x" * 4096)
+        file.flush()
+    free = shutil.disk_usage(above).free
+    little = free < LEAST_DISK
+    remedy = "free some space, or choose another --out" if little else ""
+    yield Finding("disk", "fail" if little else "pass", f"{above.absolute()}: {free / GIB:.1f} GiB free", remedy)
+
+
+def plugins(among: Registry) -> Iterator[Finding]:
+    """What is installed, and what of it is broken."""
+    for failure in among.failures:
+        yield Finding("plugins", "fail", str(failure))
+    names = ", ".join(plugin.name for plugin in among.plugins if plugin.distribution != "margrpo")
+    yield Finding("plugins", "pass", names or "none")
+
+
+def toy_run() -> Iterator[Finding]:
+    """Three steps that are paid for brightness, from the model in the package: the score must rise."""
+    recipe = load(Path(str(files("margrpo.doctor") / "toy.toml")))
+    assert isinstance(recipe, Recipe)
+    with tempfile.TemporaryDirectory() as folder:
+        summary = train(recipe, Path(folder) / "toy")
+    assert summary is not None
+    score = summary["held_out"]
+    said = f"brightness {score['before']:.3f} before, {score['after']:.3f} after, in {summary['seconds']:.0f} s"
+    if score["difference"] > 0:
+        yield Finding("toy run", "pass", f"three steps: {said}; replay parity held")
+    else:
+        yield Finding("toy run", "fail", f"three steps teach nothing: {said}", "this build computes wrong gradients")
