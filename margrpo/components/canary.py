@@ -20,7 +20,7 @@ def gap(now: Float[Tensor, "b"], before: Float[Tensor, "b"]) -> float:
 class Edges:
     """How the share of pixels at an edge has changed, as |ln(now / before)|: blur, noise, emptiness."""
 
-    warn: float | None = setting(1.0, f"|ln| of the ratio: {WARN}", check=positive)
+    warn: float | None = setting(0.5, f"|ln| of the ratio: {WARN}", check=positive)
     stop: float | None = setting(None, f"|ln| of the ratio: {STOP}", check=positive)
 
     def build(self, device: str) -> Perch:
@@ -37,7 +37,7 @@ class Edges:
 class Colours:
     """How far the entropy of colours has moved, in bits: one flat colour, or too many."""
 
-    warn: float | None = setting(1.0, f"bits: {WARN}", check=positive)
+    warn: float | None = setting(0.5, f"bits: {WARN}", check=positive)
     stop: float | None = setting(None, f"bits: {STOP}", check=positive)
 
     def build(self, device: str) -> Perch:

@@ -76,7 +76,7 @@ def test_dropout_in_the_replay_is_found() -> None:
     dropping = attrs.evolve(recipe, policy=Dropping(**attrs.asdict(recipe.policy, recurse=False)))
     what, said = failing(examined(lambda: dropping))
     assert what == "its replay"
-    assert "dropout is on in the replay: put the policy in evaluation mode" in said
+    assert "dropout is on in rollout and replay, and drops something else each time: put the policy in" in said
 
 
 def failing(findings: list[Finding]) -> tuple[str, str]:
