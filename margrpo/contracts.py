@@ -682,6 +682,27 @@ class Processes(Protocol):
 
 
 @runtime_checkable
+class Suite(Protocol):
+    """What a policy is evaluated on: prompts in categories, and what scores the pictures."""
+
+    def require(self) -> None:
+        """Raise a `MargrpoError` where a file or package is missing; imports no torch."""
+        ...
+
+    def prompts(self) -> Sequence[Prompt]:
+        """The prompts, always the same."""
+        ...
+
+    def category(self, prompt: Prompt) -> str:
+        """The category of one of them."""
+        ...
+
+    def rewards(self) -> Sequence[Reward | Mapping[str, Any]]:
+        """What scores the pictures: rewards, or their tables as a recipe has them."""
+        ...
+
+
+@runtime_checkable
 class Canary(Protocol):
     """A number that nothing is trained on, from 0: how far the images have strayed from those before training.
 

@@ -9,6 +9,7 @@ from margrpo.cli import (
     bench,
     components,
     doctor,
+    evaluate,
     plan,
     plugins,
     pretrain,
@@ -59,6 +60,7 @@ app.command("resume")(spoken(train.resume))
 app.command("pretrain")(spoken(pretrain.pretrain))
 app.command("sample")(spoken(sample.sample))
 app.command("plan")(spoken(plan.plan))
+app.command("evaluate")(spoken(evaluate.evaluate))
 app.command("report")(spoken(report.report))
 app.command("variance")(spoken(variance.variance))
 app.command("doctor")(spoken(doctor.doctor))

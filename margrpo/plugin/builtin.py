@@ -96,6 +96,8 @@ _AROUND = [
     _entry("tracker.tensorboard", "tracker.tensorboard:Tensorboard", "event files in the run folder"),
     _entry("tracker.wandb", "tracker.wandb:Wandb", "Weights & Biases, online or kept for later"),
     _entry("tracker.trackio", "tracker.trackio:Trackio", "Trackio's database on this machine"),
+    _entry("suite.shapes", "suite.shapes:Shapes", "the held-out captions of the world of shapes"),
+    _entry("suite.preference", "suite.preference:Preference", "any rewards over a file of prompts"),
     _entry("dataset.digits", "dataset.digits:Digits", "handwritten digits of scikit-learn with their labels"),
     _entry("dataset.shapes", "dataset.shapes:Shapes", "pictures of the shapes world with captions"),
 ]

@@ -45,6 +45,7 @@ _ALL = (
     Kind("optimizer", contracts.Optimizer, "how a gradient becomes a step", _use("adamw")),
     Kind("parallel", contracts.Parallel, "over how many processes a run is spread", _use("single")),
     Kind("tracker", contracts.Tracker, "where figures go", (_use("console"), _use("jsonl")), many=True),
+    Kind("suite", contracts.Suite, "what a policy is evaluated on"),
     Kind("dataset", contracts.Dataset, "images with prompts, for pre-training"),
 )
 

@@ -15,8 +15,8 @@ def test_a_kind_is_its_contract_in_lower_case() -> None:
 
 
 def test_every_contract_of_settings_is_a_kind() -> None:
-    besides = {"NamesClasses", "Fallible", "Requiring", "Proven", "Wrapping", "Stateful"}
-    built = {"Weights", "Prefix", "Autoencoder", "Model", "Head", "Leash", "Processes", "Scorer", "Track"}
+    besides = {"NamesClasses", "Showing", "Spreading", "Fallible", "Requiring", "Proven", "Wrapping", "Stateful"}
+    built = {"Weights", "Prefix", "Autoencoder", "Model", "Head", "Leash", "Processes", "Scorer", "Perch", "Track"}
     declared = set(re.findall(r"^class (\w+)\(Protocol\)", inspect.getsource(contracts), re.MULTILINE))
     assert declared - built - besides == {kind.protocol.__name__ for kind in KINDS.values()}
 

@@ -14,6 +14,7 @@ from margrpo.components.prompts.jsonl import Jsonl
 from margrpo.components.prompts.lines import Lines
 from margrpo.components.reward.brightness import Brightness
 from margrpo.components.reward.http import Http
+from margrpo.components.suite.preference import Preference
 from margrpo.components.tracker.wandb import Wandb
 from margrpo.testing import every_check, small
 from tests.serve.serving import serving
@@ -27,6 +28,11 @@ def lines(folder: Path) -> Lines:
 def jsonl(folder: Path) -> Jsonl:
     (folder / "prompts.jsonl").write_text("\n".join(f'{{"text": "prompt {number}"}}' for number in range(12)))
     return Jsonl(path=str(folder / "prompts.jsonl"), prompts=2, group=2)
+
+
+def preference(folder: Path) -> Preference:
+    (folder / "prompts.txt").write_text("a cat\na dog\n")
+    return Preference(path=str(folder / "prompts.txt"), reward=(Brightness(),))
 
 
 @cache
@@ -50,6 +56,7 @@ EXAMPLES = {
     "prompts.lines": lines,
     "reward.http": http,
     "prompts.jsonl": jsonl,
+    "suite.preference": preference,
     "canary.reward": HeldOutReward(of=Brightness()),
     "tracker.wandb": Wandb(mode="offline"),
 }

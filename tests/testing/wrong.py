@@ -1,5 +1,6 @@
 """A component for each check of the kit that breaks just what the check is about."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -37,6 +38,7 @@ from margrpo.components.policy.mar import Mar
 from margrpo.components.prompts.shapes import Shapes as Captions
 from margrpo.components.reference import Frozen
 from margrpo.components.reward.brightness import Brightness
+from margrpo.components.suite.shapes import Shapes as ShapesSuite
 from margrpo.errors import RewardError
 from margrpo.maths.dealing import Prompt, grouped
 from margrpo.nets.leash import Leash
@@ -295,6 +297,7 @@ wrong(
     sampled("Dense", has_density=lambda self, t: True),
     steps=4,
 )
+COUNTED = itertools.count()
 drifts: list[int] = []
 
 
@@ -497,6 +500,18 @@ wrong(
     "canary_tells_from_zero_how_far",
     "canary",
     like(Dark, "Signed", strayed=lambda self, sight: float((sight.images - sight.before).mean())),
+)
+
+
+wrong(
+    "suite_asks_the_same_each_time",
+    "suite",
+    like(ShapesSuite, "Fickle", prompts=lambda self: [Prompt(f"a circle {next(COUNTED)}")]),
+)
+wrong(
+    "suite_names_rewards_that_read_its_prompts",
+    "suite",
+    like(ShapesSuite, "Unlabelled", rewards=lambda self: [{"use": "digits"}]),
 )
 
 

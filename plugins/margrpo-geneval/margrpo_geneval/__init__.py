@@ -26,6 +26,7 @@ def margrpo_components() -> list[Entry]:
         Entry(
             "reward.geneval", "margrpo_geneval.geneval:Geneval", "whether objects, counts, colours and places are right"
         ),
+        Entry("suite.geneval", "margrpo_geneval.suite:Suite", "prompts of six kinds, and the share that is right"),
         Entry("detector.blobs", "margrpo_geneval.blobs:Blobs", "the shapes of margrpo's own world, without weights"),
         Entry("detector.owlv2", "margrpo_geneval.owlv2:Owlv2", "boxes of whatever is named, by OWLv2"),
         Entry(

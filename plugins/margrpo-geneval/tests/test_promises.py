@@ -7,6 +7,7 @@ from margrpo_geneval.blobs import Blobs
 from margrpo_geneval.clip import Clip
 from margrpo_geneval.geneval import Geneval
 from margrpo_geneval.mask2former import Mask2former
+from margrpo_geneval.suite import Suite
 
 from margrpo.maths.dealing import Prompt
 from margrpo.testing import every_check
@@ -20,7 +21,9 @@ def of_photographs(folder: Path) -> Any:
     return Geneval(detector=detector, colour_classifier=Clip(checkpoint=str(tiny.clip(folder / "clip"))), threshold=0.0)
 
 
-@every_check(margrpo_geneval, examples={"reward.geneval": Geneval(detector=Blobs())})
+@every_check(
+    margrpo_geneval, examples={"reward.geneval": Geneval(detector=Blobs()), "suite.geneval": Suite(detector=Blobs())}
+)
 def test_it_keeps_every_promise(check: Callable[[], None]) -> None:
     check()
 
@@ -31,6 +34,10 @@ PROMPTS = [
 ]
 
 
-@every_check(margrpo_geneval, examples={"reward.geneval": of_photographs}, prompts=PROMPTS)
+@every_check(
+    margrpo_geneval,
+    examples={"reward.geneval": of_photographs, "suite.geneval": Suite(detector=Blobs())},
+    prompts=PROMPTS,
+)
 def test_it_keeps_every_promise_on_photographs(check: Callable[[], None]) -> None:
     check()

@@ -8,5 +8,8 @@ MARGRPO_HOOKS = 1
 
 @hookimpl
 def margrpo_components() -> list[Entry]:
-    """One reward."""
-    return [Entry("reward.ocr", "margrpo_ocr.ocr:Ocr", "whether the quoted text can be read in the picture")]
+    """A reward and a suite."""
+    return [
+        Entry("reward.ocr", "margrpo_ocr.ocr:Ocr", "whether the quoted text can be read in the picture"),
+        Entry("suite.ocr", "margrpo_ocr.suite:Suite", "words, phrases and lines to be read in pictures"),
+    ]

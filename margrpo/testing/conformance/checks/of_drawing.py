@@ -1,10 +1,14 @@
-"""What prompts, unmasking, samplers, guidance, timesteps and datasets promise."""
+"""What prompts, unmasking, samplers, guidance, timesteps and datasets promise, and suites."""
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 
+from margrpo.evaluate.examination import rewards_of
+from margrpo.maths.dealing import grouped
 from margrpo.maths.noise import generator
 from margrpo.records import Rollout
 from margrpo.testing import small
@@ -147,7 +151,35 @@ def dataset_shows_pictures(subject: Subject) -> None:
     claim(not torch.equal(images, subject.component.images(1, 3, 0)[0]), "two batches are the same")
 
 
+def suite_asks_the_same_each_time(subject: Subject) -> None:
+    """It has at least one prompt, the same ones each time, none twice, and each has a category."""
+    suite = subject.component
+    suite.require()
+    first, again = ([prompt.text for prompt in suite.prompts()] for _ in range(2))
+    claim(first, "it has no prompts")
+    claim(first == again, "its prompts are others each time")
+    claim(len(set(first)) == len(first), "a prompt comes twice")
+    odd = [prompt.text for prompt in suite.prompts() if not isinstance(suite.category(prompt), str)]
+    claim(not odd, f"prompt {odd[:1]} has no category")
+
+
+def suite_names_rewards_that_read_its_prompts(subject: Subject) -> None:
+    """It is scored by at least one reward, and each finds in every prompt what it reads."""
+    suite = subject.component
+    rewards = rewards_of(suite)
+    claim(rewards, "nothing scores its pictures")
+    prompts = grouped(list(suite.prompts()), 1)
+    told: dict[str, Sequence[Any]] = {
+        "text": prompts.text,
+        "metadata": prompts.metadata,
+        "label": (prompts.label >= 0).tolist(),
+    }
+    for part in (part for reward in rewards for part in reward.traits.reads):
+        claim(all(told[part]), f"a reward reads the {part} of a prompt, and one of its prompts has none")
+
+
 CHECKS = {
+    "suite": (suite_asks_the_same_each_time, suite_names_rewards_that_read_its_prompts),
     "prompts": (prompts_come_in_groups, prompts_change_with_step_and_seed, prompts_hold_some_out),
     "unmasking": (unmasking_counts_down,),
     "sampler": (

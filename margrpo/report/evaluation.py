@@ -1,0 +1,70 @@
+"""The page of an evaluation: bars with intervals for each category, and pictures side by side."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from margrpo.report import pictures
+
+SHOWN = 8
+"""Pictures of a category, at most."""
+SIDE = 192
+"""Pixels of a picture on the page, at most."""
+
+
+def page(found: Mapping[str, Any], folders: Mapping[str, Path]) -> str:
+    """The page as HTML; a policy's pictures and lines are in its folder."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    made = Environment(
+        loader=PackageLoader("margrpo.report", "page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    style = (files("margrpo.report") / "page" / "report.css").read_text("utf-8")
+    rewards = {name: (rows, extent(rows, found["policies"])) for name, rows in found["rewards"].items()}
+    return made.get_template("evaluation.html").render(
+        found=found, rewards=rewards, gallery=gallery(found["policies"], folders), style=style
+    )
+
+
+def extent(rows: Mapping[str, Any], policies: Sequence[str]) -> tuple[float, float]:
+    """From where to where bars go: from 0, or below it, to the largest end of an interval."""
+    ends = [row[who][end] for row in rows.values() for who in policies for end in ("low", "high", "mean")]
+    return min(0.0, *ends), max([0.0, *ends]) or 1.0
+
+
+def gallery(policies: Sequence[str], folders: Mapping[str, Path]) -> dict[str, list[dict[str, Any]]]:
+    """The first pictures of each category, by all policies."""
+    by_place: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for who in policies:
+        for line in lines_of(folders[who], who):
+            by_place.setdefault((line["category"], Path(line["image"]).stem), []).append(shown(line, who, folders[who]))
+    found: dict[str, list[dict[str, Any]]] = {}
+    for (category, _), some in by_place.items():
+        if len(some) == len(policies) and len(found.setdefault(category, [])) < SHOWN:
+            found[category].append({"prompt": some[0]["prompt"], "pictures": [one | {"uri": uri(one)} for one in some]})
+    return found
+
+
+def lines_of(folder: Path, who: str) -> list[dict[str, Any]]:
+    """The lines of a policy, or of the last one where it is called otherwise there."""
+    lines = [json.loads(line) for line in (folder / "scores.jsonl").read_text("utf-8").splitlines()]
+    names = list(dict.fromkeys(line["policy"] for line in lines))
+    return [line for line in lines if line["policy"] == (who if who in names else names[-1])]
+
+
+def shown(line: Mapping[str, Any], who: str, folder: Path) -> dict[str, Any]:
+    """A picture with its scores."""
+    scores = {name.removeprefix("score/"): value for name, value in line.items() if name.startswith("score/")}
+    return {"who": who, "prompt": line["prompt"], "scores": scores, "file": folder / line["image"]}
+
+
+def uri(one: Mapping[str, Any]) -> str:
+    """The picture, no larger than it is shown."""
+    image = Image.open(one["file"]).convert("RGB")
+    if image.width > SIDE:
+        image = image.resize((SIDE, round(image.height * SIDE / image.width)), Image.Resampling.LANCZOS)
+    return pictures.data_uri(image, lossless=image.width <= 64)

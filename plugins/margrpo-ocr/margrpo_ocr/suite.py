@@ -1,0 +1,58 @@
+"""Text in pictures as a suite."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from margrpo import component, setting
+from margrpo.maths.dealing import Prompt
+
+SCENES = ("a sign that says", "a poster that says", "a book cover with the title", "a shop window that reads")
+TEXTS = (
+    *("OPEN", "Sale", "Exit", "COFFEE", "Welcome", "1984", "Taxi", "LIBRARY"),
+    *(
+        "Mind the gap",
+        "Happy birthday",
+        "No parking",
+        "Fresh bread",
+        "Keep left",
+        "Room 101",
+        "Good morning",
+        "Ice cream",
+    ),
+    *(
+        "Please do not feed the birds",
+        "The early bird catches the worm",
+        "All roads lead to Rome",
+        "Once upon a time in the west",
+        "Back in five minutes",
+        "Every picture tells a story",
+        "Beware of the sleeping dog",
+        "The quick brown fox jumps",
+    ),
+)
+
+
+@component
+class Suite:
+    """Words, phrases and lines in four scenes, and how much of each can be read: 96 prompts."""
+
+    ignore_case: bool = setting(True, "whether capitals and small letters count as the same")
+
+    def require(self) -> None:
+        """What the reward requires."""
+        from margrpo_ocr.ocr import Ocr
+
+        Ocr().require()
+
+    def prompts(self) -> list[Prompt]:
+        """Each text in each scene."""
+        return [Prompt(f'{scene} "{text}"') for text in TEXTS for scene in SCENES]
+
+    def category(self, prompt: Prompt) -> str:
+        """By the number of words."""
+        words = len(prompt.text.split('"')[1].split())
+        return "word" if words == 1 else "phrase" if words < 4 else "line"
+
+    def rewards(self) -> Sequence[Mapping[str, Any]]:
+        """The share that is read."""
+        return [{"use": "ocr", "ignore_case": self.ignore_case}]

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from margrpo.evaluate.statistics import change, mean
+
+
+def drawn(seed: int, count: int = 40) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=count)
+
+
+def test_an_interval_is_about_two_standard_errors_wide() -> None:
+    values = drawn(0, 400)
+    found = mean(values)
+    assert found.mean == pytest.approx(values.mean())
+    assert found.high - found.low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.05)
+    assert vars(mean(values)) == vars(found)
+
+
+def test_intervals_hold_the_true_mean_as_often_as_they_say() -> None:
+    """Of 200 samples of 30 about 188; fewer than 175 or more than 198 come by chance once in a million."""
+    held = sum(one.low <= 0 <= one.high for one in (mean(drawn(seed, 30)) for seed in range(200)))
+    assert 175 <= held <= 198
+
+
+def test_what_does_not_vary_has_no_width() -> None:
+    for values in (np.full(5, 0.3), np.array([0.3])):
+        found = mean(values)
+        assert found.mean == found.low == found.high == pytest.approx(0.3)
+
+
+def test_a_change_by_hand() -> None:
+    before, after = np.zeros(4), np.ones(4)
+    found = change(before, after)
+    assert (found.mean, found.low, found.high) == (1, 1, 1)
+    assert found.p == pytest.approx(2 / 16)  # both all swapped and none, of the 16 ways
+    assert change(before, before).p == 1.0
+
+
+def test_a_change_is_told_by_pairs_where_the_spread_over_prompts_hides_it() -> None:
+    before = 10 * drawn(1)
+    found = change(before, before + 0.1 + 0.01 * drawn(2))
+    assert found.p < 1e-3
+    assert 0.09 < found.low < found.high < 0.11
+
+
+@settings(max_examples=10)
+@given(st.integers(0, 1000))
+def test_a_change_turned_round_is_its_opposite(seed: int) -> None:
+    one, other = drawn(seed, 9), drawn(seed + 1, 9)
+    there, back = change(one, other), change(other, one)
+    assert there.mean == pytest.approx(-back.mean)
+    assert there.p == pytest.approx(back.p, abs=0.02)
