@@ -2,15 +2,15 @@
 
 from margrpo.declare import record
 
-STEP, CHECKPOINT, LOOK, PRETRAINING = "step", "checkpoint", "look", "pre-training"
+STEP, CHECKPOINT, LOOK, SIGNAL, PRETRAINING = "step", "checkpoint", "look", "signal", "pre-training"
 
 
 @record
 class Figure:
     """A figure by its name, in which words in capitals stand for whatever is there.
 
-    `when` it is written: in every "step", in one with a "checkpoint", at a "look" at held-out prompts, or when
-    "pre-training". One that is `measured` tells of the machine, and is another each time.
+    `when` it is written: in every "step", in one with a "checkpoint", at a "look" at held-out prompts, with the
+    "signal", or when "pre-training". One that is `measured` tells of the machine, and is another each time.
     """
 
     name: str
@@ -118,6 +118,15 @@ FIGURES = (
         (LOOK,),
     ),
     Figure("seconds/watch", "s", "the look", (LOOK,), measured=True),
+    Figure(
+        "signal_to_noise/NAME",
+        "–",
+        "|E g|² / tr Cov of the update's gradient g over the step's prompts, both unbiased, so that it may fall below "
+        "0: of the recipe's `own` estimator, and of others with so many trajectories "
+        "([noise_scale](references.md#noise_scale))",
+        (SIGNAL,),
+    ),
+    Figure("seconds/signal", "s", "the measurement", (SIGNAL,), measured=True),
     Figure("loss", "–", "mean squared error of the head's target", (PRETRAINING,)),
     Figure(
         "variance_bound",

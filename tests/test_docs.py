@@ -1,6 +1,7 @@
 import importlib
 import importlib.util
 import re
+import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -145,3 +146,36 @@ def test_the_errors_on_the_page_of_recipes_are_those_that_come() -> None:
     with pytest.raises(MargrpoError) as caught:
         load(ROOT / "recipes" / "quickstart.toml", sets)
     assert str(caught.value).replace(f"{ROOT}/", "") in text_of(DOCS / "recipes.md")
+
+
+def shown_commands() -> Iterator[Any]:
+    """Every line of a page that calls margrpo, with the lines that it goes on in."""
+    for page in [*PAGES, ROOT / "README.md"]:
+        for block in re.findall(r"^```\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            for line in block.replace("\\\n", " ").splitlines():
+                called = re.match(r"(?:\$ )?(?:[A-Z_]+=\S* )*(margrpo [a-z].*)", line)
+                if called:
+                    yield pytest.param(called[1], id=f"{page.stem}-{called[1][:60]}")
+
+
+@pytest.mark.parametrize("line", list(shown_commands()))
+def test_every_command_that_is_shown_is_understood(line: str) -> None:
+    command: Any = get_command(app)
+    _, *words = shlex.split(re.split(r" (?:>|\||&&) ", line)[0], comments=True)
+    path = ["margrpo"]
+    while hasattr(command, "commands"):
+        if words[0] not in command.commands and words[0] in OF_PLUGINS:
+            return
+        command = command.commands[words[0]]
+        path.append(words.pop(0))
+    command.make_context(" ".join(path), words)
+
+
+OF_PLUGINS = ("geneval",)
+"""Commands that packages in plugins/ bring."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_the_tests_that_a_page_names_are_there(page: Path) -> None:
+    for place in re.findall(r"`(tests/[\w/]+(?:\.py)?)`", page.read_text(encoding="utf-8")):
+        assert (ROOT / place).exists(), place

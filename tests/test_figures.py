@@ -29,7 +29,7 @@ def written(folder: Path) -> set[str]:
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     folder = tmp_path_factory.mktemp("tuned")
-    settings = Run(steps=4, device="cpu", watch=2, held_out=2, watch_every=2, save_every=2)
+    settings = Run(steps=4, device="cpu", watch=2, held_out=2, watch_every=2, save_every=2, signal_every=4)
     rewards = (Brightness(), JpegCompressibility())
     recipe = small.recipe(
         folder,

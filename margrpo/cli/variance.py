@@ -13,6 +13,8 @@ from margrpo.cli.threads import settle_threads
 
 if TYPE_CHECKING:
     from margrpo.evaluate.variance import Comparison, Spread
+    from margrpo.recipe import Recipe
+    from margrpo.train.signal import Signal
 
 
 def variance(
@@ -20,14 +22,20 @@ def variance(
     sets: Sets = None,
     images: Annotated[int, typer.Option(help="Images of the fixed rollout.", min=1)] = 8,
     replicates: Annotated[int, typer.Option(help="Draws of the chains at each K.", min=2)] = 12,
+    steps: Annotated[int, typer.Option(help="Steps whose prompts the update's signal is measured on.", min=1)] = 2,
     batches: Annotated[int, typer.Option(help="Independent rollouts for the weightings.", min=2)] = 24,
     to: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there too.")] = None,
 ) -> None:
-    """Measure how noisy the gradient is: MTE against Rao-Blackwell at K = 1, 2, 4, 8, and each weighting."""
+    """Measure how noisy the gradient is, and whether MTE helps here: each estimator and weighting on this policy.
+
+    First the whole update under each estimator, its signal-to-noise and its time; then the noise of chains alone.
+    """
     checked = loadable(training(recipe, sets), recipe)
     from margrpo.evaluate import variance as measure
 
     settle_threads()
+    signals = measure.of_updates(checked, steps=steps, progress=tell)
+    out().print(signal_table(signals, checked, steps))
     fixed = measure.Fixed(checked, images=images, replicates=replicates)
     comparisons = measure.compare_estimators(fixed, tell)
     transitions = measure.compare_transitions(fixed, tell)
@@ -36,7 +44,25 @@ def variance(
     out().print(transition_table(transitions))
     out().print(weighting_table(weightings, batches))
     if to is not None:
-        to.write_text(json.dumps(figures(comparisons, transitions, weightings), indent=2) + "\n", encoding="utf-8")
+        found = figures(comparisons, transitions, weightings, signals)
+        to.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def signal_table(signals: "dict[str, Signal]", recipe: "Recipe", steps: int) -> Table:
+    """A row for each estimator."""
+    prompts = steps * recipe.prompts.prompts
+    table = Table(
+        title="Signal-to-noise of the update, whole",
+        caption=f"|E g|² / tr Cov over {prompts} prompts, unbiased, so below 0 by chance; as if they were one update",
+    )
+    for column in ("estimator", "signal-to-noise", "against own", "seconds a step"):
+        table.add_column(column, justify="left" if column == "estimator" else "right")
+    own = signals["own"]
+    for name, each in signals.items():
+        ratio, seconds = each.moments.ratio, each.seconds / steps
+        gain = f"{ratio / own.moments.ratio:.2f}" if own.moments.ratio > 0 else "–"
+        table.add_row(name, f"{ratio:.3g}", gain, f"{seconds:.2f}")
+    return table
 
 
 def estimator_table(comparisons: "list[Comparison]", images: int, replicates: int) -> Table:
@@ -74,10 +100,17 @@ def weighting_table(weightings: "dict[str, Spread]", batches: int) -> Table:
 
 
 def figures(
-    comparisons: "list[Comparison]", transitions: "dict[int, Comparison]", weightings: "dict[str, Spread]"
+    comparisons: "list[Comparison]",
+    transitions: "dict[int, Comparison]",
+    weightings: "dict[str, Spread]",
+    signals: "dict[str, Signal]",
 ) -> dict[str, object]:
     """What the tables show, for a program."""
     return {
+        "update": {
+            name: {"signal_to_noise": each.moments.ratio, "signal": each.moments.signal, "noise": each.moments.noise}
+            for name, each in signals.items()
+        },
         "estimators": [{"trajectories": one.trajectories, **row(one)} for one in comparisons],
         "transitions": [{"t": t, **row(one)} for t, one in transitions.items()],
         "weightings": {

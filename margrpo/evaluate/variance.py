@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from margrpo.components.estimator import MultiTrajectory, RaoBlackwell, Single
-from margrpo.components.penalty import NoPenalty
 from margrpo.components.selector import Committed, Uncommitted
 from margrpo.components.weighting import Density, Std, Variance
 from margrpo.contracts import Estimator, Weighting
@@ -20,9 +18,8 @@ from margrpo.recipe import Recipe
 from margrpo.records import Rollout
 from margrpo.train.assemble import Session, assemble, recording_of
 from margrpo.train.judge import judge
-from margrpo.train.learn import Tally, backward
-from margrpo.train.parts import Method
 from margrpo.train.roll_out import Recording, roll_out
+from margrpo.train.signal import MANY, Signal, alone, gradient, signals
 
 TRAJECTORIES = (1, 2, 4, 8)
 
@@ -68,20 +65,6 @@ def spread(gradients: Sequence[Float[Tensor, "p"]]) -> Spread:
     return Spread(stacked.mean(0), float(stacked.var(0).sum()), len(stacked))
 
 
-def gradient(session: Session, method: Method, rollout: Rollout, advantages: Float[Tensor, "b"]) -> Float[Tensor, "p"]:
-    """The gradient by all trainable parameters under a method."""
-    for _, value in session.parameters:
-        value.grad = None
-    backward(session.pipeline, method, rollout, advantages, Tally())
-    gradients = [torch.zeros_like(value) if value.grad is None else value.grad for _, value in session.parameters]
-    return torch.cat([one.flatten() for one in gradients])
-
-
-def surrogate_alone(session: Session, **parts: Any) -> Method:
-    """The recipe's method with some parts changed and without a penalty, whose gradient is not what is measured."""
-    return replace(session.method, leash=NoPenalty().build(session.model), **parts)
-
-
 def rollout_of(
     session: Session, step: int, recording: Recording, *, images: int | None = None
 ) -> tuple[Rollout, Float[Tensor, "b"]]:
@@ -124,7 +107,7 @@ class Fixed:
         """The gradient with the chains of one replicate."""
         assert rollout.trajectories is not None
         chains = rollout.trajectories.some(replicate * max(TRAJECTORIES), max(TRAJECTORIES))
-        method = surrogate_alone(self.session, selector=Uncommitted(), estimator=estimator)
+        method = alone(self.session, selector=Uncommitted(), estimator=estimator)
         return gradient(self.session, method, replace(rollout, trajectories=chains), self.advantages)
 
     def at(self, place: int) -> Rollout:
@@ -136,6 +119,17 @@ class Fixed:
             trajectories=self.rollout.trajectories.transition(place),
             steps=tuple(replace(step, chain=step.chain.transition(place)) for step in self.rollout.steps),
         )
+
+
+def of_updates(recipe: Recipe, *, steps: int, progress: Callable[[str], None] = print) -> dict[str, Signal]:
+    """The signal of the whole update under each estimator, over the prompts of some steps."""
+    session = assemble(recipe)
+    found: dict[str, Signal] = {}
+    for step in range(steps):
+        here = signals(session, step, MANY)
+        found = {name: found[name].joined(each) if name in found else each for name, each in here.items()}
+        progress(f"update of step {step}: {recipe.prompts.prompts} prompts done")
+    return found
 
 
 def compare_estimators(fixed: Fixed, progress: Callable[[str], None] = print) -> list[Comparison]:
@@ -167,7 +161,7 @@ def compare_weightings(
     for batch in range(batches):
         rollout, advantages = rollout_of(session, batch, recording)
         for name, weighting in weightings.items():
-            method = surrogate_alone(session, selector=Committed(), estimator=Single(), weighting=weighting)
+            method = alone(session, selector=Committed(), estimator=Single(), weighting=weighting)
             samples[name].append(gradient(session, method, rollout, advantages))
     progress(f"weightings: {batches} batches done")
     return {name: spread(gradients) for name, gradients in samples.items()}

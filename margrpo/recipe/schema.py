@@ -30,6 +30,11 @@ class Run:
     watch_every: int = setting(10, "steps between looks at held-out prompts: a score and a grid", check=at_least(1))
     watch: int = setting(64, "held-out prompts in such a look", check=at_least(1))
     maps: int = setting(4, "of these, images whose token maps are drawn", check=not_negative)
+    signal_every: int | None = setting(
+        None,
+        "steps between measurements of the update's signal-to-noise under each estimator; never unless given",
+        check=at_least(1),
+    )
     held_out: int = setting(400, "held-out prompts of the score before and after training", check=at_least(1))
     device: str = setting("auto", '"auto", "cpu", "mps", "cuda" or "cuda:N"', check=_device)
     precision: str = setting(

@@ -25,6 +25,7 @@ def charts(runs: Sequence[Past]) -> Iterator[Chart]:
     yield from one("gradient_norm", "Gradient norm", runs, logarithmic=True)
     yield from one("log_ratio", "Log ratio at the last update", runs, unless=is_zero)
     yield from one("penalty", "Penalty", runs, unless=is_zero)
+    yield from signal(runs)
     yield from dead_groups(runs)
     together = [name for name in names if name.startswith(("reward_pull/", "reward_correlation/"))]
     for name in together if len(rewards) > 1 else ():
@@ -66,6 +67,17 @@ def one(
     if curves:
         meaning = f"`{name}`: {figure.meaning}" if figure else f"`{name}`"
         yield Chart(title, unit or (figure.unit if figure else ""), curves, meaning, logarithmic)
+
+
+def signal(runs: Sequence[Past]) -> Iterator[Chart]:
+    """The signal in the update under each estimator, a chart for each run."""
+    for run in runs:
+        found = [name for name in run.names if name.startswith("signal_to_noise/")]
+        curves = [Curve(name.partition("/")[2], *run.series(name)) for name in found]
+        if curves:
+            title = "Signal-to-noise of the update" + (f", {run.name}" if len(runs) > 1 else "")
+            figure = figure_of(found[0])
+            yield Chart(title, "", curves, f"`signal_to_noise/…`: {figure.meaning if figure else ''}")
 
 
 def dead_groups(runs: Sequence[Past]) -> Iterator[Chart]:

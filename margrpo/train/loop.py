@@ -18,7 +18,7 @@ from margrpo.errors import ParityError, RunError
 from margrpo.nets import weights
 from margrpo.recipe import Recipe, unstructure
 from margrpo.records import Prompts, Rollout
-from margrpo.train import checkpoint, durable, parity, resume, trouble
+from margrpo.train import checkpoint, durable, parity, resume, signal, trouble
 from margrpo.train import folder as run_folder
 from margrpo.train.assemble import Session, device_of
 from margrpo.train.canaries import SILENCE
@@ -156,6 +156,7 @@ class _Loop:
             figures |= look
             for sentence in song.warnings:
                 self.say(f"step {step}: {sentence}")
+        figures |= self.signal(step)
         early = bool(self.session.total([int(stopped())])[0]) and done < self.settings.steps
         saving = early or song.end is not None or done % self.settings.save_every == 0 or done == self.settings.steps
         snapshot = self.snapshot(done, figures) if saving else None
@@ -171,6 +172,13 @@ class _Loop:
         if early:
             self.writer.wait()
         return early
+
+    def signal(self, step: int) -> dict[str, float]:
+        """The signal in the update, where it is to be measured; by a run of one process."""
+        every = self.settings.signal_every
+        if every is None or (step + 1) % every or self.processes.count > 1:
+            return {}
+        return signal.figures(self.session, step)
 
     def say(self, sentence: str) -> None:
         """Tell whoever watches."""

@@ -15,8 +15,11 @@ from margrpo.recipe.schema import Recipe
 from margrpo.train import checkpoint, folder, sealed
 from margrpo.train.assemble import Session, assemble
 
-FREE = ("title", "notes", "tracker", "canary", "run.maps", "run.save_every", "run.keep", "run.keep_every")
-"""What a resumed run may change without a word: nothing that a figure or a weight depends on."""
+FREE = (
+    *("title", "notes", "tracker", "canary", "run.maps", "run.signal_every"),
+    *("run.save_every", "run.keep", "run.keep_every"),
+)
+"""What a resumed run may change without a word: nothing that a weight depends on, or a figure that both have."""
 
 
 @record

@@ -1,0 +1,45 @@
+"""How much of a gradient is signal: moments of gradients of independent prompts."""
+
+from jaxtyping import Float
+
+from margrpo.declare import record
+from margrpo.lazy import Tensor
+
+
+@record
+class Moments:
+    """The sum of G independent gradients g_i and that of their squared norms."""
+
+    total: Float[Tensor, "p"]
+    squares: float
+    count: int
+
+    @classmethod
+    def none(cls, like: Float[Tensor, "p"]) -> "Moments":
+        """Of no gradients yet."""
+        return cls(like.double() * 0, 0.0, 0)
+
+    def __add__(self, gradient: Float[Tensor, "p"]) -> "Moments":
+        exact = gradient.double()
+        return Moments(self.total + exact, self.squares + float(exact.square().sum()), self.count + 1)
+
+    def joined(self, other: "Moments") -> "Moments":
+        """Of the gradients of both."""
+        return Moments(self.total + other.total, self.squares + other.squares, self.count + other.count)
+
+    @property
+    def noise(self) -> float:
+        """tr Cov(ḡ) of the mean ḡ of all G: (Σ|g_i|² − G|ḡ|²) / (G(G − 1)), unbiased; no number of fewer than two."""
+        if self.count < 2:
+            return float("nan")
+        return (self.squares - float(self.total.square().sum()) / self.count) / (self.count * (self.count - 1))
+
+    @property
+    def signal(self) -> float:
+        """|E g|² as |ḡ|² − tr Cov(ḡ), unbiased, so that it may fall below 0 by chance   (noise_scale, appendix A.1)."""
+        return float((self.total / self.count).square().sum()) - self.noise
+
+    @property
+    def ratio(self) -> float:
+        """|E g|² / tr Cov(ḡ): the squared length of the true gradient by the noise in the update."""
+        return self.signal / self.noise if self.noise > 0 else float("nan")
