@@ -12,6 +12,7 @@ import pytest
 import yaml
 from typer.main import get_command
 
+from margrpo import Kind, hookimpl
 from margrpo.cli import app
 from margrpo.errors import MargrpoError
 from margrpo.plugin.kinds import KINDS
@@ -19,6 +20,7 @@ from margrpo.plugin.registry import Registry
 from margrpo.recipe import load
 from margrpo.recipe.read import merge, read
 from margrpo.recipe.structure import structure
+from tests.cli.command import run
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -179,3 +181,26 @@ OF_PLUGINS = ("geneval",)
 def test_the_tests_that_a_page_names_are_there(page: Path) -> None:
     for place in re.findall(r"`(tests/[\w/]+(?:\.py)?)`", page.read_text(encoding="utf-8")):
         assert (ROOT / place).exists(), place
+
+
+@pytest.mark.parametrize("command", list(commands()))
+def test_every_command_answers_help(command: str) -> None:
+    done = run(*command.split(), "--help")
+    assert done.exit_code == 0, done.output
+    assert "Usage: margrpo " + command in " ".join(done.stdout.split())
+
+
+def handwritten() -> Iterator[Any]:
+    """The Python on the pages that is not made from files."""
+    for page in PAGES:
+        text = re.sub(r"<!-- generated:.*?<!-- end -->", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for place, block in enumerate(re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)):
+            yield pytest.param(block, id=f"{name_of(page)}-{place}")
+
+
+@pytest.mark.parametrize("block", list(handwritten()))
+def test_python_that_is_shown_runs(block: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "plugins" / "margrpo-example"))
+    disputed = importlib.import_module("margrpo_example.disputed")
+    given = {"hookimpl": hookimpl, "Kind": Kind, "Detector": object, "Disputed": disputed.Disputed}
+    exec(compile(block, "page", "exec"), given)
