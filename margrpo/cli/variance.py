@@ -61,7 +61,7 @@ def signal_table(signals: "dict[str, Signal]", recipe: "Recipe", steps: int) -> 
     for name, each in signals.items():
         ratio, seconds = each.moments.ratio, each.seconds / steps
         gain = f"{ratio / own.moments.ratio:.2f}" if own.moments.ratio > 0 else "–"
-        table.add_row(name, f"{ratio:.3g}", gain, f"{seconds:.2f}")
+        table.add_row(name, f"{ratio:.3g}" if each.moments.squares else "no gradient", gain, f"{seconds:.2f}")
     return table
 
 

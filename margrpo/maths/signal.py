@@ -41,5 +41,10 @@ class Moments:
 
     @property
     def ratio(self) -> float:
-        """|E g|² / tr Cov(ḡ): the squared length of the true gradient by the noise in the update."""
-        return self.signal / self.noise if self.noise > 0 else float("nan")
+        """|E g|² / tr Cov(ḡ): the squared length of the true gradient by the noise in the update.
+
+        0 where every gradient is zero, infinite where all are the same otherwise, no number of fewer than two.
+        """
+        if self.count >= 2 and self.noise == 0:
+            return float("inf") if self.squares else 0.0
+        return self.signal / self.noise

@@ -25,7 +25,8 @@ def test_two_gradients_by_hand() -> None:
 def test_one_gradient_tells_nothing_and_equal_ones_have_no_noise() -> None:
     assert math.isnan(of(torch.ones(1, 3)).ratio)
     assert of(torch.ones(4, 3)).noise == 0
-    assert math.isnan(of(torch.ones(4, 3)).ratio)
+    assert of(torch.ones(4, 3)).ratio == math.inf
+    assert of(torch.zeros(4, 3)).ratio == 0
 
 
 @given(st.integers(0, 100), st.integers(2, 6))
