@@ -1,6 +1,5 @@
 """Where the time of a step goes: a clock that is stopped at the end of each part."""
 
-import resource
 import sys
 from time import perf_counter
 
@@ -50,5 +49,9 @@ def most_held(device: str) -> int:
         most = torch.cuda.max_memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)
         return most
+    if sys.platform == "win32":
+        return 0  # nobody counts it there
+    import resource
+
     unit = 1 if sys.platform == "darwin" else 1024  # of what Unix calls the largest resident set
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
