@@ -7,12 +7,14 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from margrpo.components.canary import Distance, Duplicates, HeldOutReward
 from margrpo.components.estimator import MultiTrajectory
 from margrpo.components.objective import Clipped
 from margrpo.components.optimizer import AdamW
 from margrpo.components.penalty import GaussianKL
 from margrpo.components.prompts.shapes import Shapes
 from margrpo.components.reference import Periodic
+from margrpo.components.reward.brightness import Brightness
 from margrpo.components.selector import Every, Uncertain
 from margrpo.components.tracker.jsonl import Jsonl
 from margrpo.figures import is_measured
@@ -29,6 +31,7 @@ def recipe(weights: Path, *, steps: int = 6, **tables: Any) -> Recipe:
         "estimator": MultiTrajectory(trajectories=2, where=Uncertain(fraction=0.5)),
         "objective": Clipped(updates=2),
         "penalty": GaussianKL(reference=Periodic(every=2)),
+        "canary": (Distance(), Duplicates(), HeldOutReward(of=Brightness())),
         "optimizer": AdamW(lr=1e-3, last=0.1, weight_decay=0.01),
         "tracker": (Jsonl(),),
     }
