@@ -139,6 +139,7 @@ def write_comparison(one: Path, other: Path, to: Path | None) -> None:
         out().print(Markdown("\n".join(words(found))))
         return
     folder = fresh(to)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / WORDS).write_text("\n".join(words(found)) + "\n", encoding="utf-8")
     (folder / RESULT).write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     show(found, folder, {"first": one, "second": other})
@@ -156,15 +157,14 @@ def show(found: Mapping[str, Any], folder: Path, folders: Mapping[str, Path]) ->
 
 
 def fresh(folder: Path) -> Path:
-    """The folder, made; with a number behind where one of that name has something in it already."""
+    """A folder that can be made, with a number behind where one of that name has something in it already."""
+    from margrpo.train.folder import check
+
     number, place = 1, folder
     while place.exists() and (not place.is_dir() or any(place.iterdir())):
         number += 1
         place = folder.with_name(f"{folder.name}-{number}")
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(f"--out {place}: cannot be made ({error.strerror}); choose another") from None
+    check(place)
     return place
 
 

@@ -66,8 +66,7 @@ def examine(
     """
     chosen = suite.prompts()
     prompts = grouped(chosen, images)
-    for juror in jury:
-        juror.refuse_unreadable(prompts)
+    refuse_unreadable(pipeline, jury, prompts)
     folder.mkdir(parents=True, exist_ok=True)
     scores: dict[str, list[Tensor]] = {juror.name: [] for juror in jury}
     for some in portions(prompts, max(1, TOKENS_AT_ONCE // pipeline.model.tokens)):
@@ -80,6 +79,14 @@ def examine(
         progress(some.stop, len(prompts))
     whole = {name: torch.cat(parts).double().numpy() for name, parts in scores.items()}
     return Examined(tuple(chosen), tuple(map(suite.category, chosen)), images, whole)
+
+
+@torch.no_grad()
+def refuse_unreadable(pipeline: Pipeline, jury: Jury, prompts: Prompts) -> None:
+    """Raise `DataError` for a prompt that the policy cannot express, or that lacks what a reward reads."""
+    for juror in jury:
+        juror.refuse_unreadable(prompts)
+    pipeline.model.prefix(prompts.to(pipeline.device))
 
 
 def portions(prompts: Prompts, size: int) -> Iterator[slice]:

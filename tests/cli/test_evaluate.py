@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.command import QUICKSTART, TINY, run, setting
+from tests.cli.command import QUICKSTART, ROOT, TINY, run, setting
 
 FEW = ("--with", "count=6")
 
@@ -95,17 +95,21 @@ def test_a_folder_that_has_something_in_it_is_left_alone(tmp_path: Path) -> None
 
 
 def test_what_cannot_be_evaluated_is_refused(evaluated: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
     for words, said in (
         ((), "give a recipe or the folder of a run, or two evaluations with --compare A B"),
         ((QUICKSTART, "--suite", "shpes"), "did you mean 'shapes'?"),
         ((QUICKSTART, "--with", "cuont=3"), "did you mean 'count'?"),
         ((QUICKSTART, "--suite", "preference"), "reward is required"),
         ((tmp_path,), "recipe.toml"),
+        ((ROOT / "recipes" / "digits.toml", *FEW, "--out", tmp_path / "y"), "give prompts a label"),
+        ((QUICKSTART, "--out", tmp_path / "file" / "x"), "is no folder that can be written; choose another --out"),
         (("--compare", evaluated, tmp_path), "holds no evaluation; give a folder that `margrpo evaluate --out` wrote"),
     ):
         done = run("evaluate", *words)
         assert done.exit_code == 2, words
         assert said in done.stderr
+    assert not (tmp_path / "y").exists()
     other = tmp_path / "other"
     other.mkdir()
     (other / "evaluation.json").write_bytes((evaluated / "evaluation.json").read_bytes())
