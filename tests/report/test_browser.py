@@ -10,7 +10,7 @@ import pytest
 from margrpo.report.page import page
 from margrpo.report.past import Past
 
-from . import made
+from . import evaluations, made
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: nox -s browser")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
@@ -104,3 +104,21 @@ def test_every_picture_and_curve_has_words(opened: Any) -> None:
         "[...document.querySelectorAll('.chart svg')].every((svg) => svg.getAttribute('aria-label'))"
     )
     assert opened.evaluate("[...document.querySelectorAll('input, select')].every((one) => one.labels.length)")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_page_of_an_evaluation_fits_and_says_nothing_to_the_console(
+    browser: Any, tmp_path: Path, width: int, scheme: str
+) -> None:
+    (tmp_path / "evaluation.html").write_text(evaluations.page_of(tmp_path), encoding="utf-8")
+    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    tab, troubles = context.new_page(), []
+    tab.on("console", lambda message: troubles.append(message.text))
+    tab.goto((tmp_path / "evaluation.html").as_uri())
+    assert tab.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    assert tab.evaluate("[...document.images].every((image) => image.alt && image.naturalWidth)")
+    lanes = tab.evaluate("[...document.querySelectorAll('.track i')].map((bar) => bar.getBoundingClientRect().width)")
+    assert len(lanes) == 6
+    assert min(lanes) >= 0
+    assert troubles == []
+    context.close()

@@ -1,0 +1,38 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from margrpo.evaluate.verdict import compared, read, result, words
+
+from . import evaluations
+
+
+def test_means_are_over_prompts_and_differences_in_pairs() -> None:
+    found = result(evaluations.examined(), evaluations.FACTS)
+    rows = found["rewards"]["shapes"]
+    assert list(rows) == ["overall", "animal", "thing"]
+    assert rows["animal"]["base"]["mean"] == 0.25
+    assert rows["animal"]["tuned"]["mean"] == 0.75
+    assert rows["animal"]["difference"]["mean"] == 0.5
+    assert rows["thing"]["difference"] == {"mean": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "prompts": 1}
+    assert "| thing | 1 | 0.500 (0.500 to 0.500) |" in "\n".join(words(found))
+
+
+def test_what_was_written_is_read_and_compared(tmp_path: Path) -> None:
+    evaluations.page_of(tmp_path)
+    found, last = read(tmp_path)
+    assert found["policies"] == ["base", "tuned"]
+    assert last.of_prompts("shapes").tolist() == [1.0, 0.5, 0.5]
+    assert compared(tmp_path, tmp_path)["rewards"]["shapes"]["overall"]["difference"]["mean"] == 0
+
+
+def test_the_page_shows_each_picture_of_both_and_no_prompt_is_html(tmp_path: Path) -> None:
+    text = evaluations.page_of(tmp_path)
+    assert "a &lt;b&gt;cat&lt;/b&gt;" in text
+    assert "<b>cat" not in text
+    assert text.count("data:image/webp") == 12
+    widths = [float(each) for each in re.findall(r"width:([\d.]+)%\"></i>", text)]
+    assert len(widths) == 6
+    assert max(widths) <= 100
+    assert widths[0] == pytest.approx(100 / 3 / max(1.0, 1.0))  # a third, of an axis that ends at 1
