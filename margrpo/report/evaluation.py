@@ -64,7 +64,8 @@ def shown(line: Mapping[str, Any], who: str, folder: Path) -> dict[str, Any]:
 
 def uri(one: Mapping[str, Any]) -> str:
     """The picture, no larger than it is shown."""
-    image = Image.open(one["file"]).convert("RGB")
+    with Image.open(one["file"]) as opened:
+        image = opened.convert("RGB")
     if image.width > SIDE:
         image = image.resize((SIDE, round(image.height * SIDE / image.width)), Image.Resampling.LANCZOS)
     return pictures.data_uri(image, lossless=image.width <= 64)

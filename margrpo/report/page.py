@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -16,10 +16,11 @@ from margrpo.report.charts import charts
 from margrpo.report.past import Past
 from margrpo.token_maps import Mapped, read
 
-MAPPED = 5
-"""Looks whose token maps are shown, at most, the first and the last among them."""
+LOOKS, MAPPED = 24, 5
+"""Looks whose pictures and token maps are shown, at most."""
 SAID = 200
 """Sentences at most, the last."""
+T = TypeVar("T")
 
 
 def page(runs: Sequence[Past], plans: Mapping[str, str]) -> str:
@@ -35,8 +36,8 @@ def page(runs: Sequence[Past], plans: Mapping[str, str]) -> str:
         runs=runs,
         facts=facts(runs),
         charts=[(chart, svg(chart), plain(chart.meaning)) for chart in charts(runs)],
-        looks=[(run, looks(run)) for run in runs if run.looks],
-        pairs=[(run, pictures.grid(run.before_after)) for run in runs if run.before_after],
+        looks=[(run, found) for run in runs if (found := looks(run))],
+        pairs=[(run, grid) for run in runs if run.before_after and (grid := pictures.grid(run.before_after))],
         maps=json.dumps([found for run in runs for found in maps(run)]),
         differences=differences(runs),
         recipes=[(run, (run.folder / "recipe.toml").read_text("utf-8")) for run in runs],
@@ -92,23 +93,28 @@ def took(seconds: Any) -> str:
 
 
 def looks(run: Past) -> list[tuple[int, str]]:
-    """The grids of held-out prompts, in order."""
-    return [(step, pictures.grid(file)) for step, file in run.looks.items()]
+    """Some of the grids of held-out prompts, in order; one that is being written is left out."""
+    shown = ((step, pictures.grid(file)) for step, file in spread(list(run.looks.items()), LOOKS))
+    return [(step, grid) for step, grid in shown if grid]
 
 
 def maps(run: Past) -> list[dict[str, Any]]:
-    """The token maps of some looks, evenly spread, as the page's script reads them."""
-    every = list(run.maps.items())
-    count = min(MAPPED, len(every))
-    places = sorted({round(i * (len(every) - 1) / max(1, count - 1)) for i in range(count)})
+    """The token maps of some looks, as the page's script reads them."""
     found = []
-    for step, file in (every[place] for place in places):
+    for step, file in spread(list(run.maps.items()), MAPPED):
         try:
             images = read(file)
         except MargrpoError:  # one that is not whole is no reason to show nothing else
             continue
         found.append({"run": run.name, "step": step, "images": [shown(image) for image in images]})
     return found
+
+
+def spread(every: Sequence[T], most: int) -> list[T]:
+    """So many at most, evenly spread, the first and the last among them."""
+    count = min(most, len(every))
+    places = sorted({round(i * (len(every) - 1) / max(1, count - 1)) for i in range(count)})
+    return [every[place] for place in places]
 
 
 def shown(image: Mapped) -> dict[str, Any]:

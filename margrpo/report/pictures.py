@@ -19,8 +19,12 @@ def data_uri(image: Image.Image, *, lossless: bool) -> str:
 
 
 def grid(file: Path) -> str:
-    """A grid as it was written, or smaller where it is wider than the page."""
-    image = Image.open(file).convert("RGB")
+    """A grid as it was written, or smaller where it is wider than the page; nothing of a file that is not whole."""
+    try:
+        with Image.open(file) as opened:
+            image = opened.convert("RGB")
+    except (OSError, SyntaxError):  # Pillow raises either of a PNG that is being written
+        return ""
     if image.width > WIDTH:
         image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
     return data_uri(image, lossless=False)

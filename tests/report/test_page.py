@@ -71,9 +71,22 @@ def test_a_run_on_its_way_has_a_report_too(run: Path, tmp_path: Path) -> None:
     lines = (copy / "metrics.jsonl").read_text().splitlines()
     (copy / "metrics.jsonl").write_text("\n".join(lines[:1]) + "\n" + lines[1][:20])
     (copy / "maps" / "step-000004.safetensors").write_bytes(b"half")
+    picture = copy / "images" / "step-000004.png"
+    picture.write_bytes(picture.read_bytes()[:300])
+    (copy / "images" / "before_after.png").write_bytes(b"")
     text = text_of(copy)
     assert "1 of 4" in text
     assert [look["step"] for look in maps_in(text)] == [2]
+    assert re.findall(r'data-step="(\d+)"', text) == ["0", "2"]
+
+
+def test_of_many_looks_some_are_shown_the_first_and_the_last_among_them(run: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(run, tmp_path / "copy")
+    for step in range(5, 100):
+        shutil.copy(copy / "images" / "step-000004.png", copy / "images" / f"step-{step:06d}.png")
+    shown = [int(step) for step in re.findall(r'data-step="(\d+)"', text_of(copy))]
+    assert len(shown) == 24
+    assert (shown[0], shown[-1]) == (0, 99)
 
 
 def test_a_run_without_any_line_has_a_report_too(run: Path, tmp_path: Path) -> None:
