@@ -6,8 +6,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from margrpo.report import pictures
 
 SHOWN = 8
@@ -44,8 +42,11 @@ def gallery(policies: Sequence[str], folders: Mapping[str, Path]) -> dict[str, l
             by_place.setdefault((line["category"], Path(line["image"]).stem), []).append(shown(line, who, folders[who]))
     found: dict[str, list[dict[str, Any]]] = {}
     for (category, _), some in by_place.items():
-        if len(some) == len(policies) and len(found.setdefault(category, [])) < SHOWN:
-            found[category].append({"prompt": some[0]["prompt"], "pictures": [one | {"uri": uri(one)} for one in some]})
+        if len(some) < len(policies) or len(found.setdefault(category, [])) >= SHOWN:
+            continue
+        drawn = [one | {"uri": pictures.picture(one["file"], SIDE)} for one in some]
+        if all(one["uri"] for one in drawn):
+            found[category].append({"prompt": some[0]["prompt"], "pictures": drawn})
     return found
 
 
@@ -60,12 +61,3 @@ def shown(line: Mapping[str, Any], who: str, folder: Path) -> dict[str, Any]:
     """A picture with its scores."""
     scores = {name.removeprefix("score/"): value for name, value in line.items() if name.startswith("score/")}
     return {"who": who, "prompt": line["prompt"], "scores": scores, "file": folder / line["image"]}
-
-
-def uri(one: Mapping[str, Any]) -> str:
-    """The picture, no larger than it is shown."""
-    with Image.open(one["file"]) as opened:
-        image = opened.convert("RGB")
-    if image.width > SIDE:
-        image = image.resize((SIDE, round(image.height * SIDE / image.width)), Image.Resampling.LANCZOS)
-    return pictures.data_uri(image, lossless=image.width <= 64)

@@ -37,7 +37,7 @@ def page(runs: Sequence[Past], plans: Mapping[str, str]) -> str:
         facts=facts(runs),
         charts=[(chart, svg(chart), plain(chart.meaning)) for chart in charts(runs)],
         looks=[(run, found) for run in runs if (found := looks(run))],
-        pairs=[(run, grid) for run in runs if run.before_after and (grid := pictures.grid(run.before_after))],
+        pairs=[(run, grid) for run in runs if run.before_after and (grid := pictures.picture(run.before_after))],
         maps=json.dumps([found for run in runs for found in maps(run)]),
         differences=differences(runs),
         recipes=[(run, (run.folder / "recipe.toml").read_text("utf-8")) for run in runs],
@@ -94,7 +94,7 @@ def took(seconds: Any) -> str:
 
 def looks(run: Past) -> list[tuple[int, str]]:
     """Some of the grids of held-out prompts, in order; one that is being written is left out."""
-    shown = ((step, pictures.grid(file)) for step, file in spread(list(run.looks.items()), LOOKS))
+    shown = ((step, pictures.picture(file)) for step, file in spread(list(run.looks.items()), LOOKS))
     return [(step, grid) for step, grid in shown if grid]
 
 

@@ -18,16 +18,16 @@ def data_uri(image: Image.Image, *, lossless: bool) -> str:
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
 
 
-def grid(file: Path) -> str:
-    """A grid as it was written, or smaller where it is wider than the page; nothing of a file that is not whole."""
+def picture(file: Path, width: int = WIDTH) -> str:
+    """A picture as it was written, or smaller where it is wider; nothing of a file that is gone or not whole."""
     try:
         with Image.open(file) as opened:
             image = opened.convert("RGB")
     except (OSError, SyntaxError):  # Pillow raises either of a PNG that is being written
         return ""
-    if image.width > WIDTH:
-        image = image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
-    return data_uri(image, lossless=False)
+    if image.width > width:
+        image = image.resize((width, round(image.height * width / image.width)), Image.Resampling.LANCZOS)
+    return data_uri(image, lossless=image.width <= 64)
 
 
 def strip(frames: np.ndarray) -> str:

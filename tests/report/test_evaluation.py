@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from margrpo.evaluate.verdict import compared, read, result, words
+from margrpo.report.evaluation import page
 
 from . import evaluations
 
@@ -36,3 +37,10 @@ def test_the_page_shows_each_picture_of_both_and_no_prompt_is_html(tmp_path: Pat
     assert len(widths) == 6
     assert max(widths) <= 100
     assert widths[0] == pytest.approx(100 / 3 / max(1.0, 1.0))  # a third, of an axis that ends at 1
+
+
+def test_pictures_that_are_gone_are_left_out(tmp_path: Path) -> None:
+    evaluations.page_of(tmp_path)
+    (tmp_path / "images" / "base" / "00001.png").unlink()
+    found, _ = read(tmp_path)
+    assert page(found, dict.fromkeys(["base", "tuned"], tmp_path)).count("data:image/webp") == 10
