@@ -75,7 +75,7 @@ def svg(chart: Chart) -> str:
         figure = Figure(figsize=(4.6, 2.5 + 0.17 * max(0, rows - 1)), layout="constrained")
         FigureCanvasSVG(figure)
         axes = figure.add_subplot()
-        draw(axes, chart)
+        handles = draw(axes, chart)
         axes.grid(color=GRID, linewidth=0.6)
         axes.set_axisbelow(True)
         axes.set_xlabel("step")
@@ -83,30 +83,36 @@ def svg(chart: Chart) -> str:
         if axes.get_yscale() == "linear":
             axes.ticklabel_format(axis="y", scilimits=(-3, 4))
         if len(chart.curves) > 1:
-            where: Any = {"labels": chart.labels, "loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": columns}
+            where: Any = {
+                "handles": handles,
+                "labels": chart.labels,
+                "loc": "lower right",
+                "bbox_to_anchor": (1, 1),
+                "ncols": columns,
+            }
             axes.legend(frameon=False, fontsize=8, labelcolor=INK, **where)
         whole = StringIO()
         figure.savefig(whole, format="svg", transparent=True, metadata={"Date": None})
     return themed(whole.getvalue(), chart.words)
 
 
-def draw(axes, chart: Chart) -> None:  # type: ignore[no-untyped-def]
-    """The curves, or one upon the other."""
+def draw(axes, chart: Chart) -> list[Any]:  # type: ignore[no-untyped-def]
+    """The curves, or one upon the other; what stands for each in the legend."""
     if chart.stacked:
         longest = max(chart.curves, key=lambda curve: len(curve.steps))
         rows = [dict(zip(curve.steps, curve.values, strict=True)) for curve in chart.curves]
         values = [[row.get(step, 0.0) for step in longest.steps] for row in rows]
-        labels = [curve.label for curve in chart.curves]
-        axes.stackplot(longest.steps, values, labels=labels, colors=COLOURS, linewidth=0)
-        return
+        return list(axes.stackplot(longest.steps, values, colors=COLOURS, linewidth=0))
+    handles = []
     for colour, curve in zip(cycled(len(chart.curves)), chart.curves, strict=True):
         few = {"marker": "o", "markersize": 3} if len(curve.steps) < 40 else {}
-        axes.plot(curve.steps, curve.values, color=colour, label=curve.label, linewidth=1.4, **few)
+        handles += axes.plot(curve.steps, curve.values, color=colour, linewidth=1.4, **few)
         if curve.around is not None:
             low, high = zip(*((v - a, v + a) for v, a in zip(curve.values, curve.around, strict=True)), strict=True)
             axes.fill_between(curve.steps, low, high, color=colour, alpha=0.18, linewidth=0)
     if chart.logarithmic and all(value > 0 for curve in chart.curves for value in curve.values):
         axes.set_yscale("log")
+    return handles
 
 
 def cycled(count: int) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from margrpo.report.chart import Chart, Curve, svg
+from margrpo.report.chart import COLOURS, Chart, Curve, svg
 from margrpo.report.page import page
 from margrpo.report.past import Past
 
@@ -119,3 +119,11 @@ def test_a_chart_has_room_for_as_many_names_of_any_length(count: int, letters: i
     drawn = svg(Chart("title", "s", [curve] * count, stacked=stacked))
     assert drawn.startswith('<svg role="img" aria-label="title: ')
     assert "currentColor" in drawn
+
+
+def test_the_legend_has_the_colours_of_the_curves() -> None:
+    """A band around a curve is no entry of the legend."""
+    curves = [Curve(name, [0, 1], [1.0, 2.0], around=[0.1, 0.1]) for name in ("one", "other")]
+    drawn = svg(Chart("title", "", curves))
+    legend = drawn[drawn.index('id="legend_1"') :]
+    assert [colour for colour in COLOURS if colour in legend] == list(COLOURS[:2])
