@@ -150,18 +150,20 @@ def test_the_errors_on_the_page_of_recipes_are_those_that_come() -> None:
     assert str(caught.value).replace(f"{ROOT}/", "") in text_of(DOCS / "recipes.md")
 
 
+CALL = re.compile(r"^(?:\$ )?(?:[A-Z_]+=\S* )*(margrpo [a-z].*)$", re.MULTILINE)
+
+
 def shown_commands() -> Iterator[Any]:
-    """Every line of a page that calls margrpo, with the lines that it goes on in."""
+    """Every line of a page that calls margrpo, with the lines that it goes on in, and whether an error follows it."""
     for page in [*PAGES, ROOT / "README.md"]:
         for block in re.findall(r"^```\n(.*?)^```", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
-            for line in block.replace("\\\n", " ").splitlines():
-                called = re.match(r"(?:\$ )?(?:[A-Z_]+=\S* )*(margrpo [a-z].*)", line)
-                if called:
-                    yield pytest.param(called[1], id=f"{page.stem}-{called[1][:60]}")
+            _, *called = CALL.split(block.replace("\\\n", " "))
+            for line, answer in zip(called[::2], called[1::2], strict=True):
+                yield pytest.param(line, "error:" in answer, id=f"{page.stem}-{line[:60]}")
 
 
-@pytest.mark.parametrize("line", list(shown_commands()))
-def test_every_command_that_is_shown_is_understood(line: str) -> None:
+@pytest.mark.parametrize(("line", "refused"), list(shown_commands()))
+def test_every_command_that_is_shown_is_understood(line: str, refused: bool) -> None:
     command: Any = get_command(app)
     _, *words = shlex.split(re.split(r" (?:>|\||&&) ", line)[0], comments=True)
     path = ["margrpo"]
@@ -171,6 +173,21 @@ def test_every_command_that_is_shown_is_understood(line: str) -> None:
         command = command.commands[words[0]]
         path.append(words.pop(0))
     command.make_context(" ".join(path), words)
+
+
+CHEAP = ("components list", "components show", "plan", "plugins list", "recipes check", "recipes show", "rewards list")
+"""Commands that only look."""
+
+
+@pytest.mark.parametrize(
+    ("line", "refused"), [each for each in shown_commands() if each.values[0][8:].startswith(CHEAP)]
+)
+def test_a_shown_command_that_only_looks_does_what_it_says(
+    line: str, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    done = run(*shlex.split(re.split(r" (?:>|\||&&) ", line)[0], comments=True)[1:])
+    assert done.exit_code == (2 if refused else 0), done.output
 
 
 OF_PLUGINS = ("geneval",)
