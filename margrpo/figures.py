@@ -112,6 +112,9 @@ FIGURES = (
         (LOOK,),
     ),
     Figure(
+        "kl_median", "nats per token", "the median over the same tokens, which a few far-off ones do not move", (LOOK,)
+    ),
+    Figure(
         "canary/NAME",
         "–",
         "how far the images have strayed from those before training, as a [canary](components/canary.md) measures it",

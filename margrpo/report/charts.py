@@ -22,6 +22,7 @@ def charts(runs: Sequence[Past]) -> Iterator[Chart]:
             of = name.removeprefix("reward/")
             yield from one(f"reward_std/{of}", "Spread of the reward within a prompt", runs)
     yield from one("kl", "KL from the policy before training", runs)
+    yield from one("kl_median", "The same, of the median token", runs)
     yield from one("gradient_norm", "Gradient norm", runs, logarithmic=True)
     yield from one("log_ratio", "Log ratio at the last update", runs, unless=is_zero)
     yield from one("penalty", "Penalty", runs, unless=is_zero)

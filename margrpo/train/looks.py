@@ -50,6 +50,7 @@ class Looks:
             "held_out": float(seen.scores.mean()),
             "held_out_ci95": half_width(seen.scores),
             "kl": float(kl.mean()),
+            "kl_median": float(kl.median()),
             **song.figures,
             "seconds/watch": perf_counter() - clock,
         }
