@@ -133,7 +133,7 @@ def reward_of(function: Callable[..., Any]) -> type:
         **described_settings,
         "weight": setting(1.0, "factor of this reward in the sum"),
         "on_failure": setting(None, "what is done when it fails; the run ends unless given"),
-        "traits": getattr(function, "traits", Traits()),
+        "traits": getattr(function, "traits", Traits(may_read=("text", "label", "metadata"))),
         "build": lambda self, device: self,
         "score": score,
     }

@@ -36,7 +36,7 @@ class Http:
     weight: float = setting(1.0, "factor of this reward in the sum")
     on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
 
-    traits = Traits(elsewhere=True)
+    traits = Traits(may_read=("text", "label", "metadata"), elsewhere=True)
 
     def require(self) -> None:
         """Raise `RewardError` where the client or the token is missing."""
