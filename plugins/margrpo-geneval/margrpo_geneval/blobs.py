@@ -24,6 +24,7 @@ class Blobs:
     anything: bool = setting(True, 'whether every piece is found as an "object" besides')
 
     parameters = 0
+    tells_colours = True
 
     def require(self) -> None:
         """Nothing is missing."""

@@ -37,9 +37,10 @@ class Detection:
 
 @runtime_checkable
 class Detector(Protocol):
-    """What finds objects in a picture; its networks have so many `parameters`."""
+    """What finds objects in a picture, and perhaps `tells_colours`; its networks have so many `parameters`."""
 
     parameters: int
+    tells_colours: bool
 
     def require(self) -> None:
         """Raise a `MargrpoError` where a file or package is missing; imports no torch."""

@@ -11,11 +11,13 @@ from margrpo_geneval.contracts import ColourClassifier, Detector, Relation
 class Geneval:
     """GenEval's rules over a detector   (Ghosh et al. 2023, arXiv 2310.11513), strict or with credit for parts.
 
-    A prompt's metadata says what is to be seen, in the public format. The defaults are those of the public evaluation.
+    Metadata say what is to be seen, in the public format. The thresholds are those of the public evaluation.
     """
 
     detector: Detector = setting(meaning="what finds objects")
-    colour_classifier: ColourClassifier | None = setting(None, "what tells colours; told unless given")
+    colour_classifier: ColourClassifier | None = setting(
+        None, "what tells colours; needed where the detector tells none itself"
+    )
     relation: Relation | None = setting(None, "what tells places; published unless given")
     strictness: float = setting(
         0.0, "share of the strict score, 0 or 1, in the reward; the rest is the soft score", check=between(0, 1)
@@ -35,6 +37,12 @@ class Geneval:
         """From 0 to 1; the networks are those of its parts."""
         parameters = self.detector.parameters + (self.colour_classifier.parameters if self.colour_classifier else 0)
         return Traits(low=0.0, high=1.0, reads=("metadata",), parameters=parameters)
+
+    def problems(self) -> list[str]:
+        """A sentence where nobody tells colours, so that every picture of a coloured object would be wrong."""
+        if self.detector.tells_colours or self.colour_classifier is not None:
+            return []
+        return ['colour_classifier is missing, and the detector tells no colours; give it use = "clip" or use = "mean"']
 
     def require(self) -> None:
         """What the detector and the colour classifier require."""

@@ -16,6 +16,7 @@ class GroundingDino:
     least: float = setting(0.1, "score below which a box is left out", check=between(0, 1))
 
     parameters = 233_000_000
+    tells_colours = False
 
     def require(self) -> None:
         """Raise a `MargrpoError` where transformers or the model is missing."""

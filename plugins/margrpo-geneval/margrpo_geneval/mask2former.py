@@ -19,6 +19,7 @@ class Mask2former:
     least: float = setting(0.05, "score below which an object is left out", check=between(0, 1))
 
     parameters = 69_000_000
+    tells_colours = False
 
     def require(self) -> None:
         """Raise a `MargrpoError` where transformers or the model is missing."""

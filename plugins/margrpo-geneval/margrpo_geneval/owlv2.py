@@ -20,6 +20,7 @@ class Owlv2:
     least: float = setting(0.05, "score below which a box is left out", check=between(0, 1))
 
     parameters = 155_000_000
+    tells_colours = False
 
     def require(self) -> None:
         """Raise a `MargrpoError` where transformers or the model is missing."""

@@ -21,12 +21,16 @@ class Suite:
     """
 
     detector: Detector = setting(meaning="what finds objects")
-    colour_classifier: ColourClassifier | None = setting(None, "what tells colours; told unless given")
+    colour_classifier: ColourClassifier | None = setting(None, "what tells colours; as for the reward")
     relation: Relation | None = setting(None, "what tells places; published unless given")
     path: str | None = setting(None, "a file of prompts with the public metadata; prompts are drawn unless given")
     count: int = setting(120, "prompts that are drawn", check=at_least(1))
     seed: int = setting(0, "the seed by which they are drawn", check=not_negative)
     classes: tuple[str, ...] = setting((), "names of classes to draw prompts of; some of COCO's unless given")
+
+    def problems(self) -> list[str]:
+        """Those of its reward."""
+        return self._reward.problems()
 
     def require(self) -> None:
         """What the detector and the colour classifier require; reads the file."""
