@@ -6,15 +6,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from margrpo_geneval.blobs import Blobs
 from margrpo_geneval.clip import Clip
-from margrpo_geneval.colours import PALETTE
+from margrpo_geneval.colours import PALETTE, Mean
 from margrpo_geneval.contracts import Detection
 from margrpo_geneval.geneval import Geneval
 from margrpo_geneval.grounding_dino import GroundingDino
 from margrpo_geneval.mask2former import Mask2former
 from margrpo_geneval.owlv2 import Owlv2
 from margrpo_geneval.photographs.clip import cut
-from margrpo_geneval.photographs.searching import pil
+from margrpo_geneval.suite import Suite
 from PIL import Image
 from transformers import (
     CLIPImageProcessorPil,
@@ -30,6 +31,7 @@ from transformers import (
 
 from margrpo.errors import DataError, MargrpoError, PluginError, WeightsError
 from margrpo.maths.dealing import Prompt, grouped
+from margrpo.pictures import picture
 
 from . import tiny
 
@@ -53,7 +55,7 @@ def test_owlv2_finds_what_the_librarys_own_path_does(tmp_path: Path) -> None:
     processor, model = Owlv2Processor.from_pretrained(place), Owlv2ForObjectDetection.from_pretrained(place)
     for image, ours in zip(images, found, strict=True):
         texts = [[f"a photo of a {name}" for name in names]]
-        inputs = processor(text=texts, images=pil(image), return_tensors="pt")
+        inputs = processor(text=texts, images=picture(image, 1), return_tensors="pt")
         with torch.no_grad():
             out = model(**inputs)
         (theirs,) = processor.post_process_grounded_object_detection(
@@ -72,7 +74,7 @@ def test_grounding_dino_gives_each_box_the_name_with_the_likeliest_word(tmp_path
     processor = GroundingDinoProcessor.from_pretrained(place)
     model = GroundingDinoForObjectDetection.from_pretrained(place)
     for image, ours in zip(images, found, strict=True):
-        inputs = processor(images=pil(image), text=[names], return_tensors="pt")
+        inputs = processor(images=picture(image, 1), text=[names], return_tensors="pt")
         with torch.no_grad():
             out = model(**inputs)
         (theirs,) = processor.post_process_grounded_object_detection(
@@ -106,7 +108,7 @@ def test_mask2former_finds_the_objects_and_masks_that_the_librarys_own_path_does
     ours_by_score: dict[float, Detection] = {}
     for image, ours in zip(images, found, strict=True):
         with torch.no_grad():
-            out = model(**processor(images=pil(image), return_tensors="pt"))
+            out = model(**processor(images=picture(image, 1), return_tensors="pt"))
         (theirs,) = processor.post_process_instance_segmentation(
             out, threshold=0.0, target_sizes=[(384, 384)], return_binary_maps=True
         )
@@ -183,7 +185,7 @@ def test_clip_names_the_colour_that_the_librarys_own_path_finds_likeliest(tmp_pa
     model, tokenizer = CLIPModel.from_pretrained(place), CLIPTokenizer.from_pretrained(place)
     processor = CLIPImageProcessorPil.from_pretrained(place)
     for each, found in zip(objects, ours, strict=True):
-        pixels = processor(cut(pil(image), each), return_tensors="pt")["pixel_values"]
+        pixels = processor(cut(picture(image, 1), each), return_tensors="pt")["pixel_values"]
         likely = {}
         for colour in PALETTE:
             texts = [f"a photo of a {colour} {each.name}", f"a photo of a {colour}-colored {each.name}"]
@@ -237,3 +239,11 @@ def test_what_is_missing_is_told_before_anything_is_loaded(tmp_path: Path, monke
     monkeypatch.setattr("margrpo.pretrained.find_spec", lambda name: None)
     with pytest.raises(PluginError, match="detector owlv2 needs transformers, which is not installed; pip install tra"):
         Geneval(detector=Owlv2()).require()
+
+
+def test_a_detector_that_tells_no_colours_needs_something_that_does() -> None:
+    said = "colour_classifier is missing, and the detector tells no colours"
+    for parts, missing in (({"detector": Owlv2()}, True), ({"detector": Owlv2(), "colour_classifier": Mean()}, False)):
+        for whole in (Geneval(**parts), Suite(**parts)):
+            assert [said in problem for problem in whole.problems()] == [True] * missing
+    assert Geneval(detector=Blobs()).problems() == []

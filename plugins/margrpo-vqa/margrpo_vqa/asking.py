@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from statistics import fmean
 from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
 from margrpo import record
+from margrpo.pictures import picture
 from margrpo.records import Prompts
 from margrpo_vqa.question import Question, questions
 
@@ -50,7 +50,7 @@ class Asking:
     @torch.no_grad()
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
         """The mean probability of the right answer."""
-        pictures = [pil(image) for image in images]
+        pictures = [picture(image, 1) for image in images]
         right: list[list[float]] = [[] for _ in pictures]
         for pairs in self.batches(prompts):
             asked = [pair.question.words for pair in pairs]
@@ -62,14 +62,8 @@ class Asking:
     def batches(self, prompts: Prompts) -> Iterator[list[Pair]]:
         """All pairs, in lists of one length."""
         lengths: dict[int, list[Pair]] = defaultdict(list)
-        for picture, (text, metadata) in enumerate(zip(prompts.text, prompts.metadata, strict=True)):
+        for place, (text, metadata) in enumerate(zip(prompts.text, prompts.metadata, strict=True)):
             for each in questions(text, metadata, self.settings.question, self.reward):
-                lengths[self.model.length(each.words)].append(Pair(picture, each))
+                lengths[self.model.length(each.words)].append(Pair(place, each))
         for pairs in lengths.values():
             yield from (pairs[i : i + self.settings.batch] for i in range(0, len(pairs), self.settings.batch))
-
-
-def pil(image: Float[Tensor, "3 h w"]) -> Image.Image:
-    """A picture with values in [0, 1] in bytes."""
-    pixels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
-    return Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy()))

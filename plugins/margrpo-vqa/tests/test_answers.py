@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 import torch
-from margrpo_vqa.asking import pil
 from margrpo_vqa.git_vqa import GitVqa
 from margrpo_vqa.vlm_judge import VlmJudge
 from PIL import Image
@@ -21,6 +20,7 @@ from transformers import (
 
 from margrpo.errors import DataError, MargrpoError, PluginError, WeightsError
 from margrpo.maths.dealing import Prompt, grouped
+from margrpo.pictures import picture
 
 from . import tiny
 
@@ -91,9 +91,9 @@ def test_the_score_is_the_librarys_own_probability(name: str, tmp_path: Path) ->
     expected = []
     for image, text in zip(IMAGES, PROMPTS.text, strict=True):
         if text == "a cat":
-            expected.append(own_path(place, pil(image), "does this picture show a cat"))
+            expected.append(own_path(place, picture(image, 1), "does this picture show a cat"))
         else:
-            dog, sky = (own_path(place, pil(image), words) for words in (QUESTIONS[0], "is the sky blue"))
+            dog, sky = (own_path(place, picture(image, 1), words) for words in (QUESTIONS[0], "is the sky blue"))
             expected.append((dog + 1 - sky) / 2)
     assert torch.allclose(scores, torch.stack(expected), atol=1e-5)
     assert float(scores.std()) > 1e-3

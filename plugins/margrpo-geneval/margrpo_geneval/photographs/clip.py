@@ -10,11 +10,11 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
 
+from margrpo.pictures import picture
 from margrpo.pretrained import loaded
 from margrpo_geneval.clip import Clip
 from margrpo_geneval.colours import PALETTE
 from margrpo_geneval.contracts import Detection
-from margrpo_geneval.photographs.searching import pil
 
 TEMPLATES = ("a photo of a {colour} {name}", "a photo of a {colour}-colored {name}", "a photo of a {colour} object")
 GREY = (0x99, 0x99, 0x99)
@@ -33,11 +33,11 @@ class ClipNamer:
     @torch.no_grad()
     def colours(self, image: Float[Tensor, "3 h w"], objects: Sequence[Detection]) -> list[str | None]:
         """The likeliest colour of each object."""
-        names, picture = list(PALETTE), pil(image)
+        names, whole = list(PALETTE), picture(image, 1)
         found: list[str | None] = []
         for start in range(0, len(objects), self.batch):
             some = objects[start : start + self.batch]
-            pixels = self.images(images=[cut(picture, each) for each in some], return_tensors="pt")
+            pixels = self.images(images=[cut(whole, each) for each in some], return_tensors="pt")
             seen = direction(self.model.get_image_features(**pixels.to(self.model.device)))
             for each, one in zip(some, seen, strict=True):
                 found.append(names[int((self.directions(each.name) @ one).argmax())])

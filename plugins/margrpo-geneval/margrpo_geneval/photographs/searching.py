@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
+from margrpo.pictures import picture
 from margrpo_geneval.contracts import Detection
 
 
@@ -37,16 +37,10 @@ class Searching:
         found: list[list[Detection]] = [[] for _ in names]
         for wanted, places in together.items():
             if wanted:
-                pictures = [pil(images[place]) for place in places]
+                pictures = [picture(images[place], 1) for place in places]
                 for place, objects in zip(places, self.search.search(pictures, wanted), strict=True):
                     found[place] = objects
         return found
-
-
-def pil(image: Float[Tensor, "3 h w"]) -> Image.Image:
-    """A picture with values in [0, 1] in bytes."""
-    pixels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
-    return Image.fromarray(np.ascontiguousarray(pixels.permute(1, 2, 0).cpu().numpy()))
 
 
 def box_of(edges: Float[Tensor, "4"]) -> tuple[float, float, float, float]:
