@@ -88,6 +88,7 @@ def from_json(body: bytes, *, most: int, side: int) -> tuple[Tensor, Any]:
         raise DataError('the body must be a JSON object with "images", PNGs in base64, and "prompts"')
     if len(said["images"]) > most:
         raise DataError(f"there are {len(said['images'])} images, and 1 to {most} are scored at once")
+    refuse_other_count(said.get("prompts"), len(said["images"]))  # before anything is decoded
     images = [pixels_of(each, side) for each in said["images"]]
     if len({image.shape for image in images}) > 1:
         raise DataError("the images differ in size")
@@ -121,11 +122,16 @@ def refuse_constant(word: str) -> Any:
     raise DataError(f"{word} is no number")
 
 
+def refuse_other_count(prompts: Any, images: int) -> None:
+    """Raise `DataError` unless there is a prompt for each image."""
+    if not isinstance(prompts, list) or len(prompts) != images:
+        count = len(prompts) if isinstance(prompts, list) else "no"
+        raise DataError(f"there are {images} images and {count} prompts; send a list with one for each image")
+
+
 def prompts_of(said: Any, images: int) -> Prompts:
     """The prompts that a list of JSON objects describes, one for each image."""
-    if not isinstance(said, list) or len(said) != images:
-        count = len(said) if isinstance(said, list) else "no"
-        raise DataError(f"there are {images} images and {count} prompts; send a list with one for each image")
+    refuse_other_count(said, images)
     read = [prompt_of(each) for each in said]
     return Prompts(
         text=tuple(text for text, *_ in read),

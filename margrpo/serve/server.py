@@ -97,6 +97,7 @@ class Server:
         try:
             return await asyncio.wait_for(asyncio.shield(future), self.limits.seconds)
         except TimeoutError:
+            future.cancel()  # or it would be scored, and its body kept, for nobody
             raise HTTPException(504, f"the scores did not come within {self.limits.seconds:g} s") from None
 
     def scores(self, body: bytes, media: str) -> dict[str, list[float]]:
