@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from margrpo.report import pictures
+from margrpo.report.page import template
 
 SHOWN = 8
 """Pictures of a category, at most."""
@@ -16,14 +17,9 @@ SIDE = 192
 
 def page(found: Mapping[str, Any], folders: Mapping[str, Path]) -> str:
     """The page as HTML; a policy's pictures and lines are in its folder."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    made = Environment(
-        loader=PackageLoader("margrpo.report", "page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     style = (files("margrpo.report") / "page" / "report.css").read_text("utf-8")
     rewards = {name: (rows, extent(rows, found["policies"])) for name, rows in found["rewards"].items()}
-    return made.get_template("evaluation.html").render(
+    return template("evaluation.html").render(
         found=found, rewards=rewards, gallery=gallery(found["policies"], folders), style=style
     )
 

@@ -15,6 +15,7 @@ from margrpo.report.chart import svg
 from margrpo.report.charts import charts
 from margrpo.report.past import Past
 from margrpo.token_maps import Mapped, read
+from margrpo.train.folder import flat
 
 LOOKS, MAPPED = 24, 5
 """Looks whose pictures and token maps are shown, at most."""
@@ -25,13 +26,8 @@ T = TypeVar("T")
 
 def page(runs: Sequence[Past], plans: Mapping[str, str]) -> str:
     """The report as HTML; `plans` are the words of `margrpo plan` by the runs' names."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    made = Environment(
-        loader=PackageLoader("margrpo.report", "page"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
     beside = files("margrpo.report") / "page"
-    return made.get_template("report.html").render(
+    return template("report.html").render(
         title=runs[0].title if len(runs) == 1 else f"{len(runs)} runs",
         runs=runs,
         facts=facts(runs),
@@ -46,6 +42,14 @@ def page(runs: Sequence[Past], plans: Mapping[str, str]) -> str:
         style=(beside / "report.css").read_text("utf-8"),
         script=(beside / "report.js").read_text("utf-8"),
     )
+
+
+def template(name: str) -> Any:
+    """A page that is still to be filled; a name that it misses is an error."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    loader = PackageLoader("margrpo.report", "page")
+    return Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True).get_template(name)
 
 
 def facts(runs: Sequence[Past]) -> list[tuple[str, list[str]]]:
@@ -148,7 +152,7 @@ def differences(runs: Sequence[Past]) -> list[tuple[str, list[str]]]:
     """The keys in which the recipes differ, a column for each run."""
     if len(runs) < 2:
         return []
-    tables = [{key: json.dumps(value, ensure_ascii=False) for key, value in flat(run.recipe)} for run in runs]
+    tables = [{key: json.dumps(value, ensure_ascii=False) for key, value in flat(run.recipe).items()} for run in runs]
     keys = list(dict.fromkeys(key for table in tables for key in table))
     rows = [(key, [table.get(key, "–") for table in tables]) for key in keys]
     return [(key, values) for key, values in rows if len(set(values)) > 1]
@@ -157,13 +161,3 @@ def differences(runs: Sequence[Past]) -> list[tuple[str, list[str]]]:
 def plain(meaning: str) -> str:
     """Words of the docs without their links and marks."""
     return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", meaning).replace("`", "")
-
-
-def flat(table: Any, path: str = "") -> list[tuple[str, Any]]:
-    """Every value of a recipe by its dotted key."""
-    pairs = table.items() if isinstance(table, Mapping) else enumerate(table)
-    found: list[tuple[str, Any]] = []
-    for key, value in pairs:
-        tables = isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(v, Mapping) for v in value))
-        found += flat(value, f"{path}{key}.") if tables else [(f"{path}{key}", value)]
-    return found

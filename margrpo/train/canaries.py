@@ -6,6 +6,7 @@ from margrpo.contracts import Canary, Perch
 from margrpo.declare import record
 from margrpo.plugin.registry import registry
 from margrpo.records import Sight
+from margrpo.train.jury import numbered
 
 
 @record
@@ -32,8 +33,7 @@ SILENCE = Song({}, (), None)
 
 def built(canaries: Sequence[Canary], device: str) -> tuple[Bird, ...]:
     """Every canary with its name in the recipe, numbered where it occurs twice."""
-    names = [registry().called("canary", each) for each in canaries]
-    names = [name if names.count(name) == 1 else f"{name}_{place}" for place, name in enumerate(names)]
+    names = numbered([registry().called("canary", each) for each in canaries])
     return tuple(
         Bird(name, each.warn, each.stop, each.build(device)) for name, each in zip(names, canaries, strict=True)
     )

@@ -9,7 +9,7 @@ from torch import Tensor
 from margrpo.contracts import Model, Processes
 from margrpo.declare import record
 from margrpo.maths import divergence
-from margrpo.records import Prompts
+from margrpo.records import Prompts, Rollout
 from margrpo.train.chain import transition
 from margrpo.train.condition import conditions
 from margrpo.train.judge import score
@@ -22,25 +22,44 @@ BATCH = 32
 
 @record
 class Look:
-    """Images of held-out prompts and their scores."""
+    """Images of held-out prompts, their scores, and the KL of each token, where there is an earlier model, else 0."""
 
     prompts: Prompts
     images: Float[Tensor, "b 3 h w"]
     scores: Float[Tensor, "b"]
+    kl: Float[Tensor, "b n"]
 
 
-def look(pipeline: Pipeline, prompts: Prompts, measure: Jury, seed: int, processes: Processes | None = None) -> Look:
-    """Draw each prompt once and score it by the weighted sum of the measures; processes deal batches among them."""
+def look(
+    pipeline: Pipeline,
+    prompts: Prompts,
+    measure: Jury,
+    seed: int,
+    *,
+    processes: Processes | None = None,
+    origin: Model | None = None,
+) -> Look:
+    """Draw each prompt once and score it by the weighted sum of the measures; processes deal batches among them.
+
+    With an `origin` the same rollouts tell how far each token's chain is from the one under that model.
+    """
     images, scores = torch.zeros(0), torch.zeros(len(prompts), device=pipeline.device)
+    kl, recording = torch.zeros(len(prompts), pipeline.model.tokens, device=pipeline.device), NOTHING
+    if origin is not None:
+        recording = whole(pipeline)
     for start in mine(len(prompts), processes):
         some = slice(start, start + BATCH)
-        drawn = roll_out(pipeline, prompts.part(some), (seed, "held out"), NOTHING).images
+        rollout = roll_out(pipeline, prompts.part(some), (seed, "held out"), recording)
+        drawn = rollout.images
         images = images if len(images) else torch.zeros(len(prompts), *drawn.shape[1:], device=pipeline.device)
         images[some] = drawn
         scores[some] = scored(measure, drawn, prompts.part(some))
+        if origin is not None:
+            kl[some] = divergence_of(pipeline, origin, rollout)
     if processes is not None:
         images, scores = together(images, len(prompts), processes), processes.total(scores)
-    return Look(prompts, images, scores)
+        kl = kl if origin is None else processes.total(kl)
+    return Look(prompts, images, scores, kl)
 
 
 def scored(measure: Jury, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
@@ -74,22 +93,28 @@ def drift(
     found = torch.zeros(len(prompts), pipeline.model.tokens, device=pipeline.device)
     for start in mine(len(prompts), processes):
         some = slice(start, start + BATCH)
-        found[some] = divergence_of(pipeline, origin, prompts.part(some), seed)
+        rollout = roll_out(pipeline, prompts.part(some), (seed, "held out"), whole(pipeline))
+        found[some] = divergence_of(pipeline, origin, rollout)
     return found if processes is None else processes.total(found)
 
 
-def divergence_of(pipeline: Pipeline, origin: Model, prompts: Prompts, seed: int) -> Float[Tensor, "b n"]:
-    """The KL of each committed token of some prompts."""
+def whole(pipeline: Pipeline) -> Recording:
+    """Every AR step with every transition that has a density."""
     sampler = pipeline.sampler
     stochastic = tuple(t for t in reversed(range(sampler.steps)) if sampler.has_density(t))
-    recording = Recording(tuple(range(pipeline.unmasking.steps)), stochastic)
-    rollout = roll_out(pipeline, prompts, (seed, "held out"), recording)
+    return Recording(tuple(range(pipeline.unmasking.steps)), stochastic)
+
+
+@torch.no_grad()
+def divergence_of(pipeline: Pipeline, origin: Model, rollout: Rollout) -> Float[Tensor, "b n"]:
+    """The KL of each committed token of a rollout that was recorded whole."""
+    sampler, prompts = pipeline.sampler, rollout.prompts
     found = torch.zeros(rollout.rank.shape, device=rollout.tokens.device)
     for step in rollout.steps:
         scale, dtype = step.guidance, pipeline.dtype
         known = conditions(origin, step.tokens, step.unknown, prompts, scale=scale, dtype=dtype).of(step.chain.drawn)
         total = torch.zeros(step.chain.sample.shape[1], device=found.device)
-        for j, t in enumerate(stochastic):
+        for j, t in enumerate(rollout.diffusion_steps):
             mean = transition(origin.head, sampler, known, step.chain.state[j], t).mean
             total = total + divergence.gaussian_kl(step.chain.mean[j], mean, step.chain.std[j])[0]
         found = found.masked_scatter(step.committed, total)

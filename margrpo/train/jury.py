@@ -63,7 +63,11 @@ def innermost(reward: Reward) -> Reward:
 
 def reward_names(rewards: Sequence[Reward]) -> tuple[str, ...]:
     """The name of each reward in the recipe (its class's, if it is no plugin's), numbered where it occurs twice."""
-    names = [registry().called("reward", innermost(reward)) for reward in rewards]
+    return numbered([registry().called("reward", innermost(reward)) for reward in rewards])
+
+
+def numbered(names: Sequence[str]) -> tuple[str, ...]:
+    """Each name, with its place behind it where it occurs twice."""
     return tuple(name if names.count(name) == 1 else f"{name}_{place}" for place, name in enumerate(names))
 
 

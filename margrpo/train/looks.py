@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from margrpo import token_maps
+from margrpo.contracts import Model
 from margrpo.pictures import save_grid, save_maps, save_pairs
 from margrpo.records import Prompts, Rollout, Sight
 from margrpo.train.assemble import Session
@@ -41,9 +42,9 @@ class Looks:
 
     def during(self, done: int, drawn: Rollout) -> tuple[dict[str, float], Song]:
         """The figures of a look at the watched prompts, and what the canaries say; `drawn` are images of the step."""
-        clock, seen = perf_counter(), self.look(self.session.pipeline, self.watched)
+        clock, seen = perf_counter(), self.look(self.session.pipeline, self.watched, self.session.origin)
         self.show(seen, done)
-        kl = self.drift()
+        kl = seen.kl
         self.map(done, kl)
         song = listen(self.birds, self.sight(seen, drawn)) if self.birds else SILENCE
         figures = {
@@ -75,11 +76,12 @@ class Looks:
             save_pairs(self.folder / "before_after.png", came.images, seen.images[shown], prompts.text)
         return paired_difference(before, seen.scores.cpu()), float(self.drift().mean())
 
-    def look(self, pipeline: Pipeline, prompts: Prompts) -> Look:
-        """Draw and measure."""
+    def look(self, pipeline: Pipeline, prompts: Prompts, origin: Model | None = None) -> Look:
+        """Draw and measure, with an origin the KL from it too."""
         session = self.session
         session.processes.enter("a look at held-out prompts")
-        return look(pipeline, prompts, session.measure, session.recipe.run.seed, session.processes)
+        seed = session.recipe.run.seed
+        return look(pipeline, prompts, session.measure, seed, processes=session.processes, origin=origin)
 
     def drift(self) -> Float[Tensor, "b n"]:
         """The divergence of the policy from what it was, of each token of the watched prompts' images."""
