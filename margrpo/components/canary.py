@@ -129,4 +129,5 @@ class Judged:
             self.known = float(before.mean()), float(before.std(unbiased=False))
         mean, std = self.known
         now = float(self.scorer.score(sight.images, sight.prompts).mean())
-        return max(0.0, mean - now) / (std + 1e-6 * max(1.0, abs(mean)))
+        fall = mean - now
+        return 0.0 if fall <= 0 else fall / (std + 1e-6 * max(1.0, abs(mean)))

@@ -91,6 +91,12 @@ def test_a_reward_that_rises_is_no_trouble() -> None:
     assert perch.strayed(sight(BLACK, noise(3))) > 1.0
 
 
+def test_a_reward_that_is_no_number_any_more_is_beyond_the_stop() -> None:
+    perch = HeldOutReward(of=Brightness()).build("cpu")
+    assert perch.strayed(sight(WHITE, noise(3))) == 0.0
+    assert math.isnan(perch.strayed(sight(WHITE * torch.nan, noise(3))))
+
+
 def test_beyond_the_warning_it_is_told_and_beyond_the_stop_it_ends() -> None:
     birds = built((Dark(warn=0.2, stop=0.9), Dark(warn=None), Distance(warn=None, stop=0.4)), "cpu")
     quiet = listen(birds, sight(noise(3), noise(3)))
