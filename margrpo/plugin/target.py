@@ -15,7 +15,7 @@ def import_component(entry: Entry) -> type:
     module_name, _, attribute = entry.target.partition(":")
     try:
         module = importlib.import_module(module_name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"{entry.id}: its module {module_name} cannot be imported: {described(error)}") from error
     found = getattr(module, attribute, None)
     if found is None:

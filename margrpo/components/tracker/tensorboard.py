@@ -33,7 +33,7 @@ class Tensorboard:
         """Go on in new event files, after which those of steps that will be done again do not count."""
         from torch.utils.tensorboard import SummaryWriter
 
-        writer = SummaryWriter(str(Path(folder) / FOLDER), purge_step=start or None)
+        writer = SummaryWriter(str(Path(folder) / FOLDER), purge_step=start)
         return TensorboardTrack(writer, title)
 
 
