@@ -12,6 +12,7 @@ from margrpo.cli.given import Sets, recipe_of, training
 from margrpo.cli.terminal import out
 from margrpo.cli.threads import settle_threads
 from margrpo.cli.trouble import REFUSED
+from margrpo.errors import RunError
 from margrpo.plugin.registry import registry
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def doctor(
 
     The exit code is 2 where something fails.
     """
+    if sets and recipe is None:
+        raise RunError("--set changes a recipe, and none is given; name it before --set")
     settle_threads()
     findings = []
     for finding in examined(recipe, sets, place):

@@ -10,6 +10,7 @@ from rich.table import Table
 from margrpo.cli.given import RecipeFile, Sets, loadable, training
 from margrpo.cli.terminal import out, tell
 from margrpo.cli.threads import settle_threads
+from margrpo.errors import RunError
 
 if TYPE_CHECKING:
     from margrpo.evaluate.variance import Comparison, Spread
@@ -30,6 +31,8 @@ def variance(
 
     First the whole update under each estimator, its signal-to-noise and its time; then the noise of chains alone.
     """
+    if to is not None and not to.parent.is_dir():
+        raise RunError(f"--json {to}: there is no folder {to.parent}; make it first")
     checked = loadable(training(recipe, sets), recipe)
     from margrpo.evaluate import variance as measure
 

@@ -104,6 +104,8 @@ def read(folder: Path) -> tuple[dict[str, Any], Examined]:
             if name.startswith(SCORE)
         }
         prompts = tuple(Prompt(line["prompt"]) for line in firsts)
+        if len(mine) != len(prompts) * found["images"] or not all(np.isfinite(each).all() for each in scores.values()):
+            raise ValueError("lines or numbers are missing")
         return found, Examined(prompts, tuple(line["category"] for line in firsts), found["images"], scores)
     except (OSError, ValueError, LookupError, TypeError):
         raise RunError(f"{folder}: holds no evaluation; give a folder that `margrpo evaluate --out` wrote") from None
@@ -112,6 +114,9 @@ def read(folder: Path) -> tuple[dict[str, Any], Examined]:
 def compared(one: Path, other: Path) -> dict[str, Any]:
     """What has changed from one evaluation to another of the same prompts, by their last policies."""
     (told, first), (told_too, second) = read(one), read(other)
+    if told["images"] != told_too["images"]:
+        counts = f"{told['images']} and {told_too['images']} images a prompt"
+        raise RunError(f"{one} and {other}: have {counts}; evaluate one of them again with the other's --images")
     if [*zip(first.texts, first.categories, strict=True)] != [*zip(second.texts, second.categories, strict=True)]:
         raise RunError(f"{one} and {other}: are not of the same prompts, so they cannot be compared in pairs")
     shared = [name for name in first.scores if name in second.scores]

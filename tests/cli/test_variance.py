@@ -24,3 +24,9 @@ def test_variance_without_any_advantage_says_so() -> None:
     done = run("variance", QUICKSTART, *setting(*TINY), "--images", "1", "--replicates", "2", "--batches", "2")
     assert done.exit_code == 2
     assert "no image of the rollout has an advantage" in done.stderr
+
+
+def test_a_folder_for_the_figures_that_is_not_there_is_told_before_anything_is_measured(tmp_path: Path) -> None:
+    done = run("variance", QUICKSTART, "--json", tmp_path / "none" / "figures.json")
+    assert done.exit_code == 2
+    assert "there is no folder" in done.stderr
