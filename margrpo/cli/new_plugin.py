@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 import attrs
@@ -56,7 +57,11 @@ def write(distribution: str, kind: str, into: Path) -> Path:
     folder = into / distribution
     if folder.exists():
         raise PluginError(f"{folder} is there already; choose another name, or another folder by --in")
-    name = short(distribution)
+    name, package = short(distribution), distribution.replace("-", "_")
+    if not name[0].isalpha():
+        raise PluginError(f"a component's name begins with a letter, and {name!r} does not; choose another name")
+    if find_spec(package) is not None:
+        raise PluginError(f"a package {package} is installed already, which a new one would hide; choose another name")
     refuse_taken(kind, name)
     for path, text in rendered(distribution, name, kind).items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

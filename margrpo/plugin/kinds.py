@@ -70,6 +70,11 @@ def enlist(kinds: Iterable[Any]) -> None:
                 f"its kind {kind.name!r} is already that of {known.protocol.__module__}.{known.protocol.__qualname__}; "
                 "give it another name"
             )
+        other = _BY_PROTOCOL.get(kind.protocol)
+        if other is not None and other.name != kind.name:
+            raise PluginError(
+                f"the contract of its kind {kind.name!r} is already that of {other.name!r}; give it its own"
+            )
     for kind in brought:
         KINDS[kind.name] = _BY_PROTOCOL[kind.protocol] = kind
 

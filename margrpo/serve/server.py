@@ -117,7 +117,9 @@ class Server:
 
 async def refused(request: Request, error: Exception) -> JSONResponse:
     """An answer to what cannot be scored: 422 where it is the body's fault, 500 where a reward failed."""
-    cause = error.__cause__ if isinstance(error, RewardError) and error.__cause__ else error
+    cause: BaseException = error
+    while isinstance(cause, RewardError) and cause.__cause__ is not None:
+        cause = cause.__cause__
     status = 422 if isinstance(cause, DataError) else 500
     return JSONResponse({"detail": str(error)}, status_code=status)
 

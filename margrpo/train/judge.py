@@ -107,7 +107,7 @@ def answer(juror: Juror, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> 
     except TimeoutError:
         raise RewardError(f"{name}: took longer than {timeout:g} s for {about}") from None
     except MargrpoError as error:
-        raise RewardError(f"{name}: {error}") from error
+        raise RewardError(f"{name}: {str(error).removeprefix(name + ': ')}") from error
     except Exception as error:
         raise RewardError(f"{name}: raised {described(error)} for {about}") from error
     if not isinstance(scores, Tensor) or scores.shape != (len(prompts),):

@@ -58,7 +58,7 @@ def policy_of(reward: Reward) -> OnFailure:
 
 def innermost(reward: Reward) -> Reward:
     """The reward inside one that only wraps it."""
-    return innermost(reward.of) if isinstance(reward, Wrapping) else reward
+    return innermost(reward.of) if isinstance(reward, Wrapping) and isinstance(reward.of, Reward) else reward
 
 
 def reward_names(rewards: Sequence[Reward]) -> tuple[str, ...]:

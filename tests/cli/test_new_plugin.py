@@ -82,6 +82,9 @@ def test_the_command_says_what_to_do_next(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "said"),
     [
+        ("margrpo-3d", "reward", "a component's name begins with a letter, and '3d' does not"),
+        ("numpy", "reward", "a package numpy is installed already"),
+        ("margrpo", "reward", "a package margrpo is installed already"),
         ("Mine", "reward", "'Mine' must be small letters, digits and hyphens, as in margrpo-mine"),
         ("margrpo-mine", "rewrd", "there is no template for a 'rewrd'; did you mean 'reward'?"),
         ("margrpo-mine", "kernel", "there is no template for a 'kernel', of policy, sampler, estimator, selector, rew"),

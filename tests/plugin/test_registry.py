@@ -192,6 +192,10 @@ def test_a_plugin_can_bring_a_kind_of_its_own(folder: Path) -> None:
         ),
         ("Kind('My kind', int, '')", "the kind 'My kind' must be one word in lower case, as in 'selector'"),
         ("'selector'", "margrpo_kinds returned 'selector', which is no margrpo.Kind"),
+        (
+            "Kind('scorer', __import__('margrpo').contracts.Reward, 'x')",
+            "the contract of its kind 'scorer' is already that of 'reward'; give it its own",
+        ),
     ],
 )
 def test_a_bad_kind_is_refused_and_nothing_of_the_plugin_stays(kind: str, cause: str, folder: Path) -> None:

@@ -18,11 +18,12 @@ from PIL import Image
 from safetensors.torch import save
 
 from margrpo import wire
-from margrpo.components.on_failure import DropGroup
+from margrpo.components.on_failure import DropGroup, Retry
 from margrpo.components.reward.brightness import Brightness
 from margrpo.components.reward.http import Http
 from margrpo.components.reward.jpeg_compressibility import JpegCompressibility
 from margrpo.components.reward.shapes import Shapes
+from margrpo.contracts import OnFailure
 from margrpo.declare import component
 from margrpo.errors import DataError, RewardError
 from margrpo.records import Traits
@@ -45,6 +46,7 @@ class Slow:
     seconds: float = 0.0
     fails: str = ""
     weight: float = 1.0
+    on_failure: OnFailure | None = None
     traits = Traits(reads=("metadata",))
 
     def build(self, device: str) -> Any:
@@ -217,6 +219,8 @@ def test_a_reward_that_fails_is_told_with_its_sentence_and_no_traceback() -> Non
             422,
             {"detail": "reward Slow: the metadata is not to be understood"},
         )
+    with serving(Slow(fails="data", on_failure=Retry(attempts=2, backoff=0.0))) as address:
+        assert post(address, said).status_code == 422
     with serving(Slow(fails="boom")) as address:
         answer = post(address, said)
         assert answer.status_code == 500

@@ -1,3 +1,4 @@
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -5,7 +6,10 @@ from torch import Tensor
 
 from margrpo.components.reward.brightness import Brightness
 from margrpo.components.reward.cached import Cached
+from margrpo.components.reward.http import Http
 from margrpo.declare import component
+from margrpo.maths.dealing import Prompt, grouped
+from margrpo.plugin.registry import registry
 from margrpo.records import Prompts, Traits
 from margrpo.testing import small
 from margrpo.train.jury import reward_names
@@ -74,3 +78,14 @@ def test_what_is_not_deterministic_is_not_remembered() -> None:
 def test_it_passes_on_what_the_inner_reward_says_of_itself() -> None:
     assert Cached(of=Brightness()).traits == Brightness().traits
     assert reward_names((Cached(of=Brightness()),)) == ("brightness",)
+
+
+def test_what_a_file_or_a_server_says_is_remembered_for_the_prompt_too(tmp_path: Path) -> None:
+    file = tmp_path / "r.py"
+    file.write_text(
+        "import torch\ndef white(images, prompts):\n    return torch.tensor([float(len(t)) for t in prompts.text])\n"
+    )
+    inner = registry().load(registry().find("reward", f"{file}:white"))()
+    assert Http(servers=("http://a",)).traits.may_read == inner.traits.may_read == ("text", "label", "metadata")
+    prompts = grouped([Prompt("a"), Prompt("four")], 1)
+    assert Cached(of=inner).build("cpu").score(IMAGES[[0, 0]], prompts).tolist() == [1.0, 4.0]
