@@ -15,7 +15,7 @@ Diffusion steps are numbered as the sampler takes them backwards: t = T - 1 come
 import itertools
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from jaxtyping import Bool, Float, Int
 
@@ -220,6 +220,7 @@ class Rollout:
 
 Part = Literal["text", "label", "metadata"]
 """Of a prompt."""
+PARTS: tuple[Part, ...] = get_args(Part)
 
 
 @record

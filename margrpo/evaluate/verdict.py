@@ -108,7 +108,9 @@ def read(folder: Path) -> tuple[dict[str, Any], Examined]:
             raise ValueError("lines or numbers are missing")
         return found, Examined(prompts, tuple(line["category"] for line in firsts), found["images"], scores)
     except (OSError, ValueError, LookupError, TypeError):
-        raise RunError(f"{folder}: holds no evaluation; give a folder that `margrpo evaluate --out` wrote") from None
+        raise RunError(
+            f"{folder}: holds no whole evaluation; give a folder that `margrpo evaluate --out` wrote"
+        ) from None
 
 
 def compared(one: Path, other: Path) -> dict[str, Any]:

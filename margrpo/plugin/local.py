@@ -18,7 +18,7 @@ from margrpo.declare import REQUIRED, component, setting
 from margrpo.errors import PluginError
 from margrpo.plugin.hookspecs import Entry
 from margrpo.plugin.target import check_contract, described
-from margrpo.records import Traits
+from margrpo.records import PARTS, Traits
 
 _LOCAL = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)", re.DOTALL)
 
@@ -133,7 +133,7 @@ def reward_of(function: Callable[..., Any]) -> type:
         **described_settings,
         "weight": setting(1.0, "factor of this reward in the sum"),
         "on_failure": setting(None, "what is done when it fails; the run ends unless given"),
-        "traits": getattr(function, "traits", Traits(may_read=("text", "label", "metadata"))),
+        "traits": getattr(function, "traits", Traits(may_read=PARTS)),
         "build": lambda self, device: self,
         "score": score,
     }

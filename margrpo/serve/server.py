@@ -26,7 +26,7 @@ class Server:
 
     def __init__(self, jury: Jury, device: str, limits: Limits, token: str = ""):
         self.jury, self.device, self.limits, self.token = jury, device, limits, token
-        self.thread = ThreadPoolExecutor(max_workers=1)
+        self.thread, self.turn = ThreadPoolExecutor(max_workers=1), asyncio.Lock()
         self.waiting = self.scored = 0
 
     def app(self) -> FastAPI:
@@ -92,12 +92,14 @@ class Server:
             raise HTTPException(413, f"the body is longer than {self.limits.bytes} bytes; send fewer images at once")
 
     async def in_thread(self, work: Callable[[], Any]) -> Any:
-        """Work done by the one thread that scores, unless it takes too long."""
-        future = asyncio.get_running_loop().run_in_executor(self.thread, work)
+        """Work done by the one thread that scores, unless it takes too long; what has not begun by then never does."""
         try:
-            return await asyncio.wait_for(asyncio.shield(future), self.limits.seconds)
+            async with asyncio.timeout(self.limits.seconds):
+                await self.turn.acquire()
+                future = asyncio.get_running_loop().run_in_executor(self.thread, work)
+                future.add_done_callback(lambda _: self.turn.release())
+                return await asyncio.shield(future)
         except TimeoutError:
-            future.cancel()  # or it would be scored, and its body kept, for nobody
             raise HTTPException(504, f"the scores did not come within {self.limits.seconds:g} s") from None
 
     def scores(self, body: bytes, media: str) -> dict[str, list[float]]:

@@ -44,9 +44,8 @@ def look(
     With an `origin` the same rollouts tell how far each token's chain is from the one under that model.
     """
     images, scores = torch.zeros(0), torch.zeros(len(prompts), device=pipeline.device)
-    kl, recording = torch.zeros(len(prompts), pipeline.model.tokens, device=pipeline.device), NOTHING
-    if origin is not None:
-        recording = whole(pipeline)
+    kl = torch.zeros(len(prompts), pipeline.model.tokens, device=pipeline.device)
+    recording = NOTHING if origin is None else whole(pipeline)
     for start in mine(len(prompts), processes):
         some = slice(start, start + BATCH)
         rollout = roll_out(pipeline, prompts.part(some), (seed, "held out"), recording)

@@ -104,7 +104,10 @@ def test_what_cannot_be_evaluated_is_refused(evaluated: Path, tmp_path: Path) ->
         ((tmp_path,), "recipe.toml"),
         ((ROOT / "recipes" / "digits.toml", *FEW, "--out", tmp_path / "y"), "give prompts a label"),
         ((QUICKSTART, "--out", tmp_path / "file" / "x"), "is no folder that can be written; choose another --out"),
-        (("--compare", evaluated, tmp_path), "holds no evaluation; give a folder that `margrpo evaluate --out` wrote"),
+        (
+            ("--compare", evaluated, tmp_path),
+            "holds no whole evaluation; give a folder that `margrpo evaluate --out` wrote",
+        ),
     ):
         done = run("evaluate", *words)
         assert done.exit_code == 2, words
@@ -122,4 +125,4 @@ def test_what_cannot_be_evaluated_is_refused(evaluated: Path, tmp_path: Path) ->
     (other / "scores.jsonl").write_text("".join(line * 2 for line in text.splitlines(keepends=True)))
     assert "images a prompt; evaluate one of them again" in run("evaluate", "--compare", evaluated, other).stderr
     (other / "scores.jsonl").write_text("".join(text.splitlines(keepends=True)[:-1]))
-    assert "holds no evaluation" in run("evaluate", "--compare", evaluated, other).stderr
+    assert "holds no whole evaluation" in run("evaluate", "--compare", evaluated, other).stderr

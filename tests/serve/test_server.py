@@ -5,6 +5,7 @@ import io
 import json
 import random
 import resource
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +59,24 @@ class Slow:
             raise DataError("the metadata is not to be understood")
         if self.fails:
             raise ValueError(self.fails)
+        return images.mean((1, 2, 3))
+
+
+OPEN = threading.Event()
+
+
+@component
+class Held:
+    """Waits to be let go."""
+
+    weight: float = 1.0
+    traits = Traits()
+
+    def build(self, device: str) -> Any:
+        return self
+
+    def score(self, images: torch.Tensor, prompts: Any) -> torch.Tensor:
+        OPEN.wait()
         return images.mean((1, 2, 3))
 
 
@@ -129,6 +148,12 @@ HOSTILE: dict[str, tuple[bytes, str, int, str]] = {
     "nan": (b'{"images": [], "prompts": NaN}', wire.TEXT, 422, "NaN is no number"),
     "no images": (b'{"images": [], "prompts": []}', wire.TEXT, 422, "there are 0 images, and 1 to 8 are scored"),
     "no png": (b'{"images": ["AAAA"], "prompts": [{"text": "a"}]}', wire.TEXT, 422, "an image is no PNG in base64"),
+    "a prompt too few": (
+        b'{"images": ["!", "!"], "prompts": [{"text": "a"}]}',
+        wire.TEXT,
+        422,
+        "there are 2 images and 1 prompts",
+    ),
     "no base64": (b'{"images": ["!"], "prompts": [{"text": "a"}]}', wire.TEXT, 422, "an image is no PNG in base64"),
     "fewer prompts": (with_prompts([]), wire.BINARY, 422, "there are 1 images and 0 prompts"),
     "no text": (with_prompts([{"label": 1}]), wire.BINARY, 422, 'a prompt must be an object with a "text"'),
@@ -201,6 +226,17 @@ def test_one_that_takes_too_long_is_told_and_the_next_is_served() -> None:
         assert post(address, body).status_code == 422  # its metadata is empty
         assert post(address, said).status_code == 504
         assert httpx2.get(f"{address}/health").json()["status"] == "ok"
+
+
+def test_what_waited_too_long_is_never_scored() -> None:
+    reward, said = Held(), with_prompts([{"text": "a"}])
+    with serving(reward, limits=Limits(seconds=0.2)) as address, ThreadPoolExecutor(4) as threads:
+        assert {answer.status_code for answer in threads.map(lambda _: post(address, said), range(4))} == {504}
+        OPEN.set()
+        while (last := post(address, said)).status_code == 504:
+            pass
+        assert last.status_code == 200
+        assert httpx2.get(f"{address}/health").json() == {"status": "ok", "waiting": 0, "scored": 2}
 
 
 def test_a_full_queue_asks_to_come_again() -> None:

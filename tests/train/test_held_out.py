@@ -59,6 +59,16 @@ def test_drift_is_the_kl_of_the_chain_of_a_committed_token():
     assert float(drift(pipeline, origin, prompts, seed=5).mean()) == pytest.approx(total / 16, rel=1e-4)
 
 
+def test_a_look_with_an_origin_has_the_images_of_one_without_and_the_drift():
+    pipeline, origin, prompts = small.pipeline(seed=1), small.pipeline(seed=2).model, small.prompts()
+    jury = seated((Brightness(),), "cpu")
+    alone, both = (look(pipeline, prompts, jury, 5, origin=each) for each in (None, origin))
+    assert torch.equal(alone.images, both.images)
+    assert torch.equal(both.kl, drift(pipeline, origin, prompts, seed=5))
+    assert float(both.kl.min()) > 0
+    assert float(alone.kl.abs().max()) == 0
+
+
 def test_a_paired_difference_by_hand():
     # differences 1, 2, 3: mean 2, standard error 1/√3, Student's t with 2 degrees of freedom 4.3027 at 97.5 %
     found = paired_difference(torch.tensor([0.0, 1.0, 2.0]), torch.tensor([1.0, 3.0, 5.0]))

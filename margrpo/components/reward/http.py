@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import Check, at_least, component, not_negative, positive, setting
 from margrpo.errors import RewardError
-from margrpo.records import Traits
+from margrpo.records import PARTS, Traits
 
 _URL = re.compile(r"https?://[^/\s]+(/\S*)?")
 _addresses = Check(
@@ -36,7 +36,7 @@ class Http:
     weight: float = setting(1.0, "factor of this reward in the sum")
     on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
 
-    traits = Traits(may_read=("text", "label", "metadata"), elsewhere=True)
+    traits = Traits(may_read=PARTS, elsewhere=True)
 
     def require(self) -> None:
         """Raise `RewardError` where the client or the token is missing."""

@@ -45,6 +45,12 @@ def test_tensorboard_holds_figures_pictures_and_distributions_and_forgets_steps_
 
     shown(Tensorboard(), tmp_path, start=0, end=4, value=0.0)
     shown(Tensorboard(), tmp_path, start=2, end=5, value=10.0)
+    (tmp_path / "anew").mkdir()
+    shown(Tensorboard(), tmp_path / "anew", start=0, end=4, value=0.0)
+    shown(Tensorboard(), tmp_path / "anew", start=0, end=2, value=10.0)
+    anew = EventAccumulator(str(tmp_path / "anew" / "tensorboard"))
+    anew.Reload()
+    assert [(each.step, each.value) for each in anew.Scalars("reward")] == [(0, 10), (1, 11)]
     events = EventAccumulator(str(tmp_path / "tensorboard"))
     events.Reload()
     assert [(each.step, each.value) for each in events.Scalars("reward")] == [(0, 0), (1, 1), (2, 12), (3, 13), (4, 14)]
