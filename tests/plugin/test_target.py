@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from margrpo import Entry
@@ -47,3 +49,10 @@ def test_an_error_is_described_on_one_line() -> None:
     assert described(ValueError("a\n  b")) == "ValueError: a b"
     assert described(ValueError()) == "ValueError"
     assert described(PluginError("a sentence")) == "a sentence"
+
+
+def test_a_module_that_ends_the_process_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "leaves_at_once.py").write_text('raise SystemExit("needs a GPU")\n')
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(PluginError, match="leaves_at_once cannot be imported: SystemExit: needs a GPU"):
+        import_component(Entry("reward.x", "leaves_at_once:Thing"))

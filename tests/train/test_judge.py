@@ -247,3 +247,26 @@ def test_each_reward_can_be_normalised_before_they_are_summed():
     members = jury(Given(scores=loud), Given(scores=quiet, weight=2.0))
     assert (judge(members, Group(), ROLLOUT).advantages > 0).tolist() == [True, False, True, False]
     assert (judge(members, Decoupled(), ROLLOUT).advantages > 0).tolist() == [False, True, False, True]
+
+
+@component
+class Named:
+    """Has a setting that happens to be called as the inner reward of a wrapper is, and tells troubles in its name."""
+
+    of: str = "red"
+    weight: float = 1.0
+    traits = Traits()
+
+    def build(self, device: str) -> Any:
+        return self
+
+    def score(self, images: Tensor, prompts: Prompts) -> Tensor:
+        raise DataError("reward Named: the images are small")
+
+
+def test_only_a_reward_is_inside_another_and_its_name_is_said_once() -> None:
+    assert reward_names((Named(),)) == ("Named",)
+    (juror,) = seated((Named(),), "cpu")
+    with pytest.raises(RewardError) as caught:
+        score(juror, torch.zeros(1, 3, 4, 4), grouped([Prompt("a")], 1))
+    assert str(caught.value) == "reward Named: the images are small"
