@@ -10,20 +10,45 @@ import binascii
 import io
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float
 
+from margrpo.declare import record
 from margrpo.errors import DataError
 from margrpo.lazy import Tensor, torch
 from margrpo.maths.dealing import NO_LABEL
 from margrpo.records import Prompts
 
+if TYPE_CHECKING:
+    from PIL import Image
+
 BINARY, TEXT = "application/vnd.safetensors", "application/json"
 """The media types of the two kinds of body."""
 LONGEST = 10_000
 """Letters of a prompt's text or metadata."""
+
+
+@record
+class Bounds:
+    """The most images in a body, the most pixels of a side, and the most pixels of all images."""
+
+    images: int = 256
+    side: int = 2048
+    pixels: int = 256 * 512 * 512
+
+    def refuse_beyond(self, count: int, height: int, width: int) -> None:
+        """Raise `DataError` for so many images of this size."""
+        if not 1 <= count <= self.images:
+            raise DataError(f"there are {count} images, and 1 to {self.images} are scored at once")
+        if max(height, width) > self.side or min(height, width) < 1:
+            raise DataError(f"the images are {height} × {width} pixels, and a side may have {self.side}")
+        if count * height * width > self.pixels:
+            raise DataError(
+                f"{count} images of {height} × {width} are {count * height * width} pixels, and {self.pixels} are "
+                "scored at once; send fewer images"
+            )
 
 
 def packed(images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> bytes:
@@ -43,24 +68,20 @@ def described(prompts: Prompts) -> Sequence[dict[str, Any]]:
     ]
 
 
-def unpacked(body: bytes, media: str, *, most: int, side: int) -> tuple[Float[Tensor, "b 3 h w"], Prompts]:
-    """The images and prompts of a body, or `DataError`: at most so many, of so many pixels a side."""
+def unpacked(body: bytes, media: str, bounds: Bounds) -> tuple[Float[Tensor, "b 3 h w"], Prompts]:
+    """The images and prompts of a body, or `DataError`; what is beyond the bounds is refused before it is decoded."""
     if media == BINARY:
-        images, said = from_safetensors(body)
+        images, said = from_safetensors(body, bounds)
     elif media == TEXT:
-        images, said = from_json(body, most=most, side=side)
+        images, said = from_json(body, bounds)
     else:
         raise DataError(f"the content type {media[:60]!r} is not known; send {BINARY} or {TEXT}")
-    if not 1 <= len(images) <= most:
-        raise DataError(f"there are {len(images)} images, and 1 to {most} are scored at once")
-    if max(images.shape[-2:]) > side or min(images.shape[-2:]) < 1:
-        raise DataError(f"the images are {images.shape[-2]} × {images.shape[-1]} pixels, and a side may have {side}")
     if not bool(images.isfinite().all()) or images.min() < 0 or images.max() > 1:
         raise DataError("an image has values that are not in [0, 1]")
     return images, prompts_of(said, len(images))
 
 
-def from_safetensors(body: bytes) -> tuple[Tensor, Any]:
+def from_safetensors(body: bytes, bounds: Bounds) -> tuple[Tensor, Any]:
     """The images of a safetensors file, and what its metadata says of the prompts."""
     from safetensors import SafetensorError
     from safetensors.torch import load
@@ -74,38 +95,51 @@ def from_safetensors(body: bytes) -> tuple[Tensor, Any]:
     images = tensors.get("images")
     if len(tensors) != 1 or images is None or images.ndim != 4 or images.shape[1] != 3:
         raise DataError("the body must hold one tensor, `images`, of the shape b 3 h w")
+    bounds.refuse_beyond(len(images), *images.shape[-2:])
     if images.dtype == torch.uint8:
-        return images.float() / 255, read_json(said)
+        return images.float().div_(255), read_json(said)
     if images.dtype != torch.float32:
         raise DataError(f"images are {images.dtype}, and must be float32 or uint8")
     return images, read_json(said)
 
 
-def from_json(body: bytes, *, most: int, side: int) -> tuple[Tensor, Any]:
+def from_json(body: bytes, bounds: Bounds) -> tuple[Tensor, Any]:
     """The images, PNGs in base64, and the prompts of a JSON object."""
     said = read_json(body)
     if not isinstance(said, dict) or not isinstance(said.get("images"), list):
         raise DataError('the body must be a JSON object with "images", PNGs in base64, and "prompts"')
-    if len(said["images"]) > most:
-        raise DataError(f"there are {len(said['images'])} images, and 1 to {most} are scored at once")
-    refuse_other_count(said.get("prompts"), len(said["images"]))  # before anything is decoded
-    images = [pixels_of(each, side) for each in said["images"]]
-    if len({image.shape for image in images}) > 1:
+    encoded, prompts = said["images"], said.get("prompts")
+    bounds.refuse_beyond(len(encoded), 1, 1)
+    refuse_other_count(prompts, len(encoded))
+    pictures = [picture_of(each) for each in encoded]
+    for width, height in dict.fromkeys(picture.size for picture in pictures):
+        bounds.refuse_beyond(len(pictures), height, width)
+    if len({picture.size for picture in pictures}) > 1:
         raise DataError("the images differ in size")
-    stacked = np.stack(images) if images else np.zeros((0, 1, 1, 3), dtype=np.uint8)
-    return torch.from_numpy(stacked).permute(0, 3, 1, 2).float() / 255, said.get("prompts")
+    stacked = np.stack([pixels_of(picture) for picture in pictures])
+    return torch.from_numpy(stacked).permute(0, 3, 1, 2).float().div_(255), prompts
 
 
-def pixels_of(encoded: Any, side: int) -> np.ndarray:
-    """The (h, w, 3) bytes of a PNG in base64."""
+UNREADABLE = (binascii.Error, TypeError, ValueError, OSError, SyntaxError)
+"""What Pillow and base64 raise over bytes that are not theirs."""
+
+
+def picture_of(encoded: Any) -> "Image.Image":
+    """A PNG in base64 of which the header is read, and nothing else."""
     from PIL import Image
 
     try:
-        with Image.open(io.BytesIO(base64.b64decode(encoded, validate=True)), formats=("PNG",)) as image:
-            if max(image.size) > side:
-                raise DataError(f"an image is {image.size[1]} × {image.size[0]} pixels, and a side may have {side}")
-            return np.array(image.convert("RGB"))
-    except (binascii.Error, TypeError, ValueError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        return Image.open(io.BytesIO(base64.b64decode(encoded, validate=True)), formats=("PNG",))
+    except (*UNREADABLE, Image.DecompressionBombError) as error:
+        raise DataError(f"an image is no PNG in base64 ({type(error).__name__})") from None
+
+
+def pixels_of(picture: "Image.Image") -> np.ndarray:
+    """The (h, w, 3) bytes of a PNG."""
+    try:
+        with picture:
+            return np.array(picture.convert("RGB"))
+    except UNREADABLE as error:
         raise DataError(f"an image is no PNG in base64 ({type(error).__name__})") from None
 
 

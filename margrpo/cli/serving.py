@@ -1,7 +1,9 @@
 """A server of rewards from its start to its end."""
 
 import os
+import socket
 from collections.abc import Sequence
+from contextlib import closing
 from ipaddress import ip_address
 
 from margrpo.cli.terminal import err, out
@@ -50,15 +52,23 @@ def run(
 
     settle_threads()
     place = device_of(device)
-    with err().status("loading the rewards"):
-        jury = seated(rewards, place)
-    server = Server(jury, place, Limits(images=images, seconds=seconds), token)
-    names = ", ".join(juror.name for juror in jury)
-    out().print(f"serving {names} at http://{host}:{port}", markup=False, soft_wrap=True)
-    config = uvicorn.Config(
-        server.app(), host=host, port=port, log_level="warning", timeout_keep_alive=30, limit_concurrency=256
-    )
-    served = uvicorn.Server(config)
-    served.run()
-    if not served.started:
-        raise RewardError(f"the server could not listen on {host}:{port}; is the port in use? choose another by --port")
+    with closing(listening(host, port)) as door:
+        with err().status("loading the rewards"):
+            jury = seated(rewards, place)
+        server = Server(jury, place, Limits(images=images, seconds=seconds), token)
+        names, address = ", ".join(juror.name for juror in jury), f"[{host}]" if ":" in host else host
+        out().print(f"serving {names} at http://{address}:{port}", markup=False, soft_wrap=True)
+        config = uvicorn.Config(server.app(), log_level="warning", timeout_keep_alive=30, limit_concurrency=256)
+        uvicorn.Server(config).run(sockets=[door])
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there, taken before anything is loaded; `RewardError` where it cannot be had."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise RewardError(
+            f"the server could not listen on {host}:{port} ({error.strerror or error}); is the port in use? choose "
+            "another by --port"
+        ) from None

@@ -15,6 +15,8 @@ from margrpo import wire
 from margrpo.errors import RewardError
 from margrpo.records import Prompts
 
+FIRST = 2
+"""Rounds at most in which a server is looked for before the first image is drawn: an address may be wrong."""
 LONGEST = 16.0
 """Seconds between two rounds at most."""
 BUSY = (429, 500, 502, 503, 504)
@@ -62,7 +64,7 @@ class Remote:
         )
         weakref.finalize(self, self.client.close)
         self.threads = ThreadPoolExecutor(max_workers=len(settings.servers))
-        self.reward = self.chosen(self.ask("GET", "/schema", 0))
+        self.reward = self.chosen(self.ask("GET", "/schema", 0, rounds=min(FIRST, settings.attempts)))
 
     def chosen(self, schema: Mapping[str, Any]) -> str:
         """Which of the served rewards is meant, or `RewardError`."""
@@ -90,25 +92,25 @@ class Remote:
 
     def of_batch(self, body: bytes, number: int) -> list[float]:
         """The scores of one batch."""
-        said = self.ask("POST", "/score", number, body)
+        said = self.ask("POST", "/score", number, rounds=self.settings.attempts, body=body)
         scores = said.get("scores", {}).get(self.reward) if isinstance(said.get("scores"), dict) else None
         if not isinstance(scores, list) or not all(isinstance(score, int | float) for score in scores):
             raise RewardError(f"the answer of a server holds no scores of {self.reward}; is it a margrpo server?")
         return [float(score) for score in scores]
 
-    def ask(self, method: str, path: str, number: int, body: bytes | None = None) -> dict[str, Any]:
+    def ask(self, method: str, path: str, number: int, *, rounds: int, body: bytes | None = None) -> dict[str, Any]:
         """What a server answers, the first to be asked that of this number; `RewardError` after all rounds."""
         servers, trouble = self.settings.servers, ""
-        for attempt in range(self.settings.attempts):
+        for attempt in range(rounds):
             for turn in range(len(servers)):
                 server = servers[(number + turn) % len(servers)].rstrip("/")
                 found, trouble = self.once(method, server + path, body)
                 if found is not None:
                     return found
-            if attempt + 1 < self.settings.attempts:
+            if attempt + 1 < rounds:
                 time.sleep(min(LONGEST, self.settings.backoff * 2**attempt))
-        rounds = f"in {self.settings.attempts} rounds " if self.settings.attempts > 1 else ""
-        raise RewardError(f"no server answered {rounds}({trouble}); start one with `margrpo rewards serve`")
+        within = f"in {rounds} rounds " if rounds > 1 else ""
+        raise RewardError(f"no server answered {within}({trouble}); start one with `margrpo rewards serve`")
 
     def once(self, method: str, url: str, body: bytes | None) -> tuple[dict[str, Any] | None, str]:
         """The answer to one request, or what kept it; an answer that asking again will not change is raised."""

@@ -1,14 +1,13 @@
 """What a server bears."""
 
-import attrs
+from margrpo.declare import record
+from margrpo.wire import Bounds
 
 
-@attrs.frozen
-class Limits:
+@record
+class Limits(Bounds):
     """The most that one request may ask for, and how many may wait."""
 
     bytes: int = 256 * 1024 * 1024
-    images: int = 256
-    side: int = 2048
     seconds: float = 60.0
     waiting: int = 16

@@ -4,18 +4,18 @@ import asyncio
 import hmac
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
-import attrs
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
 from margrpo import __version__, wire
-from margrpo.errors import DataError, MargrpoError, RewardError
+from margrpo.errors import MargrpoError
 from margrpo.records import Prompts, Traits
 from margrpo.serve.limits import Limits
-from margrpo.train.judge import score
+from margrpo.train.judge import of_data, score
 from margrpo.train.jury import Juror, Jury
 
 HELP = "Rewards of margrpo: POST images and prompts to /score."
@@ -49,7 +49,7 @@ class Server:
             "version": __version__,
             "rewards": {juror.name: traits_of(juror.traits) for juror in self.jury},
             "bodies": [wire.BINARY, wire.TEXT],
-            "limits": attrs.asdict(self.limits),
+            "limits": asdict(self.limits),
         }
 
     async def score(self, request: Request) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class Server:
 
     def scores(self, body: bytes, media: str) -> dict[str, list[float]]:
         """What each reward says."""
-        images, prompts = wire.unpacked(body, media, most=self.limits.images, side=self.limits.side)
+        images, prompts = wire.unpacked(body, media, self.limits)
         images, prompts = images.to(self.device), prompts.to(self.device)
         found = {juror.name: self.by(juror, images, prompts) for juror in self.jury}
         self.scored += len(prompts)
@@ -119,11 +119,7 @@ class Server:
 
 async def refused(request: Request, error: Exception) -> JSONResponse:
     """An answer to what cannot be scored: 422 where it is the body's fault, 500 where a reward failed."""
-    cause: BaseException = error
-    while isinstance(cause, RewardError) and cause.__cause__ is not None:
-        cause = cause.__cause__
-    status = 422 if isinstance(cause, DataError) else 500
-    return JSONResponse({"detail": str(error)}, status_code=status)
+    return JSONResponse({"detail": str(error)}, status_code=422 if of_data(error) else 500)
 
 
 def traits_of(traits: Traits) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from margrpo.contracts import Advantage
 from margrpo.declare import record
-from margrpo.errors import MargrpoError, RewardError
+from margrpo.errors import DataError, MargrpoError, RewardError
 from margrpo.plugin.target import described
 from margrpo.records import Prompts, Rollout, Traits, Verdict
 from margrpo.train.deadline import within
@@ -84,18 +84,30 @@ def scores_of(juror: Juror, images: Float[Tensor, "b 3 h w"], prompts: Prompts) 
 
 
 def score(juror: Juror, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-    """One finite number an image, after as many calls as the policy allows, or `RewardError` with the prompt."""
+    """One finite number an image, after as many calls as the policy allows, or `RewardError` with the prompt.
+
+    Where the fault is the data's, it is raised at once.
+    """
     policy = juror.policy
     for number in range(policy.attempts):
         try:
             return answer(juror, images, prompts)
         except RewardError as error:
+            if of_data(error):
+                raise
             failure = error
         if number + 1 < policy.attempts:
             sleep(policy.backoff * 2**number)
     if policy.attempts == 1:
         raise failure
     raise RewardError(f"{failure}, at the last of {policy.attempts} calls") from failure
+
+
+def of_data(error: BaseException) -> bool:
+    """Whether a reward failed over what it was given, so that asking again changes nothing."""
+    while isinstance(error, RewardError) and error.__cause__ is not None:
+        error = error.__cause__
+    return isinstance(error, DataError)
 
 
 def answer(juror: Juror, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:

@@ -5,6 +5,7 @@ import io
 import json
 import random
 import resource
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -19,18 +20,21 @@ from PIL import Image
 from safetensors.torch import save
 
 from margrpo import wire
+from margrpo.cli.serving import run
 from margrpo.components.on_failure import DropGroup, Retry
 from margrpo.components.reward.brightness import Brightness
 from margrpo.components.reward.http import Http
 from margrpo.components.reward.jpeg_compressibility import JpegCompressibility
 from margrpo.components.reward.shapes import Shapes
 from margrpo.contracts import OnFailure
-from margrpo.declare import component
+from margrpo.declare import SettingError, component
 from margrpo.errors import DataError, RewardError
 from margrpo.records import Traits
 from margrpo.serve.limits import Limits
 from margrpo.testing import small
 from margrpo.train.assemble import assemble
+from margrpo.train.judge import score
+from margrpo.train.jury import seated
 from margrpo.train.step import train_step
 
 from .serving import serving
@@ -38,6 +42,24 @@ from .serving import serving
 TOKEN = "a-token-of-twenty-letters"
 IMAGES = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 PROMPTS = small.prompts(3)
+
+
+@component
+class Counting:
+    """Writes down what is done with it, and understands nothing."""
+
+    weight: float = 1.0
+    on_failure: OnFailure | None = None
+    done: Any = None
+    traits = Traits()
+
+    def build(self, device: str) -> Any:
+        self.done.append(device)
+        return self
+
+    def score(self, images: torch.Tensor, prompts: Any) -> torch.Tensor:
+        self.done.append("scored")
+        raise DataError("the metadata is not to be understood")
 
 
 @component
@@ -138,6 +160,16 @@ def with_prompts(said: Any, images: torch.Tensor = IMAGES[:1]) -> bytes:
     return save({"images": images.contiguous()}, {"prompts": json.dumps(said)})
 
 
+def with_pngs(*sizes: tuple[int, int], cut: int | None = None) -> bytes:
+    """A body in JSON with a black PNG of each size (height, width), of which so many bytes are kept."""
+    encoded = []
+    for height, width in sizes:
+        file = io.BytesIO()
+        Image.new("RGB", (width, height)).save(file, "PNG")
+        encoded.append(base64.b64encode(file.getvalue()[:cut]).decode())
+    return json.dumps({"images": encoded, "prompts": [{"text": "a"}] * len(sizes)}).encode()
+
+
 HOSTILE: dict[str, tuple[bytes, str, int, str]] = {
     "nothing": (b"", wire.BINARY, 422, "the body is no safetensors file"),
     "cut": (GOOD[:-8], wire.BINARY, 422, "the body is no safetensors file"),
@@ -165,6 +197,20 @@ HOSTILE: dict[str, tuple[bytes, str, int, str]] = {
     "nan pixels": (with_prompts([{"text": "a"}], IMAGES[:1] / 0), wire.BINARY, 422, "not in [0, 1]"),
     "too many": (with_prompts([{"text": "a"}] * 9, torch.zeros(9, 3, 4, 4)), wire.BINARY, 422, "there are 9 images"),
     "too large": (with_prompts([{"text": "a"}], torch.zeros(1, 3, 65, 4)), wire.BINARY, 422, "a side may have 64"),
+    "too many pixels": (
+        with_prompts([{"text": "a"}] * 4, torch.zeros(4, 3, 40, 50, dtype=torch.uint8)),
+        wire.BINARY,
+        422,
+        "4 images of 40 × 50 are 8000 pixels, and 5000 are scored at once; send fewer images",
+    ),
+    "pngs of too many pixels": (
+        with_pngs((40, 50), (40, 50), (40, 50)),
+        wire.TEXT,
+        422,
+        "3 images of 40 × 50 are 6000 pixels, and 5000 are scored at once",
+    ),
+    "pngs of two sizes": (with_pngs((4, 5), (5, 4)), wire.TEXT, 422, "the images differ in size"),
+    "half a png": (with_pngs((40, 50), cut=40), wire.TEXT, 422, "an image is no PNG in base64"),
     "two channels": (with_prompts([{"text": "a"}], torch.zeros(1, 2, 4, 4)), wire.BINARY, 422, "of the shape b 3 h w"),
     "half": (
         with_prompts([{"text": "a"}], torch.zeros(1, 3, 4, 4).half()),
@@ -178,7 +224,7 @@ HOSTILE: dict[str, tuple[bytes, str, int, str]] = {
 
 @pytest.fixture(scope="module")
 def narrow() -> Iterator[str]:
-    limits = Limits(bytes=150_000, images=8, side=64, seconds=5.0)
+    limits = Limits(bytes=150_000, images=8, side=64, pixels=5000, seconds=5.0)
     with serving(Brightness(), token=TOKEN, limits=limits) as found:
         yield found
 
@@ -294,7 +340,29 @@ def test_a_server_that_is_away_is_asked_again_and_the_others_meanwhile(narrow: s
     with pytest.raises(
         RewardError, match=r"no server answered in 2 rounds \(http://127.0.0.1:9/schema: ConnectError\)"
     ):
-        Http(servers=(away,), attempts=2, backoff=0.01).build("cpu")
+        Http(servers=(away,), attempts=8, backoff=0.01).build("cpu")  # 8 are for a server that was there
+
+
+@pytest.mark.parametrize("address", ["http://a:b", "http://a:99999", "http://:8700", "http://[::1", "a:8700"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(SettingError, match="at least one address, as in"):
+        Http(servers=(address,))
+    assert Http(servers=("http://[::1]:8700", "https://a/b")).servers[0] == "http://[::1]:8700"
+
+
+def test_a_port_in_use_is_told_before_anything_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
+    reward = Counting(done=[])
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(RewardError, match=r"is the port in use\?"):
+        run((reward,), host="127.0.0.1", port=taken.getsockname()[1], token="", device="cpu", seconds=1, images=1)
+    assert (reward.done, capsys.readouterr().out) == ([], "")
+
+
+def test_what_cannot_be_read_is_not_asked_again() -> None:
+    reward = Counting(done=[], on_failure=Retry(attempts=3, backoff=0.0))
+    (juror,) = seated((reward,), "cpu")
+    with pytest.raises(RewardError, match=r"the metadata is not to be understood$"):
+        score(juror, IMAGES, PROMPTS)
+    assert reward.done == ["cpu", "scored"]
 
 
 def test_what_is_missing_is_told_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

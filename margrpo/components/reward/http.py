@@ -3,6 +3,7 @@
 import os
 import re
 from importlib.util import find_spec
+from urllib.parse import urlsplit
 
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import Check, at_least, component, not_negative, positive, setting
@@ -10,8 +11,17 @@ from margrpo.errors import RewardError
 from margrpo.records import PARTS, Traits
 
 _URL = re.compile(r"https?://[^/\s]+(/\S*)?")
+
+
+def _is_address(url: str) -> bool:
+    try:
+        return bool(_URL.fullmatch(url)) and bool(urlsplit(url).hostname) and urlsplit(url).port != 0
+    except ValueError:  # of a port that is none
+        return False
+
+
 _addresses = Check(
-    lambda urls: len(urls) > 0 and all(_URL.fullmatch(url) for url in urls),
+    lambda urls: len(urls) > 0 and all(_is_address(url) for url in urls),
     'at least one address, as in "http://127.0.0.1:8700"',
     {"minItems": 1, "items": {"type": "string", "pattern": r"^https?://"}},
 )
