@@ -26,17 +26,23 @@ def add_commands(app: typer.Typer, found: Registry) -> None:
 def take_over(app: typer.Typer, brought: typer.Typer, plugin: Plugin) -> None:
     """Add what a plugin brings, under a heading of its own; troubles are told as ours are."""
     heading = f"Commands of {plugin.distribution}"
+    speak(brought)
     for command in brought.registered_commands:
-        if command.callback is not None:
-            command.callback = spoken(command.callback)
         command.rich_help_panel = heading
         app.registered_commands.append(command)
     for group in brought.registered_groups:
-        for command in group.typer_instance.registered_commands if group.typer_instance else ():
-            if command.callback is not None:
-                command.callback = spoken(command.callback)
         group.rich_help_panel = heading
         app.registered_groups.append(group)
+
+
+def speak(app: typer.Typer) -> None:
+    """Let every command tell its troubles as ours do, those of groups within groups too."""
+    for command in app.registered_commands:
+        if command.callback is not None:
+            command.callback = spoken(command.callback)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            speak(group.typer_instance)
 
 
 def refuse_taken(app: typer.Typer, brought: typer.Typer) -> None:

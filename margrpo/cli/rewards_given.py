@@ -8,6 +8,7 @@ from margrpo.contracts import Requiring, Reward
 from margrpo.errors import RecipeError
 from margrpo.plugin import local
 from margrpo.plugin.kinds import KINDS
+from margrpo.plugin.registry import registry
 from margrpo.recipe import Recipe
 from margrpo.recipe.override import OverrideError, apply_overrides, parse_override
 from margrpo.recipe.structure import component_of
@@ -16,7 +17,8 @@ from margrpo.recipe.structure import component_of
 def rewards_of(given: str, sets: list[str] | None) -> tuple[Reward, ...]:
     """The rewards, once their files and packages are there; imports no torch."""
     path = Path(given)
-    is_recipe = path.exists() and not local.names_file(given)
+    is_name = local.names_file(given) or any(entry.name == given for entry in registry().entries("reward"))
+    is_recipe = path.exists() and not is_name
     rewards = of_recipe(path, sets) if is_recipe else (by_name(given, sets or []),)
     for reward in rewards:
         if isinstance(reward, Requiring):

@@ -1,5 +1,7 @@
 """What falls over first when a policy games its reward: numbers that nothing is trained on."""
 
+from math import isfinite
+
 from jaxtyping import Float
 
 from margrpo.contracts import Perch, Requiring, Reward
@@ -99,7 +101,10 @@ class Duplicates:
 
 @component
 class HeldOutReward:
-    """How far a reward that nothing is trained on has fallen, in its standard deviations before training."""
+    """How far a reward that nothing is trained on has fallen, in its standard deviations before training.
+
+    Where all scores were about the same then, a hundredth of its range counts as one, or of the mean where it has none.
+    """
 
     of: Reward = setting(meaning="the reward")
     warn: float | None = setting(1.0, f"standard deviations: {WARN}", check=positive)
@@ -119,7 +124,7 @@ class Judged:
     """A reward on the watch."""
 
     def __init__(self, reward: Reward, device: str):
-        self.scorer = reward.build(device)
+        self.traits, self.scorer = reward.traits, reward.build(device)
         self.known: tuple[float, float] | None = None
 
     def strayed(self, sight: Sight) -> float:
@@ -130,4 +135,9 @@ class Judged:
         mean, std = self.known
         now = float(self.scorer.score(sight.images, sight.prompts).mean())
         fall = mean - now
-        return 0.0 if fall <= 0 else fall / (std + 1e-6 * max(1.0, abs(mean)))
+        return 0.0 if fall <= 0 else fall / max(std, self.least(mean))
+
+    def least(self, mean: float) -> float:
+        """The least std that counts, where all scores before were about the same: a hundredth of range or mean."""
+        span = self.traits.high - self.traits.low
+        return 0.01 * (span if isfinite(span) else abs(mean)) or 1e-6

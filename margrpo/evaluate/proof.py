@@ -1,6 +1,7 @@
 """Whether a reward scores the pictures that it ships as it says, and how long it takes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from statistics import median
 from time import perf_counter
 
@@ -9,6 +10,7 @@ import torch
 from margrpo.case import Case
 from margrpo.contracts import Proven, Reward
 from margrpo.declare import record
+from margrpo.errors import RewardError
 from margrpo.maths.dealing import Prompt, grouped
 from margrpo.train.judge import score
 from margrpo.train.jury import Juror, seated
@@ -33,11 +35,14 @@ class Told:
 
 @record
 class Proof:
-    """A reward's cases, and the median seconds for an image of so many scored at once."""
+    """A reward's cases, and the median seconds for an image of so many scored at once.
+
+    There are none of one that ships no cases and cannot score noise.
+    """
 
     name: str
     cases: Sequence[Told]
-    seconds: float
+    seconds: float | None
     images: int
     times: int = TIMES
 
@@ -47,7 +52,9 @@ def proof(reward: Reward, device: str = "cpu") -> Proof:
     (juror,) = seated((reward,), device)
     cases = list(reward.cases()) if isinstance(reward, Proven) else []
     told = [Told(case, float(score(juror, case.image[None].to(device), grouped([case.prompt], 1)))) for case in cases]
-    seconds = measured(juror, cases[0] if cases else unknown(), device)
+    seconds = None
+    with suppress(*() if cases else (RewardError,)):  # noise and its prompt may be nothing that it can score
+        seconds = measured(juror, cases[0] if cases else unknown(), device)
     return Proof(juror.name, told, seconds, TOGETHER)
 
 

@@ -11,31 +11,31 @@ RESAMPLES = 10_000
 
 @record
 class Mean:
-    """A mean over so many prompts with its 95 % bootstrap interval."""
+    """A mean over so many prompts with its 95 % interval, where the values tell one."""
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     prompts: int
 
 
 @record
 class Change:
-    """The mean of paired differences with its 95 % bootstrap interval, and how likely so large a one is by chance.
+    """The mean of paired differences with its 95 % interval, where they tell one, and how likely one so large is.
 
-    `p` is two-sided, of the permutation test that swaps the two within pairs.
+    `p` is that by chance alone, two-sided, of the permutation test that swaps the two within pairs.
     """
 
     mean: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p: float
     prompts: int
 
 
 def mean(values: np.ndarray, seed: int = 0) -> Mean:
-    """The mean over prompts; percentiles of the means of resampled prompts, the same for the same seed."""
-    low, high = interval(values, seed)
+    """The mean over prompts, with Wilson's interval where each is 0 or 1, else that of `interval`."""
+    low, high = wilson(values) if np.isin(values, (0, 1)).all() else interval(values, seed)
     return Mean(float(values.mean()), low, high, len(values))
 
 
@@ -60,12 +60,23 @@ def change(before: np.ndarray, after: np.ndarray, seed: int = 0) -> Change:
     return Change(float(gaps.mean()), low, high, p, len(gaps))
 
 
-def interval(values: np.ndarray, seed: int) -> tuple[float, float]:
-    """The 95 % bootstrap interval of the mean; of one value, or equal ones, that value."""
+def wilson(values: np.ndarray) -> tuple[float, float]:
+    """The 95 % interval of a share of yes   (E. B. Wilson 1927); it has a width where all are yes, or all are no."""
+    from scipy.stats import binomtest
+
+    found = binomtest(int(values.sum()), len(values)).proportion_ci(0.95, method="wilson")
+    return float(found.low), float(found.high)
+
+
+def interval(values: np.ndarray, seed: int) -> tuple[float, float] | tuple[None, None]:
+    """The 95 % bootstrap interval of the mean: percentiles over resampled prompts, the same for the same seed.
+
+    There is none of one value, or of values that are all equal: they do not tell how far others would lie.
+    """
     from scipy.stats import bootstrap
 
     if len(values) < 2 or np.ptp(values) == 0:
-        return float(values.mean()), float(values.mean())
+        return None, None
     found = bootstrap(
         (values,), np.mean, method="percentile", n_resamples=RESAMPLES, batch=1000, rng=np.random.default_rng(seed)
     )

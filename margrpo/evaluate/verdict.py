@@ -36,8 +36,13 @@ def result(of: Mapping[str, Examined], facts: Mapping[str, Any]) -> dict[str, An
 def parts(categories: Sequence[str]) -> dict[str, np.ndarray]:
     """All prompts, and those of each category where there are several."""
     listed, known = np.array(categories), names(categories)
-    of_each = {name: listed == name for name in known} if len(known) > 1 else {}
+    of_each = {titled(name): listed == name for name in known} if len(known) > 1 else {}
     return {OVERALL: np.ones(len(listed), dtype=bool), **of_each}
+
+
+def titled(category: str) -> str:
+    """A category's name, or another where it is that of the whole."""
+    return category if category != OVERALL else f"{OVERALL} (category)"
 
 
 def write(folder: Path, of: Mapping[str, Examined], found: Mapping[str, Any]) -> None:
@@ -81,14 +86,19 @@ def words(found: Mapping[str, Any]) -> Iterator[str]:
             cells += [spelled(Mean(**row[who])) for who in found["policies"]]
             if "difference" in row:
                 gap = Change(**row["difference"])
-                cells += [f"{gap.mean:+.3f} ({gap.low:+.3f} to {gap.high:+.3f})", f"{gap.p:.2g}"]
+                cells += [spelled(gap, "+.3f"), f"{gap.p:.2g}"]
             yield "| " + " | ".join(cells) + " |"
-    yield "\nIn brackets 95 % bootstrap intervals over prompts; p is of a paired permutation test, two-sided."
+    yield (
+        "\nIn brackets 95 % intervals over prompts: of shares of yes Wilson's, of other scores the bootstrap's, none of "
+        "values that are all equal; p is of a paired permutation test, two-sided."
+    )
 
 
-def spelled(one: Mean) -> str:
-    """A mean with its interval."""
-    return f"{one.mean:.3f} ({one.low:.3f} to {one.high:.3f})"
+def spelled(one: Mean | Change, form: str = ".3f") -> str:
+    """A mean with its interval, where it has one."""
+    if one.low is None or one.high is None:
+        return format(one.mean, form)
+    return f"{one.mean:{form}} ({one.low:{form}} to {one.high:{form}})"
 
 
 def read(folder: Path) -> tuple[dict[str, Any], Examined]:

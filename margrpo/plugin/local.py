@@ -5,11 +5,10 @@ import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import FunctionType, ModuleType
-from typing import Any
+from types import FunctionType, ModuleType, SimpleNamespace
+from typing import Any, get_type_hints
 
 import attrs
 
@@ -82,23 +81,14 @@ def module_of(file: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    if str(file.parent) not in sys.path:  # after everything that is installed; it may import as late as it scores
+        sys.path.append(str(file.parent))
     try:
-        with neighbours(file.parent):
-            spec.loader.exec_module(module)
+        spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise PluginError(f"the file {file} cannot be imported: {described(error)}{place(error, file)}") from error
     return module
-
-
-@contextmanager
-def neighbours(folder: Path) -> Iterator[None]:
-    """Let files beside it be imported, after everything that is installed."""
-    sys.path.append(str(folder))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
 
 
 def place(error: BaseException, file: Path) -> str:
@@ -126,14 +116,14 @@ def reward_of(function: Callable[..., Any]) -> type:
         "__doc__": inspect.getdoc(function) or f"The function {name}.",
         "__module__": function.__module__,
         "__annotations__": {
-            **{key: each.annotation for key, each in keywords(function).items()},
+            **{key: type_of(function, each) for key, each in keywords(function).items()},
             "weight": float,
             "on_failure": OnFailure | None,
         },
         **described_settings,
         "weight": setting(1.0, "factor of this reward in the sum"),
         "on_failure": setting(None, "what is done when it fails; the run ends unless given"),
-        "traits": getattr(function, "traits", Traits(may_read=PARTS)),
+        "traits": traits_of(function),
         "build": lambda self, device: self,
         "score": score,
     }
@@ -142,7 +132,7 @@ def reward_of(function: Callable[..., Any]) -> type:
 
 def keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """The keyword-only parameters of a reward's function, after checking that it takes images and prompts."""
-    parameters = inspect.signature(function, eval_str=True).parameters.values()
+    parameters = inspect.signature(function).parameters.values()
     positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
     if len(positional) != 2:
         raise PluginError(
@@ -152,9 +142,26 @@ def keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     return {each.name: each for each in parameters if each.kind is each.KEYWORD_ONLY}
 
 
+def type_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+    """The type of a keyword-only parameter; one that is written as a string is looked up in the function's module."""
+    name, said = parameter.name, parameter.annotation
+    if said is parameter.empty:
+        raise PluginError(f"{function.__name__}: say of which type its setting {name} is, as in x: float")
+    try:
+        return get_type_hints(SimpleNamespace(__annotations__={name: said}), function.__globals__)[name]
+    except (NameError, AttributeError, SyntaxError, TypeError) as error:
+        raise PluginError(f"{function.__name__}: the type of its setting {name} is not known: {error}") from None
+
+
+def traits_of(function: Callable[..., Any]) -> Traits:
+    """What the function's attribute says of it, or that it may read all of a prompt."""
+    said = getattr(function, "traits", Traits(may_read=PARTS))
+    if not isinstance(said, Traits):
+        raise PluginError(f"{function.__name__}.traits is {said!r}, and must be Traits, as in Traits(low=0, high=1)")
+    return said
+
+
 def setting_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
     """A keyword-only parameter as a setting."""
-    if parameter.annotation is parameter.empty:
-        raise PluginError(f"{function.__name__}: say of which type its setting {parameter.name} is, as in x: float")
     default = REQUIRED if parameter.default is parameter.empty else parameter.default
     return setting(default, f"argument of {function.__name__}")

@@ -9,7 +9,7 @@ from margrpo.declare import record
 
 INK, GRID = "#010203", "#010204"
 """Stand for the page's own colours, which differ in the light and in the dark."""
-COLOURS = ("#2a78d6", "#e0762b", "#1b9e77", "#c2418f", "#8a6fd1", "#9a8412")
+COLOURS = ("#2a78d6", "#e0762b", "#1b9e77", "#c2418f", "#8a6fd1", "#9a8412", "#6b7f93", "#c0564b")
 """Of runs, or of the curves of one run: readable on white and on black."""
 LETTERS = 44
 """Of a line of the legend."""

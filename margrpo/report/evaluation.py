@@ -27,7 +27,8 @@ def page(found: Mapping[str, Any], folders: Mapping[str, Path]) -> str:
 def extent(rows: Mapping[str, Any], policies: Sequence[str]) -> tuple[float, float]:
     """From where to where bars go: from 0, or below it, to the largest end of an interval."""
     ends = [row[who][end] for row in rows.values() for who in policies for end in ("low", "high", "mean")]
-    return min(0.0, *ends), max([0.0, *ends]) or 1.0
+    known = [0.0, *(end for end in ends if end is not None)]
+    return min(known), max(known) or 1.0
 
 
 def gallery(policies: Sequence[str], folders: Mapping[str, Path]) -> dict[str, list[dict[str, Any]]]:

@@ -146,3 +146,13 @@ def test_a_run_that_goes_on_hears_the_same_canaries(tmp_path: Path) -> None:
     unbroken = figures("unbroken")
     assert len(unbroken) == 4
     assert figures("broken", stopped=lambda: True) == unbroken
+
+
+def test_one_score_of_many_that_falls_a_little_is_no_fall() -> None:
+    """Where all were the same before, their std is no measure: a hundredth of the range is."""
+    white = torch.ones(64, 3, 8, 8)
+    now = white.clone()
+    now[0] -= 0.01
+    perch = HeldOutReward(of=Brightness()).build("cpu")
+    assert perch.strayed(Sight(small.prompts(64, 1), now, white, white[None, :2])) < 0.05
+    assert perch.strayed(Sight(small.prompts(64, 1), white - 0.02, white, white[None, :2])) > 1

@@ -24,16 +24,30 @@ def test_intervals_hold_the_true_mean_as_often_as_they_say() -> None:
     assert 175 <= held <= 198
 
 
-def test_what_does_not_vary_has_no_width() -> None:
+def test_what_does_not_vary_has_no_interval() -> None:
     for values in (np.full(5, 0.3), np.array([0.3])):
         found = mean(values)
-        assert found.mean == found.low == found.high == pytest.approx(0.3)
+        assert (found.mean, found.low, found.high) == (pytest.approx(0.3), None, None)
+
+
+def test_the_interval_of_a_share_of_yes_is_wilsons() -> None:
+    """By hand for 10 of 10: z² = 3.8415, the lower end 10 / (10 + z²)."""
+    found = mean(np.ones(10))
+    assert (found.low, found.high) == (pytest.approx(10 / 13.8415, abs=1e-4), 1.0)
+    assert mean(np.zeros(10)).high == pytest.approx(1 - found.low, abs=1e-9)
+
+
+def test_few_answers_of_yes_and_no_are_covered_as_often_as_said() -> None:
+    """The bootstrap covers p = 0.9 with 7 of 10 samples of 10."""
+    rng = np.random.default_rng(0)
+    held = [one.low <= 0.9 <= one.high for one in (mean(rng.binomial(1, 0.9, 10)) for _ in range(400))]
+    assert np.mean(held) > 0.88
 
 
 def test_a_change_by_hand() -> None:
     before, after = np.zeros(4), np.ones(4)
     found = change(before, after)
-    assert (found.mean, found.low, found.high) == (1, 1, 1)
+    assert (found.mean, found.low, found.high) == (1, None, None)
     assert found.p == pytest.approx(2 / 16)  # both all swapped and none, of the 16 ways
     assert change(before, before).p == 1.0
 

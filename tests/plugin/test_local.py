@@ -1,11 +1,12 @@
 import os
 from pathlib import Path
 
+import attrs
 import pytest
 import torch
 
 from margrpo.errors import PluginError, RecipeError
-from margrpo.plugin.registry import Registry
+from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.read import read
 from margrpo.recipe.structure import structure, unstructure
 from margrpo.testing import small
@@ -166,3 +167,45 @@ def test_a_file_is_executed_once(mine: Path) -> None:
         among = Registry()
         among.load(among.find("reward", f"{mine}/once.py:f"))
     assert (mine / "times").read_text() == "x"
+
+
+def written(folder: Path, text: str) -> str:
+    (folder / "another.py").write_text(text, encoding="utf-8")
+    return f"{folder / 'another.py'}:found"
+
+
+def test_a_neighbour_may_be_imported_as_late_as_it_scores(tmp_path: Path) -> None:
+    (tmp_path / "late_neighbour.py").write_text("ANSWER = 0.5", encoding="utf-8")
+    use = written(
+        tmp_path,
+        "def found(images, prompts):\n    from late_neighbour import ANSWER\n    return images[:, 0, 0, 0] * ANSWER",
+    )
+    reward = registry().load(registry().find("reward", use))()
+    assert reward.score(torch.ones(2, 3, 4, 4), None).tolist() == [0.5, 0.5]
+
+
+def test_types_written_as_strings_are_looked_up_where_they_are_settings(tmp_path: Path) -> None:
+    text = """
+from __future__ import annotations
+from typing import TYPE_CHECKING
+if TYPE_CHECKING:
+    from somewhere import Tensor, Prompts
+
+def found(images: Tensor, prompts: Prompts, *, scale: float | None = 2.0) -> Tensor:
+    return images.mean((1, 2, 3)) * scale
+"""
+    reward = registry().load(registry().find("reward", written(tmp_path, text)))
+    assert reward(scale=3.0).score(torch.ones(1, 3, 4, 4), None).tolist() == [3.0]
+    assert attrs.fields(reward).scale.type == float | None
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def found(images, prompts, *, x: 'Unknown'): ...", "the type of its setting x is not known: name 'Unknown'"),
+        ("def found(images, prompts): ...\nfound.traits = 1", r"found.traits is 1, and must be Traits, as in Traits\("),
+    ],
+)
+def test_a_function_that_misleads_is_refused(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match=said):
+        registry().load(registry().find("reward", written(tmp_path, text)))

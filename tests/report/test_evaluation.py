@@ -16,7 +16,7 @@ def test_means_are_over_prompts_and_differences_in_pairs() -> None:
     assert rows["animal"]["base"]["mean"] == 0.25
     assert rows["animal"]["tuned"]["mean"] == 0.75
     assert rows["animal"]["difference"]["mean"] == 0.5
-    assert rows["thing"]["difference"] == {"mean": 0.0, "low": 0.0, "high": 0.0, "p": 1.0, "prompts": 1}
+    assert rows["thing"]["difference"] == {"mean": 0.0, "low": None, "high": None, "p": 1.0, "prompts": 1}
     assert "| thing | 1 | 0.500 (0.500 to 0.500) |" in "\n".join(words(found))
 
 

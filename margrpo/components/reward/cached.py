@@ -1,6 +1,9 @@
 """A reward that remembers what it has said."""
 
-from margrpo.contracts import OnFailure, Requiring, Reward, Scorer
+from collections.abc import Sequence
+
+from margrpo.case import Case
+from margrpo.contracts import OnFailure, Proven, Requiring, Reward, Scorer
 from margrpo.declare import at_least, component, setting
 from margrpo.records import Traits
 
@@ -31,6 +34,10 @@ class Cached:
         """What the reward requires."""
         if isinstance(self.of, Requiring):
             self.of.require()
+
+    def cases(self) -> Sequence[Case]:
+        """The pictures that the reward ships."""
+        return self.of.cases() if isinstance(self.of, Proven) else ()
 
     def build(self, device: str) -> Scorer:
         """The reward's scorer behind a memory."""

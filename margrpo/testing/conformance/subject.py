@@ -8,10 +8,11 @@ from typing import Any, NoReturn
 import attrs
 import torch
 
+from margrpo.contracts import Requiring
 from margrpo.errors import MargrpoError
 from margrpo.maths.dealing import Prompt, grouped
 from margrpo.plugin.hookspecs import Entry
-from margrpo.plugin.kinds import KINDS, kind_of
+from margrpo.plugin.kinds import kind_of
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.leaf import inner_types
 from margrpo.recipe.structure import settings_of
@@ -82,10 +83,13 @@ Example = Any | Callable[[Path], Any]
 Examples = Mapping[str, Example]
 
 
-def specimen(entry: Entry, registry: Registry, folder: Path, examples: Examples) -> Any:
+def specimen(
+    entry: Entry, registry: Registry, folder: Path, examples: Examples, making: frozenset[str] = frozenset()
+) -> Any:
     """An instance of a component: the example that is given, or one of its default settings.
 
-    Required nested components are made in turn. Where another setting is required, an example must be given.
+    Required nested components are made in turn, by `nested`. Where another setting is required, an example must be
+    given.
     """
     given = examples.get(entry.id)
     if given is not None:
@@ -100,9 +104,36 @@ def specimen(entry: Entry, registry: Registry, folder: Path, examples: Examples)
                 f"{entry.id} has no default for {key!r}, so no instance can be made; give one: "
                 f'every_check(..., examples={{"{entry.id}": {cls.__name__}({key}=...)}})'
             )
-        inner = registry.entries(KINDS[kind.name].name)[0]
-        values[key] = specimen(inner, registry, folder, examples)
+        values[key] = nested(kind.name, key, entry, registry, folder, examples, making | {entry.id})
     try:
         return cls(**values)
     except MargrpoError as error:
         raise BreachError(f"{entry.id} refuses its own default settings: {error}") from error
+
+
+def nested(
+    kind: str, key: str, entry: Entry, registry: Registry, folder: Path, examples: Examples, making: frozenset[str]
+) -> Any:
+    """A component of this kind for the setting `key` of an entry: the first that can be made and has what it requires.
+
+    Those of this library are tried first, and none that is being made already.
+    """
+    for inner in foremost(registry, kind):
+        if inner.id in making:
+            continue
+        try:
+            made = specimen(inner, registry, folder, examples, making)
+            if isinstance(made, Requiring):
+                made.require()
+        except (BreachError, MargrpoError):
+            continue
+        return made
+    raise NoInstanceError(
+        f"{entry.id} requires {key!r}, and no {kind} can be made without settings; give an example: "
+        f'every_check(..., examples={{"{entry.id}": {registry.load(entry).__name__}({key}=...)}})'
+    )
+
+
+def foremost(registry: Registry, kind: str) -> list[Entry]:
+    """The entries of a kind, those of this library first."""
+    return sorted(registry.entries(kind), key=lambda entry: registry.distribution(entry) != "margrpo")

@@ -1,6 +1,7 @@
 """One piece of real work for each kind of component, whose results the general checks compare."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from margrpo.errors import MargrpoError
 from margrpo.maths.dealing import grouped
 from margrpo.records import Gaussian, Prediction, Rollout, Sight
 from margrpo.testing import small
-from margrpo.testing.conformance.subject import Subject, not_applicable
+from margrpo.testing.conformance.subject import Subject, foremost, not_applicable
 from margrpo.train.roll_out import Pipeline, roll_out
 
 TRANSITIONS = 5
@@ -59,9 +60,11 @@ def pipeline_of_sampler(subject: Subject) -> Pipeline:
 
 def sampler_for(path: str, subject: Subject) -> Any:
     """A registered sampler of a few steps that undoes this forward process."""
-    for entry in subject.registry.entries("sampler"):
-        cls = subject.registry.load(entry)
-        sampler = cls(steps=4) if "steps" in cls.__annotations__ else cls()
+    for cls in classes(subject, "sampler"):
+        try:
+            sampler = cls(steps=4) if "steps" in cls.__annotations__ else cls()
+        except (TypeError, MargrpoError):  # one that cannot be made without settings
+            continue
         if sampler.path.name == path and any(map(sampler.has_density, range(sampler.steps))):
             return sampler
     return not_applicable(f"no sampler is installed for the forward process {path!r}")
@@ -69,11 +72,21 @@ def sampler_for(path: str, subject: Subject) -> Any:
 
 def parameterization_for(path: str, subject: Subject) -> Any:
     """A registered parameterization of this forward process."""
-    for entry in subject.registry.entries("parameterization"):
-        made = subject.registry.load(entry)()
+    for cls in classes(subject, "parameterization"):
+        try:
+            made = cls()
+        except (TypeError, MargrpoError):
+            continue
         if made.path.name == path:
             return made
     return not_applicable(f"no parameterization is installed for the forward process {path!r}")
+
+
+def classes(subject: Subject, kind: str) -> Iterator[type]:
+    """The classes of a kind that can be imported, those of this library first."""
+    for entry in foremost(subject.registry, kind):
+        with suppress(MargrpoError):
+            yield subject.registry.load(entry)
 
 
 def numbers(subject: Subject, *shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> torch.Tensor:

@@ -28,7 +28,7 @@ def write_prompts(
     """Write prompts of GenEval's six kinds in turn, none twice, with their metadata: for `[prompts] use = "jsonl"`."""
     from margrpo_geneval.prompt_list import CLASSES, prompts
 
-    names = [name.strip() for name in classes.split(",") if name.strip()] or list(CLASSES)
+    names = [*dict.fromkeys(name.strip() for name in classes.split(",") if name.strip())] or list(CLASSES)
     lines = [json.dumps(each, ensure_ascii=False) for each in prompts(count, seed, names)]
     try:
         out.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -10,6 +10,7 @@ from typing import Any
 
 from margrpo import record
 from margrpo.errors import DataError
+from margrpo_geneval.colours import PALETTE
 
 WORDS = ("left of", "right of", "above", "below")
 COUNTING = "counting"
@@ -71,8 +72,8 @@ def entry(said: Any, where: str, prompt: str) -> Wanted:
         raise refusal(prompt, f"{where}.class", f"is {name!r}, and must be the name of a class")
     if type(count) is not int or count < 1:
         raise refusal(prompt, f"{where}.count", f"is {count!r}, and must be a whole number from 1")
-    if colour is not None and not isinstance(colour, str):
-        raise refusal(prompt, f"{where}.color", f"is {colour!r}, and must be the name of a colour")
+    if colour is not None and colour not in list(PALETTE):
+        raise refusal(prompt, f"{where}.color", f"is {colour!r}, and must be one of {', '.join(PALETTE)}")
     relation, reference = position(said.get("position"), f"{where}.position", prompt)
     return Wanted(name, count, colour, relation, reference)
 

@@ -63,12 +63,9 @@ def shared(one: Detection, other: Detection) -> float:
 def score(objects: Objects, asked: Asked, colours: Colours, holds: Holds) -> Score:
     """How far the objects are what is asked for."""
     free = {name: list(objects.get(name, ()))[: total(asked, name)] for name in asked.names}
-    groups: list[list[Detection]] = []
-    shares: list[float] = []
-    for wanted in asked.include:
-        group, share = served(wanted, free, groups, colours, holds)
-        groups.append(group)
-        shares.append(share)
+    first_painted = sorted(range(len(asked.include)), key=lambda place: asked.include[place].colour is None)
+    served = {place: taken(asked.include[place], free, colours) for place in first_painted}
+    shares = [share(each, served[place], served[each.reference], holds) for place, each in enumerate(asked.include)]
     soft = fmean(shares) * prod(room(len(objects.get(each.name, ())), each.count) for each in asked.exclude)
     return Score(soft == 1, soft)
 
@@ -83,14 +80,16 @@ def total(asked: Asked, name: str) -> int:
     return sum(each.count for each in asked.include if each.name == name)
 
 
-def served(
-    wanted: Wanted,
-    free: dict[str, list[Detection]],
-    groups: Sequence[Sequence[Detection]],
-    colours: Colours,
-    holds: Holds,
-) -> tuple[list[Detection], float]:
-    """The objects that an entry takes of those that are free, and the share of it that is as asked.
+@record
+class Served:
+    """The objects that an entry has got, and how many of them are of its colour."""
+
+    group: Sequence[Detection]
+    right: int
+
+
+def taken(wanted: Wanted, free: dict[str, list[Detection]], colours: Colours) -> Served:
+    """The objects that an entry takes of those that are free; entries with a colour come first.
 
     Those of the right colour are taken first. An entry none of which is right takes none that another may need.
     """
@@ -100,12 +99,17 @@ def served(
     others = [each for each in objects if not any(each is one for one in right)]
     group = [*right, *others[: wanted.count - len(right)]]
     free[wanted.name] = [each for each in objects if not any(each is one for one in right)]
-    parts = [len(group) / wanted.count]
+    return Served(group, len(right))
+
+
+def share(wanted: Wanted, served: Served, reference: Served, holds: Holds) -> float:
+    """How much of an entry's count, colour and place is as asked."""
+    parts = [len(served.group) / wanted.count]
     if wanted.colour:
-        parts.append(len(right) / wanted.count)
+        parts.append(served.right / wanted.count)
     if wanted.relation is not None:
-        parts.append(in_place(wanted, group, groups[wanted.reference], holds))
-    return group, fmean(parts)
+        parts.append(in_place(wanted, served.group, reference.group, holds))
+    return fmean(parts)
 
 
 def in_place(wanted: Wanted, group: Sequence[Detection], reference: Sequence[Detection], holds: Holds) -> float:

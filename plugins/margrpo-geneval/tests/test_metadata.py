@@ -30,7 +30,7 @@ DOG = {"class": "dog", "count": 1}
         ({"include": [{**DOG, "count": True}]}, "is True, and must be a whole number from 1"),
         (
             {"include": [{**DOG, "color": 3}]},
-            "'include.0.color' in the metadata of prompt 'p' is 3, and must be the name",
+            "'include.0.color' in the metadata of prompt 'p' is 3, and must be one of red, orange",
         ),
         ({"include": [{**DOG, "position": ["near", 0]}]}, "is ['near', 0], and must be [word, entry] with a word of"),
         ({"include": [{**DOG, "position": ["above", 0]}]}, "refers to entry 0, which is not before it"),

@@ -65,6 +65,15 @@ def test_entries_of_one_class_share_its_objects_and_none_serves_two() -> None:
     assert not judged([found("dog"), found("dog", 30)], [red, blue]).strict
 
 
+def test_an_entry_without_a_colour_leaves_the_coloured_one_its_object() -> None:
+    black, anyone = {**DOG, "color": "black"}, DOG
+    objects = [found("dog", score=0.9, colour="black"), found("dog", 30, score=0.5, colour="white")]
+    assert judged(objects, [anyone, black]).strict
+    assert judged(objects, [black, anyone]).strict
+    left = {**black, "position": ["left of", 0]}
+    assert judged(objects, [anyone, left]).strict  # the white one, which is the other's, is to the right
+
+
 def test_overlapping_objects_count_once_where_that_is_asked_for() -> None:
     twice = [found("dog", score=0.9), found("dog", 1, score=0.8), found("dog", 30)]
     assert len(kept(twice, threshold=0.3, most=16, overlap=1.0)["dog"]) == 3
