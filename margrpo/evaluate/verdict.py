@@ -89,8 +89,8 @@ def words(found: Mapping[str, Any]) -> Iterator[str]:
                 cells += [spelled(gap, "+.3f"), f"{gap.p:.2g}"]
             yield "| " + " | ".join(cells) + " |"
     yield (
-        "\nIn brackets 95 % intervals over prompts: of shares of yes Wilson's, of other scores the bootstrap's, none of "
-        "values that are all equal; p is of a paired permutation test, two-sided."
+        "\nIn brackets 95 % intervals over prompts: of shares of yes Wilson's, of other scores the bootstrap's, none "
+        "of values that are all equal; p is of a paired permutation test, two-sided."
     )
 
 

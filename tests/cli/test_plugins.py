@@ -20,6 +20,10 @@ def margrpo_commands(app):
     def refuse():
         raise MargrpoError("there is nothing to greet; give a name")
 
+    deep = typer.Typer(help="Deeper.")
+    deep.callback()(lambda: None)
+    deep.command("refuse")(refuse)
+    group.add_typer(deep, name="deep")
     app.add_typer(group, name="mine")
 
     @app.command()
@@ -76,6 +80,7 @@ def test_a_plugin_adds_commands_whose_troubles_are_told_in_sentences(tmp_path: P
     assert margrpo(tmp_path, "mine", "greet", "you").stdout == "hello you\n"
     refused = margrpo(tmp_path, "mine", "refuse")
     assert (refused.returncode, refused.stderr) == (2, "error: there is nothing to greet; give a name\n")
+    assert margrpo(tmp_path, "mine", "deep", "refuse").stderr == refused.stderr
     failed = margrpo(tmp_path, "fail")
     assert failed.returncode == 1
     assert "error: ValueError: boom; this was not foreseen" in failed.stderr

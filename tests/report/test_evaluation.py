@@ -3,10 +3,17 @@ from pathlib import Path
 
 import pytest
 
-from margrpo.evaluate.verdict import compared, read, result, words
+from margrpo.evaluate.verdict import compared, parts, read, result, words
 from margrpo.report.evaluation import page
 
 from . import evaluations
+
+
+def test_a_category_called_like_the_whole_does_not_take_its_place() -> None:
+    found = result({"base": evaluations.examined()["base"]}, evaluations.FACTS)
+    assert list(parts(["overall", "thing"])) == ["overall", "overall (category)", "thing"]
+    assert [where.tolist() for where in parts(["overall", "thing"]).values()] == [[1, 1], [1, 0], [0, 1]]
+    assert found["rewards"]["shapes"]["overall"]["base"]["prompts"] == 3
 
 
 def test_means_are_over_prompts_and_differences_in_pairs() -> None:
@@ -17,7 +24,7 @@ def test_means_are_over_prompts_and_differences_in_pairs() -> None:
     assert rows["animal"]["tuned"]["mean"] == 0.75
     assert rows["animal"]["difference"]["mean"] == 0.5
     assert rows["thing"]["difference"] == {"mean": 0.0, "low": None, "high": None, "p": 1.0, "prompts": 1}
-    assert "| thing | 1 | 0.500 (0.500 to 0.500) |" in "\n".join(words(found))
+    assert "| thing | 1 | 0.500 |" in "\n".join(words(found))
 
 
 def test_what_was_written_is_read_and_compared(tmp_path: Path) -> None:

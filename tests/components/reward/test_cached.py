@@ -89,3 +89,8 @@ def test_what_a_file_or_a_server_says_is_remembered_for_the_prompt_too(tmp_path:
     assert Http(servers=("http://a",)).traits.may_read == inner.traits.may_read == ("text", "label", "metadata")
     prompts = grouped([Prompt("a"), Prompt("four")], 1)
     assert Cached(of=inner).build("cpu").score(IMAGES[[0, 0]], prompts).tolist() == [1.0, 4.0]
+
+
+def test_it_ships_the_pictures_of_the_inner_reward() -> None:
+    assert len(Cached(of=Brightness()).cases()) == len(Brightness().cases()) > 0
+    assert Cached(of=Counting()).cases() == ()
