@@ -108,13 +108,14 @@ def examined_into(
 
     settle_threads()
     found = {}
-    for who, recipe in policies.items():
+    for who, recipe in reversed(policies.items()):  # weights of training, which may not fit, are opened first
         with err().status(f"loading {who}"):
             pipeline = pipeline_of(recipe)
             jury = jury_of(suite, pipeline.device)
         with drawing(f"drawing with {who}") as progress:
             place = folder / "images" / who
             found[who] = examine(pipeline, suite, jury, images=images, seed=seed, folder=place, progress=progress)
+    found = {who: found[who] for who in policies}
     told = {
         "suite": name,
         "prompts": len(suite.prompts()),

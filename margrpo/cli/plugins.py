@@ -15,6 +15,7 @@ from rich.text import Text
 from margrpo.cli.terminal import out
 from margrpo.cli.trouble import REFUSED, spoken
 from margrpo.errors import PluginError
+from margrpo.plugin.hookspecs import Entry
 from margrpo.plugin.plugin import Failure, Plugin, origin
 from margrpo.plugin.registry import CHOICE, registry
 from margrpo.recipe.problem import nearest
@@ -120,10 +121,15 @@ def table_of(plugins: list[Plugin]) -> Table:
 
 def brought(plugin: Plugin) -> str:
     """What a plugin brings, in words."""
-    parts = [f"{kind}: {', '.join(e.name for e in plugin.entries if e.kind == kind)}" for kind in kinds_of(plugin)]
+    parts = [f"{kind}: {', '.join(offered(e) for e in plugin.entries if e.kind == kind)}" for kind in kinds_of(plugin)]
     parts += [f"the kind {kind.name}" for kind in plugin.kinds]
     parts += [hook for hook in ("commands", "rules") if hasattr(plugin.module, HOOK_OF[hook])]
     return escape("; ".join(parts)) or "[dim]nothing[/]"
+
+
+def offered(entry: Entry) -> str:
+    """The name of what a plugin offers, and whether it cannot be had because others offer it too."""
+    return f"{entry.name} (offered twice, so nobody's)" if registry().contested(entry) else entry.name
 
 
 HOOK_OF = {"commands": "margrpo_commands", "rules": "margrpo_fit"}

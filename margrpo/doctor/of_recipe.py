@@ -2,12 +2,12 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import torch
 
-from margrpo.contracts import Proven
+from margrpo.contracts import Canary, Proven, Reward
 from margrpo.doctor.finding import Examination, Finding
 from margrpo.doctor.machine import free_memory
 from margrpo.evaluate.proof import proof
@@ -16,10 +16,12 @@ from margrpo.recipe.memory import GIB, memory
 from margrpo.recipe.presence import lacking, not_here
 from margrpo.recipe.schema import Recipe
 from margrpo.recipe.sizes import sizes, trained
-from margrpo.records import Rollout
+from margrpo.records import Rollout, Sight
 from margrpo.train import parity
 from margrpo.train.assemble import Session, assemble, device_of, recording_of
+from margrpo.train.canaries import built, listen
 from margrpo.train.judge import score
+from margrpo.train.jury import Juror
 from margrpo.train.roll_out import roll_out
 
 IMAGES = 4
@@ -137,17 +139,36 @@ def replay(patient: Patient) -> Iterator[Finding]:
 
 
 def rewards(patient: Patient) -> Iterator[Finding]:
-    """Whether each reward scores what was drawn, and its own pictures as it says."""
-    rollout, session = patient.rollout, patient.session
-    for reward, juror in zip(patient.recipe.reward, session.jury, strict=True):
-        scores = score(juror, rollout.images, rollout.prompts)
-        said = f"{juror.name}: {float(scores.mean()):.3g} on average for {len(scores)} images"
-        off = [told.case.what for told in proof(reward).cases if not told.holds] if isinstance(reward, Proven) else []
-        if off:
-            remedy = f"margrpo rewards test {juror.name}"
-            yield Finding("its rewards", "fail", f"{said}; its own pictures score otherwise: {', '.join(off)}", remedy)
-        elif len(scores) > 1 and float(scores.std()) == 0:
-            remedy = "without a difference within a prompt nothing is learned; see `live_groups` in the first steps"
-            yield Finding("its rewards", "warn", f"{said}, all the same", remedy)
-        else:
-            yield Finding("its rewards", "pass", said)
+    """Whether each reward scores what was drawn, and its own pictures as it says; the measure and canaries too."""
+    recipe, session, rollout = patient.recipe, patient.session, patient.rollout
+    judged = [*zip(recipe.reward, session.jury, strict=True)]
+    if recipe.measure is not None:
+        judged += zip((recipe.measure,), session.measure, strict=True)
+    for reward, juror in judged:
+        yield from Examination("its rewards", partial(judges, reward, juror, rollout)).findings()
+    for canary in recipe.canary:
+        yield from Examination("its canaries", partial(sings, canary, session.pipeline.device, rollout)).findings()
+
+
+def judges(reward: Reward, juror: Juror, rollout: Rollout) -> Iterator[Finding]:
+    """One reward."""
+    scores = score(juror, rollout.images, rollout.prompts)
+    said = f"{juror.name}: {float(scores.mean()):.3g} on average for {len(scores)} images"
+    off = [told.case.what for told in proof(reward).cases if not told.holds] if isinstance(reward, Proven) else []
+    if off:
+        remedy = f"margrpo rewards test {juror.name}"
+        yield Finding("its rewards", "fail", f"{said}; its own pictures score otherwise: {', '.join(off)}", remedy)
+    elif len(scores) > 1 and float(scores.std()) == 0:
+        remedy = "without a difference within a prompt nothing is learned; see `live_groups` in the first steps"
+        yield Finding("its rewards", "warn", f"{said}, all the same", remedy)
+    else:
+        yield Finding("its rewards", "pass", said)
+
+
+def sings(canary: Canary, device: str, rollout: Rollout) -> Iterator[Finding]:
+    """One canary, shown the same images as now and as before training."""
+    sight = Sight(rollout.prompts, rollout.images, rollout.images, rollout.images[None])
+    (bird,) = built((canary,), device)
+    song = listen((bird,), sight)
+    (far,) = song.figures.values()
+    yield Finding("its canaries", "pass", f"{bird.name}: {far:.3g} where nothing has changed")

@@ -1,7 +1,7 @@
 """The kinds of components as data: each kind's contract and what a recipe gets that leaves its table out."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from margrpo import contracts
@@ -56,26 +56,30 @@ BUILT_IN = frozenset(KINDS)
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-def enlist(kinds: Iterable[Any]) -> None:
-    """Take in kinds that a plugin brings, all or none; a name that another contract has is a `PluginError`."""
-    brought = list(kinds)
-    for kind in brought:
+def refuse_unsound(brought: Sequence[Any]) -> None:
+    """Raise `PluginError` where what a plugin brings is no kind, or has the name or the contract of another."""
+    for place, kind in enumerate(brought):
         if not isinstance(kind, Kind):
             raise PluginError(f"margrpo_kinds returned {kind!r}, which is no margrpo.Kind")
         if not _NAME.fullmatch(kind.name):
             raise PluginError(f"the kind {kind.name!r} must be one word in lower case, as in 'selector'")
-        known = KINDS.get(kind.name)
+        before = brought[:place]
+        known = next((each for each in (*before, *KINDS.values()) if each.name == kind.name), None)
         if known is not None and known.protocol is not kind.protocol:
             raise PluginError(
                 f"its kind {kind.name!r} is already that of {known.protocol.__module__}.{known.protocol.__qualname__}; "
                 "give it another name"
             )
-        other = _BY_PROTOCOL.get(kind.protocol)
+        other = next((each for each in (*before, *KINDS.values()) if each.protocol is kind.protocol), None)
         if other is not None and other.name != kind.name:
             raise PluginError(
                 f"the contract of its kind {kind.name!r} is already that of {other.name!r}; give it its own"
             )
-    for kind in brought:
+
+
+def enlist(kinds: Sequence[Kind]) -> None:
+    """Take in kinds that a plugin brings and that are sound."""
+    for kind in kinds:
         KINDS[kind.name] = _BY_PROTOCOL[kind.protocol] = kind
 
 

@@ -3,7 +3,7 @@
 import functools
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -14,7 +14,7 @@ import pluggy
 from margrpo.errors import PluginError
 from margrpo.plugin import builtin, hookspecs, local
 from margrpo.plugin.hookspecs import Entry
-from margrpo.plugin.kinds import KINDS, enlist
+from margrpo.plugin.kinds import KINDS, enlist, refuse_unsound
 from margrpo.plugin.plugin import Failure, Plugin, chosen, failed, origin, refuse_other_hooks
 from margrpo.plugin.target import described, import_component
 
@@ -70,6 +70,10 @@ class Registry:
     def entries(self, kind: str | None = None) -> list[Entry]:
         """The entries of one kind, or all, by id."""
         return sorted((entry for entry in self._entries.values() if kind in (None, entry.kind)), key=lambda e: e.id)
+
+    def contested(self, entry: Entry) -> bool:
+        """Whether other distributions offer the id of an entry too, so that it is nobody's."""
+        return entry.id in self._contested
 
     def distribution(self, entry: Entry) -> str:
         """The name of the distribution that an entry came with."""
@@ -139,14 +143,15 @@ class Registry:
         self._manager.register(plugin.module, plugin.full_name)
         self._manager.check_pending()
         kinds = [kind for hook in self._hooks("margrpo_kinds", plugin) for kind in hook()]
-        enlist(kinds)
+        refuse_unsound(kinds)
         entries = [entry for hook in self._hooks("margrpo_components", plugin) for entry in hook()]
         for entry in entries:
-            _check_entry(entry)
+            _check_entry(entry, [*KINDS, *(kind.name for kind in kinds)])
         repeated = {entry.id for entry in entries if [other.id for other in entries].count(entry.id) > 1}
         if repeated:
             raise PluginError(f"it returns {', '.join(sorted(repeated))} more than once; give each id one entry")
         self._refuse_clash(plugin, entries)
+        enlist(kinds)
         self._entries |= {entry.id: entry for entry in entries}
         self._distributions |= {entry.id: plugin.distribution for entry in entries}
         self.plugins.append(attrs.evolve(plugin, entries=tuple(entries), kinds=tuple(kinds)))
@@ -184,16 +189,15 @@ def _clash(entry_id: str, distributions: list[str]) -> str:
     return f"{count} distributions offer {entry_id}: {' and '.join(distributions)}; rename it in one, or uninstall one"
 
 
-def _check_entry(entry: Any) -> None:
+def _check_entry(entry: Any, kinds: Sequence[str]) -> None:
     if not isinstance(entry, Entry):
         raise PluginError(f"margrpo_components returned {entry!r}, which is no margrpo.Entry")
     if not _ID.fullmatch(entry.id):
         raise PluginError(f"the id {entry.id!r} must be KIND.NAME in lower case, as in 'selector.uncertain'")
-    if entry.kind not in KINDS:
-        near = get_close_matches(entry.kind, KINDS, n=1)
-        raise PluginError(
-            f"the id {entry.id!r} names no kind; " + (f"did you mean {near[0]!r}?" if near else f"kinds: {list(KINDS)}")
-        )
+    if entry.kind not in kinds:
+        near = get_close_matches(entry.kind, kinds, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"kinds: {', '.join(kinds)}"
+        raise PluginError(f"the id {entry.id!r} names no kind; {hint}")
     if not _TARGET.fullmatch(entry.target):
         raise PluginError(f"the target {entry.target!r} of {entry.id} must be 'package.module:Class'")
 

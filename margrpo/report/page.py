@@ -70,16 +70,17 @@ def facts(runs: Sequence[Past]) -> list[tuple[str, list[str]]]:
 
 def of_summary(run: Past, key: str) -> str:
     """A number of the held-out score at the end."""
-    return number(run.summary.get("held_out", {}).get(key), "{:.3f}")
+    return number(run.held_out.get(key), "{:.3f}")
 
 
 def difference(run: Past) -> str:
     """The held-out score after less before, with its interval."""
-    score = run.summary.get("held_out", {})
-    if "difference" not in score:
+    score = run.held_out
+    try:
+        low, high = score["ci95"]
+        return f"{score['difference']:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}, {score['prompts']} prompts"
+    except (LookupError, TypeError, ValueError):  # there is none, or it is not as it was written
         return "–"
-    low, high = score["ci95"]
-    return f"{score['difference']:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}, {score['prompts']} prompts"
 
 
 def number(value: Any, form: str) -> str:

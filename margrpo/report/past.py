@@ -41,7 +41,8 @@ class Past:
             recipe = tomllib.loads(file.read_text(encoding="utf-8"))
         except ValueError as error:
             raise RunError(f"{file}: is not as it was written ({error})") from None
-        return cls(folder, name or folder.absolute().name, recipe, tuple(json_lines(folder / "metrics.jsonl")))
+        lines = (line for line in json_lines(folder / "metrics.jsonl") if type(line.get("step")) is int)
+        return cls(folder, name or folder.absolute().name, recipe, tuple(lines))
 
     @property
     def title(self) -> str:
@@ -51,12 +52,17 @@ class Past:
     @property
     def steps(self) -> int:
         """How many steps it is to have."""
-        return int(self.recipe["run"]["steps"])
+        run = self.recipe.get("run")
+        steps = run.get("steps") if isinstance(run, dict) else None
+        return steps if type(steps) is int else 0
 
     @property
     def done(self) -> int:
         """How many it has."""
-        return int(self.lines[-1]["step"]) + 1 if self.lines else 0
+        if self.lines:
+            return int(self.lines[-1]["step"]) + 1
+        steps = self.summary.get("steps")
+        return steps if type(steps) is int else 0
 
     @cached_property
     def summary(self) -> Mapping[str, Any]:
@@ -71,7 +77,17 @@ class Past:
     @cached_property
     def said(self) -> tuple[Mapping[str, Any], ...]:
         """What it said, with the time."""
-        return tuple(json_lines(self.folder / "said.jsonl"))
+        return tuple(
+            line
+            for line in json_lines(self.folder / "said.jsonl")
+            if all(isinstance(line.get(part), str) for part in ("time", "said"))
+        )
+
+    @property
+    def held_out(self) -> Mapping[str, Any]:
+        """The held-out score before and after, as it says at its end."""
+        found = self.summary.get("held_out")
+        return found if isinstance(found, dict) else {}
 
     @cached_property
     def names(self) -> list[str]:
@@ -80,7 +96,8 @@ class Past:
 
     def series(self, name: str) -> tuple[list[int], list[float]]:
         """The steps at which a figure was written, and its values; one that was not finite is left out."""
-        found = [(int(line["step"]), float(line[name])) for line in self.lines if line.get(name) is not None]
+        numbers = [line for line in self.lines if type(line.get(name)) in (int, float)]
+        found = [(int(line["step"]), float(line[name])) for line in numbers]
         return [step for step, _ in found], [value for _, value in found]
 
     @property

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from margrpo.contracts import Canary, Perch
 from margrpo.declare import record
+from margrpo.errors import MargrpoError, RewardError
 from margrpo.plugin.registry import registry
+from margrpo.plugin.target import described
 from margrpo.records import Sight
 from margrpo.train.jury import numbered
 
@@ -39,11 +41,21 @@ def built(canaries: Sequence[Canary], device: str) -> tuple[Bird, ...]:
     )
 
 
+def measured(bird: Bird, sight: Sight) -> float:
+    """How far one has strayed; whatever it raises is a `RewardError` with its name."""
+    try:
+        return float(bird.perch.strayed(sight))
+    except MargrpoError as error:
+        raise RewardError(f"canary {bird.name}: {error}") from error
+    except Exception as error:
+        raise RewardError(f"canary {bird.name}: raised {described(error)}") from error
+
+
 def listen(birds: Sequence[Bird], sight: Sight) -> Song:
     """Measure, and compare with the limits; what is no number is beyond every one of them."""
     figures, warnings, end = {}, [], None
     for bird in birds:
-        far = bird.perch.strayed(sight)
+        far = measured(bird, sight)
         figures[f"canary/{bird.name}"] = far
         if bird.stop is not None and not far <= bird.stop:
             end = end or f"canary {bird.name} is {far:.3g}, beyond its stop = {bird.stop:g}"

@@ -52,7 +52,7 @@ def test_each_plugin_is_listed_with_what_it_brings_and_broken_ones_with_cause_an
     lines = [line.rstrip() for line in done.stdout.splitlines()]
     assert lines == [
         "plugin  distribution  version  brings",
-        "good    good          1.0      selector: mine, ours; reward: nice",
+        "good    good          1.0      selector: mine, ours; reward: nice (offered twice, so nobody's)",
         "failed  lacking of lacking 1.0: ModuleNotFoundError: No module named 'a_library_of_nobody'",
         "        what to do: pip install a_library_of_nobody, or what brings it, or reinstall lacking with all that it "
         "depends on",
