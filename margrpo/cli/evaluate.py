@@ -108,7 +108,7 @@ def examined_into(
 
     settle_threads()
     found = {}
-    for who, recipe in reversed(policies.items()):  # weights of training, which may not fit, are opened first
+    for who, recipe in reversed(list(policies.items())):  # weights of training, which may not fit, are opened first
         with err().status(f"loading {who}"):
             pipeline = pipeline_of(recipe)
             jury = jury_of(suite, pipeline.device)

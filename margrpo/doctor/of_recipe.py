@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
+from math import isfinite
 from pathlib import Path
 
 import torch
@@ -169,6 +170,9 @@ def sings(canary: Canary, device: str, rollout: Rollout) -> Iterator[Finding]:
     """One canary, shown the same images as now and as before training."""
     sight = Sight(rollout.prompts, rollout.images, rollout.images, rollout.images[None])
     (bird,) = built((canary,), device)
-    song = listen((bird,), sight)
-    (far,) = song.figures.values()
-    yield Finding("its canaries", "pass", f"{bird.name}: {far:.3g} where nothing has changed")
+    (far,) = listen((bird,), sight).figures.values()
+    said = f"{bird.name}: {far:.3g} where nothing has changed"
+    if isfinite(far):
+        yield Finding("its canaries", "pass", said)
+    else:
+        yield Finding("its canaries", "fail", said, "mend the canary, or its reward, or leave it out")

@@ -77,11 +77,8 @@ class Past:
     @cached_property
     def said(self) -> tuple[Mapping[str, Any], ...]:
         """What it said, with the time."""
-        return tuple(
-            line
-            for line in json_lines(self.folder / "said.jsonl")
-            if all(isinstance(line.get(part), str) for part in ("time", "said"))
-        )
+        lines = json_lines(self.folder / "said.jsonl")
+        return tuple(line for line in lines if all(isinstance(line.get(part), str) for part in ("time", "said")))
 
     @property
     def held_out(self) -> Mapping[str, Any]:

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,13 @@ def test_what_cannot_be_evaluated_is_refused(evaluated: Path, tmp_path: Path) ->
     assert "images a prompt; evaluate one of them again" in run("evaluate", "--compare", evaluated, other).stderr
     (other / "scores.jsonl").write_text("".join(text.splitlines(keepends=True)[:-1]))
     assert "holds no whole evaluation" in run("evaluate", "--compare", evaluated, other).stderr
+
+
+def test_tuned_weights_that_cannot_be_opened_are_told_before_anything_is_drawn(tuned: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(tuned, tmp_path / "copy")
+    for file in copy.rglob("*.safetensors"):
+        if "map" not in str(file):
+            file.write_bytes(file.read_bytes()[:1000])
+    done = run("evaluate", copy, *FEW, "--out", tmp_path / "out")
+    assert done.exit_code == 2, done.output
+    assert not (tmp_path / "out").exists()

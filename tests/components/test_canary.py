@@ -12,7 +12,7 @@ from margrpo.components.canary import Colours, Dark, Distance, Duplicates, Edges
 from margrpo.components.optimizer import AdamW
 from margrpo.components.reward.brightness import Brightness
 from margrpo.components.tracker.jsonl import Jsonl
-from margrpo.errors import MargrpoError, RunError
+from margrpo.errors import MargrpoError, RewardError, RunError
 from margrpo.maths import pixels
 from margrpo.maths.dealing import Prompt, grouped
 from margrpo.plugin.registry import registry
@@ -20,7 +20,7 @@ from margrpo.recipe.schema import Run
 from margrpo.records import Sight
 from margrpo.testing import small
 from margrpo.train import checkpoint
-from margrpo.train.canaries import built, listen
+from margrpo.train.canaries import Bird, built, listen
 from margrpo.train.loop import train
 from tests.train import odd
 from tests.train.odd import Telling
@@ -156,3 +156,17 @@ def test_one_score_of_many_that_falls_a_little_is_no_fall() -> None:
     perch = HeldOutReward(of=Brightness()).build("cpu")
     assert perch.strayed(Sight(small.prompts(64, 1), now, white, white[None, :2])) < 0.05
     assert perch.strayed(Sight(small.prompts(64, 1), white - 0.02, white, white[None, :2])) > 1
+
+
+class Broken:
+    """A perch that breaks."""
+
+    def strayed(self, sight: Sight) -> float:
+        raise ZeroDivisionError("nothing to divide by")
+
+
+def test_a_canary_that_raises_is_told_by_its_name() -> None:
+    bird = Bird("mine", 1.0, None, Broken())
+    images = torch.zeros(2, 3, 4, 4)
+    with pytest.raises(RewardError, match="canary mine: raised ZeroDivisionError: nothing to divide by"):
+        listen((bird,), Sight(small.prompts(1), images, images, images[None]))

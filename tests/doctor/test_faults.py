@@ -132,6 +132,19 @@ def test_a_fault_of_a_reward_is_found(text: str, name: str, said: str, tmp_path:
     assert said in words
 
 
+def test_each_reward_the_measure_and_each_canary_is_looked_at_whatever_the_others_do(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(NAN + HIGH)
+    file = tmp_path / "mine.py"
+    found = of(
+        f'reward=[{{use="{file}:nothing"}}, {{use="{file}:high"}}, {{use="brightness"}}]',
+        f'measure={{use="{file}:high"}}',
+        f'canary=[{{use="reward", of={{use="{file}:nothing"}}}}, {{use="edges"}}]',
+    )
+    told = [(each.what, each.status) for each in found if each.what in ("its rewards", "its canaries")]
+    rewards = [("its rewards", status) for status in ("fail", "fail", "pass", "fail")]
+    assert told == [*rewards, ("its canaries", "fail"), ("its canaries", "pass")]
+
+
 def test_a_reward_that_cannot_tell_images_apart_is_told(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FLAT)
     (warned,) = [each for each in of(f'reward=[{{use="{tmp_path}/mine.py:flat"}}]') if each.status == "warn"]

@@ -196,15 +196,22 @@ def test_a_plugin_can_bring_a_kind_of_its_own(folder: Path) -> None:
             "Kind('scorer', __import__('margrpo').contracts.Reward, 'x')",
             "the contract of its kind 'scorer' is already that of 'reward'; give it its own",
         ),
+        (
+            "Kind('one', print, 'x'), Kind('other', print, 'y')",
+            "the contract of its kind 'other' is already that of 'one'; give it its own",
+        ),
+        ("Kind('one', print, 'x')", "the id 'selectr.mine' names no kind; did you mean 'selector'?"),
     ],
 )
 def test_a_bad_kind_is_refused_and_nothing_of_the_plugin_stays(kind: str, cause: str, folder: Path) -> None:
     source = f"from margrpo import Kind, hookimpl\n@hookimpl\ndef margrpo_kinds():\n    return [{kind}]\n"
-    install(folder, "theta", source + offering("selector.mine"))
+    install(folder, "theta", source + offering("selectr.mine" if "selectr" in cause else "selector.mine"))
+    known = set(KINDS)
     among = Registry()
     among.discover(points(folder))
     assert cause in among.failures[0].cause
     assert [plugin.name for plugin in among.plugins] == ["builtin"]
+    assert set(KINDS) == known
 
 
 def test_an_entry_knows_its_distribution(folder: Path) -> None:

@@ -97,6 +97,17 @@ def test_a_run_without_any_line_has_a_report_too(run: Path, tmp_path: Path) -> N
     assert "Nothing is recorded" in text
 
 
+def test_a_run_whose_files_are_of_another_shape_has_a_report_of_what_can_be_read(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "recipe.toml").write_bytes((run / "recipe.toml").read_bytes())
+    (tmp_path / "metrics.jsonl").write_text('{"step": "one"}\n{"loss": 1}\n{"step": 0, "reward/mean": "high"}\n[1]\n')
+    (tmp_path / "said.jsonl").write_text('{"time": 3, "said": "what"}\n{"time": "2026-01-01T00:00:00"}\n')
+    for held_out in (None, 3, {"difference": 1.0}, {"difference": 1.0, "ci95": 2}, {"difference": "x", "ci95": [0, 1]}):
+        (tmp_path / "summary.json").write_text(json.dumps({"held_out": held_out, "steps": 4}))
+        assert "1 of 4" in text_of(tmp_path)
+    (tmp_path / "metrics.jsonl").unlink()
+    assert "4 of 4" in text_of(tmp_path)  # of a run that wrote no figures
+
+
 def test_two_runs_stand_side_by_side_with_what_tells_their_recipes_apart(run: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(run, tmp_path / "other")
     recipe = (copy / "recipe.toml").read_text()
