@@ -67,7 +67,7 @@ def examined(given: Path | None, sets: list[str] | None, place: Path) -> "Iterat
 
 def show(finding: "Finding") -> None:
     """One line, and what to do below it."""
-    line = Text.assemble((finding.status, STYLES[finding.status]), f"  {finding.what:<12}", finding.said)
+    line = Text.assemble((finding.status, STYLES[finding.status]), f"  {finding.what:<14}", finding.said)
     out().print(line, soft_wrap=True)
     if finding.remedy:
-        out().print(Text(f"      {'':<12}{finding.remedy}", "dim"), soft_wrap=True)
+        out().print(Text(f"      {'':<14}{finding.remedy}", "dim"), soft_wrap=True)

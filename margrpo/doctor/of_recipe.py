@@ -1,4 +1,4 @@
-"""A recipe on this machine: its files, its memory and disk, its replay and its rewards."""
+"""A recipe on this machine: its files, its memory and disk, its replay, its rewards and canaries."""
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -142,28 +142,28 @@ def replay(patient: Patient) -> Iterator[Finding]:
 def rewards(patient: Patient) -> Iterator[Finding]:
     """Whether each reward scores what was drawn, and its own pictures as it says; the measure and canaries too."""
     recipe, session, rollout = patient.recipe, patient.session, patient.rollout
-    judged = [*zip(recipe.reward, session.jury, strict=True)]
+    judged = [("its rewards", *pair) for pair in zip(recipe.reward, session.jury, strict=True)]
     if recipe.measure is not None:
-        judged += zip((recipe.measure,), session.measure, strict=True)
-    for reward, juror in judged:
-        yield from Examination("its rewards", partial(judges, reward, juror, rollout)).findings()
+        judged.append(("its measure", recipe.measure, session.measure[0]))
+    for what, reward, juror in judged:
+        yield from Examination(what, partial(judges, what, reward, juror, rollout)).findings()
     for canary in recipe.canary:
         yield from Examination("its canaries", partial(sings, canary, session.pipeline.device, rollout)).findings()
 
 
-def judges(reward: Reward, juror: Juror, rollout: Rollout) -> Iterator[Finding]:
+def judges(what: str, reward: Reward, juror: Juror, rollout: Rollout) -> Iterator[Finding]:
     """One reward."""
     scores = score(juror, rollout.images, rollout.prompts)
     said = f"{juror.name}: {float(scores.mean()):.3g} on average for {len(scores)} images"
     off = [told.case.what for told in proof(reward).cases if not told.holds] if isinstance(reward, Proven) else []
     if off:
         remedy = f"margrpo rewards test {juror.name}"
-        yield Finding("its rewards", "fail", f"{said}; its own pictures score otherwise: {', '.join(off)}", remedy)
+        yield Finding(what, "fail", f"{said}; its own pictures score otherwise: {', '.join(off)}", remedy)
     elif len(scores) > 1 and float(scores.std()) == 0:
         remedy = "without a difference within a prompt nothing is learned; see `live_groups` in the first steps"
-        yield Finding("its rewards", "warn", f"{said}, all the same", remedy)
+        yield Finding(what, "warn", f"{said}, all the same", remedy)
     else:
-        yield Finding("its rewards", "pass", said)
+        yield Finding(what, "pass", said)
 
 
 def sings(canary: Canary, device: str, rollout: Rollout) -> Iterator[Finding]:

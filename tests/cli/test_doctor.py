@@ -18,7 +18,7 @@ def test_a_recipe_is_examined_and_what_fails_is_the_exit_code(tmp_path: Path) ->
     sets = ("--set", "prompts.prompts=2", "--set", "prompts.group=2", "--out", tmp_path)
     done = run("doctor", QUICKSTART, *sets)
     assert done.exit_code == 0, done.output
-    assert "pass  its rewards shapes: 0." in done.stdout
+    assert "pass  its rewards   shapes: 0." in done.stdout
     done = run("doctor", QUICKSTART, "--set", "estimator.trajectoris=5", *sets)
     assert done.exit_code == 2
     assert "fail  recipe" in done.stdout
