@@ -5,13 +5,13 @@ from typing import Any, TypeVar
 import attrs
 
 from margrpo import weight_source
+from margrpo.cli.given import AnyRecipe
 from margrpo.contracts import Policy
-from margrpo.recipe import Pretraining, Recipe
 
 T = TypeVar("T")
 
 
-def with_weights_of(weights: str | None, recipe: Recipe | Pretraining) -> Recipe | Pretraining:
+def with_weights_of(weights: str | None, recipe: AnyRecipe) -> AnyRecipe:
     """The recipe with a file's policy, and its codec where it holds one, as those of a run do."""
     if weights is None:
         return recipe

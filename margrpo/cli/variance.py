@@ -1,13 +1,16 @@
 """`margrpo variance`."""
 
 import json
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from margrpo.cli.given import RecipeFile, Sets, loadable, training
+from margrpo.cli import run_files
+from margrpo.cli.given import RecipeOrRun, Sets, loadable, recipe_of, training, with_weights
+from margrpo.cli.own_weights import with_weights_of
 from margrpo.cli.terminal import out, tell
 from margrpo.cli.threads import settle_threads
 from margrpo.errors import RunError
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def variance(
-    recipe: RecipeFile,
+    recipe: RecipeOrRun,
     sets: Sets = None,
     images: Annotated[int, typer.Option(help="Images of the fixed rollout.", min=1)] = 8,
     replicates: Annotated[int, typer.Option(help="Draws of the chains at each K.", min=2)] = 12,
@@ -33,7 +36,7 @@ def variance(
     """
     if to is not None and not to.parent.is_dir():
         raise RunError(f"--json {to}: there is no folder {to.parent}; make it first")
-    checked = loadable(training(recipe, sets), recipe)
+    checked = loadable(own(recipe, sets), recipe)
     from margrpo.evaluate import variance as measure
 
     settle_threads()
@@ -48,7 +51,24 @@ def variance(
     out().print(weighting_table(weightings, batches))
     if to is not None:
         found = figures(comparisons, transitions, weightings, signals)
-        to.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        to.write_text(json.dumps(finite(found), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def own(given: Path, sets: list[str] | None) -> "Recipe":
+    """The recipe, or that of a run with the run's newest weights."""
+    if not given.is_dir():
+        return training(given, sets)
+    source, weights = recipe_of(given), str(run_files.newest_weights(given))
+    return with_weights_of(weights, training(source, with_weights(sets, weights)))
+
+
+def finite(found: Any) -> Any:
+    """The same with null for what is no number, which JSON does not have."""
+    if isinstance(found, dict):
+        return {key: finite(each) for key, each in found.items()}
+    if isinstance(found, list):
+        return [finite(each) for each in found]
+    return None if isinstance(found, float) and not isfinite(found) else found
 
 
 def signal_table(signals: "dict[str, Signal]", recipe: "Recipe", steps: int) -> Table:
@@ -98,7 +118,7 @@ def weighting_table(weightings: "dict[str, Spread]", batches: int) -> Table:
     for column in ("weighting", "total variance", "signal-to-noise"):
         table.add_column(column, justify="left" if column == "weighting" else "right")
     for name, spread in weightings.items():
-        table.add_row(name, f"{spread.variance:.3g}", f"{spread.signal_to_noise:.3f}")
+        table.add_row(name, f"{spread.variance:.3g}", f"{spread.signal_to_noise:.2g}")
     return table
 
 

@@ -34,9 +34,9 @@ class Spread:
 
     @property
     def signal_to_noise(self) -> float:
-        """√(|E g|² / tr Cov g), with |E g|² corrected for the noise in the mean; 0 where the noise explains it all."""
+        """|E g|² / tr Cov g of one replicate, both unbiased, so that it may fall below 0   (`noise_scale`)."""
         signal = float(self.mean.square().sum()) - self.variance / self.replicates
-        return (max(signal, 0.0) / self.variance) ** 0.5
+        return signal / self.variance
 
 
 @record

@@ -1,6 +1,9 @@
 import json
 from pathlib import Path
 
+from margrpo.cli import run_files
+from margrpo.cli.variance import finite, own
+
 from .command import QUICKSTART, TINY, run, setting
 
 
@@ -30,3 +33,16 @@ def test_a_folder_for_the_figures_that_is_not_there_is_told_before_anything_is_m
     done = run("variance", QUICKSTART, "--json", tmp_path / "none" / "figures.json")
     assert done.exit_code == 2
     assert "there is no folder" in done.stderr
+
+
+def test_a_runs_folder_stands_for_its_recipe_and_its_newest_weights(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    assert run("train", QUICKSTART, *setting(*TINY, "run.maps=0"), "--out", folder).exit_code == 0
+    recipe = own(folder, ["run.seed=3"])
+    assert recipe.policy.checkpoint == str(run_files.newest_weights(folder))
+    assert recipe.run.seed == 3
+    assert own(Path(QUICKSTART), None).policy.checkpoint != recipe.policy.checkpoint
+
+
+def test_what_is_no_number_is_null_in_the_file() -> None:
+    assert finite({"a": [float("nan"), {"b": float("inf")}], "c": 1.5}) == {"a": [None, {"b": None}], "c": 1.5}

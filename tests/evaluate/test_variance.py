@@ -34,8 +34,8 @@ def test_a_spread_is_the_mean_and_the_trace_of_the_covariance(seed: int):
 
 def test_signal_to_noise_by_hand():
     # |mean|² = 25, less 16/4 for the noise in it: 21; over a variance of 16
-    assert Spread(torch.tensor([3.0, 4.0]), 16.0, 4).signal_to_noise == pytest.approx((21 / 16) ** 0.5)
-    assert Spread(torch.tensor([0.1, 0.0]), 16.0, 4).signal_to_noise == 0.0
+    assert Spread(torch.tensor([3.0, 4.0]), 16.0, 4).signal_to_noise == pytest.approx(21 / 16)
+    assert Spread(torch.tensor([0.1, 0.0]), 16.0, 4).signal_to_noise == pytest.approx((0.01 - 4) / 16)
 
 
 @pytest.mark.parametrize("guidance", [Constant(), Constant(weight=2.0)])
