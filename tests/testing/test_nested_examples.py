@@ -4,12 +4,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import pytest
+
 from margrpo import Entry, component, hookimpl, setting
 from margrpo.contracts import Reward
 from margrpo.errors import RewardError
 from margrpo.records import Traits
 from margrpo.testing.conformance import alone
-from margrpo.testing.conformance.subject import specimen
+from margrpo.testing.conformance.subject import NoInstanceError, specimen
 
 
 @component
@@ -51,3 +53,24 @@ def made(*entries: Entry, examples: dict[str, Any] | None = None) -> Any:
 def test_what_is_put_into_a_component_is_the_librarys_own_and_has_what_it_requires() -> None:
     inner = made(*ENTRIES).of
     assert type(inner).__module__.startswith("margrpo.components.reward")
+
+
+@component
+class Weighty:
+    """A reward that is of no use without a file of weights."""
+
+    checkpoint: str = setting("", "its weights")
+    weight: float = 1.0
+    traits = Traits()
+
+    def problems(self) -> list[str]:
+        return [] if self.checkpoint else ["checkpoint is missing"]
+
+    def build(self, device: str) -> Any: ...
+
+
+def test_one_whose_default_settings_are_of_no_use_needs_an_example() -> None:
+    entry = Entry("reward.weighty", f"{__name__}:Weighty", "weighty")
+    with pytest.raises(NoInstanceError, match=r"default settings: checkpoint is missing; give an example: every_check"):
+        made(entry)
+    assert made(entry, examples={"reward.weighty": Weighty(checkpoint="a")}).checkpoint == "a"

@@ -106,9 +106,16 @@ def specimen(
             )
         values[key] = nested(kind.name, key, entry, registry, folder, examples, making | {entry.id})
     try:
-        return cls(**values)
+        made = cls(**values)
     except MargrpoError as error:
         raise BreachError(f"{entry.id} refuses its own default settings: {error}") from error
+    lacking = made.problems() if callable(getattr(made, "problems", None)) else []
+    if lacking:
+        raise NoInstanceError(
+            f"{entry.id} cannot be used with its default settings: {'; '.join(lacking)}; give an example: "
+            f'every_check(..., examples={{"{entry.id}": {cls.__name__}(...)}})'
+        )
+    return made
 
 
 def nested(
