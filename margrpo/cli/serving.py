@@ -68,7 +68,7 @@ def listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
+        cause = str(error.strerror or error).partition(" (while")[0]  # Python adds the address
         raise RewardError(
-            f"the server could not listen on {host}:{port} ({error.strerror or error}); is the port in use? choose "
-            "another by --port"
+            f"the server could not listen on {host}:{port} ({cause}); is the port in use? choose another by --port"
         ) from None
