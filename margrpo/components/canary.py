@@ -103,7 +103,7 @@ class Duplicates:
 class HeldOutReward:
     """How far a reward that nothing is trained on has fallen, in its standard deviations before training.
 
-    Where all scores were about the same then, a hundredth of its range counts as one, or of the mean where it has none.
+    Where all scores were the same then, a hundredth of its range counts as one, or of the mean where it has none.
     """
 
     of: Reward = setting(meaning="the reward")
@@ -135,9 +135,10 @@ class Judged:
         mean, std = self.known
         now = float(self.scorer.score(sight.images, sight.prompts).mean())
         fall = mean - now
-        return 0.0 if fall <= 0 else fall / max(std, self.least(mean))
+        return 0.0 if fall <= 0 else fall / self.unit(mean, std)
 
-    def least(self, mean: float) -> float:
-        """The least std that counts, where all scores before were about the same: a hundredth of range or mean."""
+    def unit(self, mean: float, std: float) -> float:
+        """The std, or a hundredth of range or mean where all scores before were the same but for rounding."""
         span = self.traits.high - self.traits.low
-        return 0.01 * (span if isfinite(span) else abs(mean)) or 1e-6
+        least = max(0.01 * (span if isfinite(span) else abs(mean)), 1e-6)
+        return std if std > 1e-3 * least else least

@@ -1,7 +1,6 @@
 """Whether a reward scores the pictures that it ships as it says, and how long it takes."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from statistics import median
 from time import perf_counter
 
@@ -12,7 +11,7 @@ from margrpo.contracts import Proven, Reward
 from margrpo.declare import record
 from margrpo.errors import RewardError
 from margrpo.maths.dealing import Prompt, grouped
-from margrpo.train.judge import score
+from margrpo.train.judge import of_data, score
 from margrpo.train.jury import Juror, seated
 
 TIMES = 5
@@ -52,9 +51,12 @@ def proof(reward: Reward, device: str = "cpu") -> Proof:
     (juror,) = seated((reward,), device)
     cases = list(reward.cases()) if isinstance(reward, Proven) else []
     told = [Told(case, float(score(juror, case.image[None].to(device), grouped([case.prompt], 1)))) for case in cases]
-    seconds = None
-    with suppress(*() if cases else (RewardError,)):  # noise and its prompt may be nothing that it can score
-        seconds = measured(juror, cases[0] if cases else unknown(), device)
+    try:
+        seconds: float | None = measured(juror, cases[0] if cases else unknown(), device)
+    except RewardError as error:
+        if cases or not of_data(error):
+            raise
+        seconds = None  # the prompt of the noise lacks what it reads
     return Proof(juror.name, told, seconds, TOGETHER)
 
 

@@ -12,11 +12,11 @@ from jaxtyping import Float
 from torch import Tensor
 
 from margrpo import wire
-from margrpo.errors import RewardError
+from margrpo.errors import DataError, RewardError
 from margrpo.records import Prompts
 
-FIRST = 2
-"""Rounds at most in which a server is looked for before the first image is drawn: an address may be wrong."""
+FIRST = 6
+"""Rounds at most, some 16 s, in which servers are looked for at the start: they may be starting, or not be there."""
 LONGEST = 16.0
 """Seconds between two rounds at most."""
 BUSY = (429, 500, 502, 503, 504)
@@ -124,7 +124,9 @@ class Remote:
         detail = str(said.get("detail"))[:400] if said else answer.text[:80]
         if answer.status_code in BUSY or answer.status_code == 200:
             return None, f"{url}: {answer.status_code} {detail}"
-        raise RewardError(f"{url} refuses ({answer.status_code}): {detail}")
+        raise RewardError(f"{url} refuses ({answer.status_code}): {detail}") from (
+            DataError(detail) if answer.status_code == 422 else None
+        )
 
     def parsed(self, answer: Any) -> dict[str, Any] | None:
         """The JSON object of an answer, or None."""

@@ -81,14 +81,26 @@ def module_of(file: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    if str(file.parent) not in sys.path:  # after everything that is installed; it may import as late as it scores
-        sys.path.append(str(file.parent))
+    let_import_from(str(file.parent))
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise PluginError(f"the file {file} cannot be imported: {described(error)}{place(error, file)}") from error
     return module
+
+
+_FOLDERS: set[str] = set()
+
+
+def let_import_from(folder: str) -> None:
+    """Let files there be imported, however late: after what is installed, before the folders of earlier files."""
+    if folder in _FOLDERS:
+        sys.path.remove(folder)
+    elif folder in sys.path:
+        return
+    _FOLDERS.add(folder)
+    sys.path.insert(next((place for place, each in enumerate(sys.path) if each in _FOLDERS), len(sys.path)), folder)
 
 
 def place(error: BaseException, file: Path) -> str:
@@ -148,7 +160,7 @@ def type_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
     if said is parameter.empty:
         raise PluginError(f"{function.__name__}: say of which type its setting {name} is, as in x: float")
     try:
-        return get_type_hints(SimpleNamespace(__annotations__={name: said}), function.__globals__)[name]
+        return get_type_hints(SimpleNamespace(__annotations__={name: said}), inspect.unwrap(function).__globals__)[name]
     except (NameError, AttributeError, SyntaxError, TypeError) as error:
         raise PluginError(f"{function.__name__}: the type of its setting {name} is not known: {error}") from None
 

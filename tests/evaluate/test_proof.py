@@ -1,10 +1,11 @@
 from typing import Any
 
+import pytest
 import torch
 
 from margrpo.components.reward.brightness import Brightness
 from margrpo.declare import component
-from margrpo.errors import DataError
+from margrpo.errors import DataError, RewardError
 from margrpo.evaluate.proof import proof
 from margrpo.records import Prompts, Traits
 
@@ -36,3 +37,12 @@ def test_what_a_reward_ships_is_scored_and_timed() -> None:
 def test_one_that_ships_nothing_and_cannot_score_noise_has_no_time() -> None:
     found = proof(Marked())
     assert (found.cases, found.seconds) == ([], None)
+
+
+def test_one_that_is_broken_is_not_passed_over() -> None:
+    class Broken(Marked):
+        def score(self, images: torch.Tensor, prompts: Prompts) -> torch.Tensor:
+            raise NameError("imagse")
+
+    with pytest.raises(RewardError, match="NameError: imagse"):
+        proof(Broken())

@@ -209,3 +209,27 @@ def found(images: Tensor, prompts: Prompts, *, scale: float | None = 2.0) -> Ten
 def test_a_function_that_misleads_is_refused(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(PluginError, match=said):
         registry().load(registry().find("reward", written(tmp_path, text)))
+
+
+def test_a_decorated_function_keeps_the_names_of_its_own_module(tmp_path: Path) -> None:
+    text = """
+from __future__ import annotations
+from typing import Literal
+import torch
+
+@torch.no_grad()
+def found(images, prompts, *, mode: Literal["a", "b"] = "a"):
+    return images.mean((1, 2, 3))
+"""
+    reward = registry().load(registry().find("reward", written(tmp_path, text)))
+    assert reward(mode="b").score(torch.ones(1, 3, 4, 4), None).tolist() == [1.0]
+
+
+def test_each_file_finds_its_own_neighbour_first(tmp_path: Path) -> None:
+    for name, scale in (("one", 1), ("other", 100)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "scale_of_it.py").write_text(f"SCALE = {scale}")
+    plain = "def found(images, prompts):\n    return images[:, 0, 0, 0]"
+    registry().load(registry().find("reward", written(tmp_path / "one", plain)))
+    use = written(tmp_path / "other", f"from scale_of_it import SCALE\n{plain} * SCALE")
+    assert registry().load(registry().find("reward", use))().score(torch.ones(1, 3, 4, 4), None).tolist() == [100.0]

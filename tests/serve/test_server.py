@@ -338,7 +338,7 @@ def test_a_server_that_is_away_is_asked_again_and_the_others_meanwhile(narrow: s
     remote = Http(servers=(away, narrow), token="THE_TOKEN", batch=2, attempts=1).build("cpu")
     assert torch.equal(remote.score(IMAGES, PROMPTS), Brightness().score(IMAGES, PROMPTS))
     with pytest.raises(
-        RewardError, match=r"no server answered in 2 rounds \(http://127.0.0.1:9/schema: ConnectError\)"
+        RewardError, match=r"no server answered in 6 rounds \(http://127.0.0.1:9/schema: ConnectError\)"
     ):
         Http(servers=(away,), attempts=8, backoff=0.01).build("cpu")  # 8 are for a server that was there
 
@@ -415,3 +415,11 @@ def test_shapes_over_http_read_the_prompt() -> None:
     images, prompts = Pictures().images(0, 5, seed=0)
     with serving(Shapes()) as address:
         assert Http(servers=(address,)).build("cpu").score(images, prompts).tolist() == [1.0] * 5
+
+
+def test_what_a_server_cannot_read_is_not_asked_again_either() -> None:
+    with serving(Slow(fails="data")) as address:
+        remote = Http(servers=(address,), on_failure=Retry(attempts=3, backoff=60.0))
+        (juror,) = seated((remote,), "cpu")
+        with pytest.raises(RewardError, match=r"has none; choose \[prompts\] that have it, or another reward$"):
+            score(juror, IMAGES, PROMPTS)

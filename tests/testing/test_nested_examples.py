@@ -74,3 +74,19 @@ def test_one_whose_default_settings_are_of_no_use_needs_an_example() -> None:
     with pytest.raises(NoInstanceError, match=r"default settings: checkpoint is missing; give an example: every_check"):
         made(entry)
     assert made(entry, examples={"reward.weighty": Weighty(checkpoint="a")}).checkpoint == "a"
+
+
+def test_another_plugins_component_is_not_put_in_where_the_library_has_one() -> None:
+    entries = [Entry("reward.aaa", f"{__name__}:Weighty", "w"), ENTRIES[1]]
+    first = Entry("reward.aaa0", f"{__name__}:Sound", "sound")
+    assert type(made(first, *entries).of).__module__.startswith("margrpo.components.reward")
+
+
+@component
+class Sound:
+    """A reward that requires nothing."""
+
+    weight: float = 1.0
+    traits = Traits()
+
+    def build(self, device: str) -> Any: ...
