@@ -2,8 +2,8 @@
 
 What is found is cut by a threshold, limited and freed of overlaps class by class; then every entry must find its count,
 its colour and its place, and no unwanted class may be there too often. Where several entries ask for one class, they
-share its objects, and none of the right colour serves two; one that is not right may fill up several entries of the
-soft score, none of which is then whole. With one entry a class this is the public evaluation.
+share its objects, and none of the right colour serves two; in the soft score one of another colour may fill up
+what an entry lacks and serve another too. With one entry a class this is the public evaluation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
