@@ -1,11 +1,13 @@
 """Components from a Python file, for those who want one function and no package: `use = "my_reward.py:sharpness"`."""
 
 import hashlib
+import importlib.machinery
 import importlib.util
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FunctionType, ModuleType, SimpleNamespace
 from typing import Any, get_type_hints
@@ -81,26 +83,48 @@ def module_of(file: Path) -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    let_import_from(str(file.parent))
     try:
-        spec.loader.exec_module(module)
+        with neighbours(file.parent):
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise PluginError(f"the file {file} cannot be imported: {described(error)}{place(error, file)}") from error
     return module
 
 
-_FOLDERS: set[str] = set()
+class Neighbours:
+    """Finds the modules beside components' files, however late they are imported, and after all that is installed.
+
+    The folder of the file that was read last comes first. A folder without an `__init__.py` is no package there: one of
+    figures that is called like a library would pass for it.
+    """
+
+    def __init__(self) -> None:
+        self.folders: list[str] = []
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Where a module is, as `sys.meta_path` asks."""
+        spec = importlib.machinery.PathFinder.find_spec(name, self.folders) if path is None else None
+        return spec if spec is not None and spec.has_location else None
 
 
-def let_import_from(folder: str) -> None:
-    """Let files there be imported, however late: after what is installed, before the folders of earlier files."""
-    if folder in _FOLDERS:
-        sys.path.remove(folder)
-    elif folder in sys.path:
-        return
-    _FOLDERS.add(folder)
-    sys.path.insert(next((place for place, each in enumerate(sys.path) if each in _FOLDERS), len(sys.path)), folder)
+_NEIGHBOURS = Neighbours()
+
+
+@contextmanager
+def neighbours(folder: Path) -> Iterator[None]:
+    """Let modules of this folder be imported from now on, unless what is done meanwhile fails."""
+    before = _NEIGHBOURS.folders
+    _NEIGHBOURS.folders = [str(folder), *(each for each in before if each != str(folder))]
+    if _NEIGHBOURS not in sys.meta_path:
+        sys.meta_path.append(_NEIGHBOURS)
+    try:
+        yield
+    except BaseException:
+        _NEIGHBOURS.folders = before
+        raise
 
 
 def place(error: BaseException, file: Path) -> str:

@@ -1,4 +1,5 @@
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import attrs
@@ -233,3 +234,19 @@ def test_each_file_finds_its_own_neighbour_first(tmp_path: Path) -> None:
     registry().load(registry().find("reward", written(tmp_path / "one", plain)))
     use = written(tmp_path / "other", f"from scale_of_it import SCALE\n{plain} * SCALE")
     assert registry().load(registry().find("reward", use))().score(torch.ones(1, 3, 4, 4), None).tolist() == [100.0]
+
+
+def test_a_bare_folder_beside_a_file_does_not_pass_for_a_library(tmp_path: Path) -> None:
+    (tmp_path / "figures_of_mine").mkdir()
+    (tmp_path / "whole_package").mkdir()
+    (tmp_path / "whole_package" / "__init__.py").write_text("")
+    registry().load(registry().find("reward", written(tmp_path, "def found(images, prompts):\n    return images")))
+    assert find_spec("figures_of_mine") is None
+    assert find_spec("whole_package") is not None
+
+
+def test_nothing_is_imported_from_beside_a_file_that_fails(tmp_path: Path) -> None:
+    (tmp_path / "beside_a_failure.py").write_text("")
+    with pytest.raises(PluginError, match="gone_away"):
+        registry().load(registry().find("reward", written(tmp_path, "import gone_away\n")))
+    assert find_spec("beside_a_failure") is None
