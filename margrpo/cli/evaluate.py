@@ -122,6 +122,7 @@ def examined_into(
         "images": images,
         "seed": seed,
         "note": "",
+        "shares": [juror.name for juror in jury if (juror.traits.low, juror.traits.high) == (0, 1)],
         "weights": {who: weights_of(recipe.policy) for who, recipe in policies.items()},
     }
     whole = result(found, told)

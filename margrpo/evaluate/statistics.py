@@ -33,9 +33,9 @@ class Change:
     prompts: int
 
 
-def mean(values: np.ndarray, seed: int = 0) -> Mean:
-    """The mean over prompts, with Wilson's interval where each is 0 or 1, else that of `interval`."""
-    low, high = wilson(values) if np.isin(values, (0, 1)).all() else interval(values, seed)
+def mean(values: np.ndarray, seed: int = 0, *, shares: bool = False) -> Mean:
+    """The mean over prompts, with Wilson's interval where it is one of `shares` of yes, else that of `interval`."""
+    low, high = wilson(values) if shares else interval(values, seed)
     return Mean(float(values.mean()), low, high, len(values))
 
 

@@ -18,14 +18,21 @@ OVERALL, SCORE = "overall", "score/"
 
 
 def result(of: Mapping[str, Examined], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """For each reward and category the mean of each policy, and from the first to the last what has changed."""
+    """For each reward and category the mean of each policy, and from the first to the last what has changed.
+
+    `facts["shares"]` names the rewards whose scores lie between 0 and 1: where all are one or the other, a mean is a
+    share of yes.
+    """
     whole = list(of.values())
     first, last = whole[0], whole[-1]
     rewards: dict[str, Any] = {}
     for reward in first.scores:
         rows = {}
+        shares = reward in facts["shares"] and all(np.isin(one.of_prompts(reward), (0, 1)).all() for one in whole)
         for category, where in parts(first.categories).items():
-            row: dict[str, Any] = {who: vars(mean(one.of_prompts(reward)[where])) for who, one in of.items()}
+            row: dict[str, Any] = {
+                who: vars(mean(one.of_prompts(reward)[where], shares=shares)) for who, one in of.items()
+            }
             if len(whole) > 1:
                 row["difference"] = vars(change(first.of_prompts(reward)[where], last.of_prompts(reward)[where]))
             rows[category] = row
@@ -138,6 +145,6 @@ def compared(one: Path, other: Path) -> dict[str, Any]:
         who: replace(each, scores={name: each.scores[name] for name in shared})
         for who, each in (("first", first), ("second", second))
     }
-    same = {key: told[key] for key in ("suite", "prompts", "images", "seed")}
+    same = {key: told[key] for key in ("suite", "prompts", "images", "seed")} | {"shares": told.get("shares", [])}
     note = "" if told["seed"] == told_too["seed"] else f"the second was drawn with seed {told_too['seed']}: other noise"
     return result(of, {**same, "weights": {"first": str(one), "second": str(other)}, "note": note})

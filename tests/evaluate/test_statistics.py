@@ -32,15 +32,15 @@ def test_what_does_not_vary_has_no_interval() -> None:
 
 def test_the_interval_of_a_share_of_yes_is_wilsons() -> None:
     """By hand for 10 of 10: z² = 3.8415, the lower end 10 / (10 + z²)."""
-    found = mean(np.ones(10))
+    found = mean(np.ones(10), shares=True)
     assert (found.low, found.high) == (pytest.approx(10 / 13.8415, abs=1e-4), 1.0)
-    assert mean(np.zeros(10)).high == pytest.approx(1 - found.low, abs=1e-9)
+    assert mean(np.zeros(10), shares=True).high == pytest.approx(1 - found.low, abs=1e-9)
 
 
 def test_few_answers_of_yes_and_no_are_covered_as_often_as_said() -> None:
     """The bootstrap covers p = 0.9 with 7 of 10 samples of 10."""
     rng = np.random.default_rng(0)
-    held = [one.low <= 0.9 <= one.high for one in (mean(rng.binomial(1, 0.9, 10)) for _ in range(400))]
+    held = [one.low <= 0.9 <= one.high for one in (mean(rng.binomial(1, 0.9, 10), shares=True) for _ in range(400))]
     assert np.mean(held) > 0.88
 
 

@@ -16,6 +16,7 @@ FACTS = {
     "images": 2,
     "seed": 0,
     "note": "",
+    "shares": ["shapes"],
     "weights": {"base": "a", "tuned": "b"},
 }
 

@@ -1,9 +1,12 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from margrpo.evaluate.examination import Examined
 from margrpo.evaluate.verdict import compared, parts, read, result, words
+from margrpo.maths.dealing import Prompt
 from margrpo.report.evaluation import page
 
 from . import evaluations
@@ -14,6 +17,20 @@ def test_a_category_called_like_the_whole_does_not_take_its_place() -> None:
     assert list(parts(["overall", "thing"])) == ["overall", "overall (category)", "thing"]
     assert [where.tolist() for where in parts(["overall", "thing"]).values()] == [[1, 1], [1, 0], [0, 1]]
     assert found["rewards"]["shapes"]["overall"]["base"]["prompts"] == 3
+
+
+def test_a_share_of_yes_is_told_by_the_rewards_range_and_all_its_scores() -> None:
+    prompts, categories = tuple(map(Prompt, "abcd")), ("one", "one", "other", "other")
+    yes = Examined(prompts, categories, 1, {"shapes": np.array([1.0, 1.0, 0.0, 1.0])})
+    part = Examined(prompts, categories, 1, {"shapes": np.array([1.0, 1.0, 0.0, 0.5])})
+    facts = evaluations.FACTS | {"images": 1, "prompts": 4}
+
+    def of_ones(one: Examined, shares: list[str]) -> float | None:
+        return result({"base": one}, facts | {"shares": shares})["rewards"]["shapes"]["one"]["base"]["low"]
+
+    assert of_ones(yes, ["shapes"]) == pytest.approx(2 / (2 + 3.8415), abs=1e-4)
+    assert of_ones(yes, []) is None  # 0 and 1 by chance, of a reward with another range
+    assert of_ones(part, ["shapes"]) is None  # all ones, beside a category that has halves
 
 
 def test_means_are_over_prompts_and_differences_in_pairs() -> None:
