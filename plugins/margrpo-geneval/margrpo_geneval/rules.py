@@ -2,8 +2,7 @@
 
 What is found is cut by a threshold, limited and freed of overlaps class by class; then every entry must find its count,
 its colour and its place, and no unwanted class may be there too often. Where several entries ask for one class, they
-share its objects, and none of the right colour serves two; in the soft score one of another colour may fill up
-what an entry lacks and serve another too. With one entry a class this is the public evaluation.
+share its objects and none serves two; with one entry a class this is the public evaluation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -65,7 +64,8 @@ def score(objects: Objects, asked: Asked, colours: Colours, holds: Holds) -> Sco
     """How far the objects are what is asked for."""
     free = {name: list(objects.get(name, ()))[: total(asked, name)] for name in asked.names}
     first_painted = sorted(range(len(asked.include)), key=lambda place: asked.include[place].colour is None)
-    served = {place: taken(asked.include[place], free, colours) for place in first_painted}
+    right = {place: taken(asked.include[place], free, colours) for place in first_painted}
+    served = {place: filled(asked.include[place], right[place], free) for place in first_painted}
     shares = [share(each, served[place], served[each.reference], holds) for place, each in enumerate(asked.include)]
     soft = fmean(shares) * prod(room(len(objects.get(each.name, ())), each.count) for each in asked.exclude)
     return Score(soft == 1, soft)
@@ -89,18 +89,20 @@ class Served:
     right: int
 
 
-def taken(wanted: Wanted, free: dict[str, list[Detection]], colours: Colours) -> Served:
-    """The objects that an entry takes of those that are free; entries with a colour come first.
-
-    Those of the right colour are taken first. An entry none of which is right takes none that another may need.
-    """
+def taken(wanted: Wanted, free: dict[str, list[Detection]], colours: Colours) -> list[Detection]:
+    """The objects of its colour, or of any where it has none, that an entry takes of those that are free."""
     objects = free[wanted.name]
-    painted = list(zip(objects, colours(objects), strict=True)) if wanted.colour else [(each, None) for each in objects]
-    right = [each for each, colour in painted if colour == wanted.colour][: wanted.count]
-    others = [each for each in objects if not any(each is one for one in right)]
-    group = [*right, *others[: wanted.count - len(right)]]
-    free[wanted.name] = [each for each in objects if not any(each is one for one in right)]
-    return Served(group, len(right))
+    named = colours(objects) if wanted.colour else [None] * len(objects)
+    right = [place for place, colour in enumerate(named) if colour == wanted.colour][: wanted.count]
+    free[wanted.name] = [each for place, each in enumerate(objects) if place not in right]
+    return [objects[place] for place in right]
+
+
+def filled(wanted: Wanted, right: Sequence[Detection], free: dict[str, list[Detection]]) -> Served:
+    """What an entry has got with the objects that make up its count, of those that no entry took as right."""
+    missing, left = wanted.count - len(right), free[wanted.name]
+    free[wanted.name] = left[missing:]
+    return Served([*right, *left[:missing]], len(right))
 
 
 def share(wanted: Wanted, served: Served, reference: Served, holds: Holds) -> float:

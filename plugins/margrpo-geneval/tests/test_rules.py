@@ -74,6 +74,14 @@ def test_an_entry_without_a_colour_leaves_the_coloured_one_its_object() -> None:
     assert judged(objects, [anyone, left]).strict  # the white one, which is the other's, is to the right
 
 
+def test_no_object_makes_up_what_another_entry_has_got() -> None:
+    black, white = found("dog", score=0.9, colour="black"), found("dog", 30, score=0.5, colour="white")
+    assert judged([white], [DOG, {**DOG, "color": "black"}]).soft == pytest.approx(0.5)
+    two = {"class": "dog", "count": 2, "color": "black"}
+    assert judged([black, white], [two, DOG]).soft == pytest.approx((0.5 + 1) / 2)  # two dogs are no three
+    assert judged([black, white], [two]).soft == pytest.approx((1 + 0.5) / 2)
+
+
 def test_overlapping_objects_count_once_where_that_is_asked_for() -> None:
     twice = [found("dog", score=0.9), found("dog", 1, score=0.8), found("dog", 30)]
     assert len(kept(twice, threshold=0.3, most=16, overlap=1.0)["dog"]) == 3
