@@ -11,7 +11,7 @@ from margrpo.contracts import Reward
 from margrpo.errors import RewardError
 from margrpo.records import Traits
 from margrpo.testing.conformance import alone
-from margrpo.testing.conformance.subject import NoInstanceError, specimen
+from margrpo.testing.conformance.subject import Maker, NoInstanceError
 
 
 @component
@@ -47,7 +47,7 @@ ENTRIES = [
 def made(*entries: Entry, examples: dict[str, Any] | None = None) -> Any:
     brought = ModuleType("nesting")
     brought.margrpo_components = hookimpl(lambda: list(entries))  # type: ignore[attr-defined]
-    return specimen(entries[-1], alone(brought), Path(), examples or {})
+    return Maker(alone(brought), Path(), examples or {}).specimen(entries[-1])
 
 
 def test_what_is_put_into_a_component_is_the_librarys_own_and_has_what_it_requires() -> None:
@@ -71,7 +71,7 @@ class Weighty:
 
 def test_one_whose_default_settings_are_of_no_use_needs_an_example() -> None:
     entry = Entry("reward.weighty", f"{__name__}:Weighty", "weighty")
-    with pytest.raises(NoInstanceError, match=r"default settings: checkpoint is missing; give an example: every_check"):
+    with pytest.raises(NoInstanceError, match=r"default settings: checkpoint is missing; give one: every_check"):
         made(entry)
     assert made(entry, examples={"reward.weighty": Weighty(checkpoint="a")}).checkpoint == "a"
 

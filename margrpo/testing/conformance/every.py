@@ -20,7 +20,7 @@ from margrpo.testing.conformance.checks import (
     of_the_update,
     of_the_verdict,
 )
-from margrpo.testing.conformance.subject import BreachError, Examples, Subject, specimen
+from margrpo.testing.conformance.subject import BreachError, Examples, Maker, Subject
 from margrpo.testing.conformance.work import WORK
 
 Check = Callable[[Subject], None]
@@ -52,7 +52,7 @@ class Case:
         """Look."""
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
-            component = specimen(self.entry, self.registry, place, self.examples)
+            component = Maker(self.registry, place, self.examples).specimen(self.entry)
             try:
                 self.check(Subject(self.entry, component, self.registry, place, self.prompts))
             except MargrpoError as error:

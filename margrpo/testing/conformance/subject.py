@@ -1,6 +1,7 @@
 """What a check looks at: one component, and what is needed to put it to work."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn
@@ -83,62 +84,54 @@ Example = Any | Callable[[Path], Any]
 Examples = Mapping[str, Example]
 
 
-def specimen(
-    entry: Entry, registry: Registry, folder: Path, examples: Examples, making: frozenset[str] = frozenset()
-) -> Any:
-    """An instance of a component: the example that is given, or one of its default settings.
+@attrs.frozen
+class Maker:
+    """What makes instances of a registry's components: the examples that are given, else their default settings."""
 
-    Required nested components are made in turn, by `nested`. Where another setting is required, an example must be
-    given.
-    """
-    given = examples.get(entry.id)
-    if given is not None:
-        return given(folder) if callable(given) and not attrs.has(type(given)) else given
-    cls, values = registry.load(entry), {}
-    for key, field in settings_of(cls).items():
-        if field.default is not attrs.NOTHING:
-            continue
-        kind = next(filter(None, map(kind_of, inner_types(field.type))), None)
-        if kind is None:
-            raise NoInstanceError(
-                f"{entry.id} has no default for {key!r}, so no instance can be made; give one: "
-                f'every_check(..., examples={{"{entry.id}": {cls.__name__}({key}=...)}})'
-            )
-        values[key] = nested(kind.name, key, entry, registry, folder, examples, making | {entry.id})
-    try:
-        made = cls(**values)
-    except MargrpoError as error:
-        raise BreachError(f"{entry.id} refuses its own default settings: {error}") from error
-    lacking = made.problems() if callable(getattr(made, "problems", None)) else []
-    if lacking:
-        raise NoInstanceError(
-            f"{entry.id} cannot be used with its default settings: {'; '.join(lacking)}; give an example: "
-            f'every_check(..., examples={{"{entry.id}": {cls.__name__}(...)}})'
-        )
-    return made
+    registry: Registry
+    folder: Path
+    examples: Examples
 
+    def specimen(self, entry: Entry, making: frozenset[str] = frozenset()) -> Any:
+        """An instance; required nested components are made in turn, none that is being made already.
 
-def nested(
-    kind: str, key: str, entry: Entry, registry: Registry, folder: Path, examples: Examples, making: frozenset[str]
-) -> Any:
-    """A component of this kind for the setting `key` of an entry: the first that can be made and has what it requires.
-
-    Those of this library are tried first, and none that is being made already.
-    """
-    for inner in foremost(registry, kind):
-        if inner.id in making:
-            continue
+        Where another setting is required, or the default ones are of no use, an example must be given.
+        """
+        given = self.examples.get(entry.id)
+        if given is not None:
+            return given(self.folder) if callable(given) and not attrs.has(type(given)) else given
+        cls, values = self.registry.load(entry), {}
+        for key, field in settings_of(cls).items():
+            if field.default is attrs.NOTHING:
+                kind = next(filter(None, map(kind_of, inner_types(field.type))), None)
+                values[key] = self.nested(kind.name, making | {entry.id}) if kind is not None else None
+                if values[key] is None:
+                    raise wanting(entry, cls, f"has no default for {key!r}, so no instance can be made", f"{key}=...")
         try:
-            made = specimen(inner, registry, folder, examples, making)
-            if isinstance(made, Requiring):
-                made.require()
-        except (BreachError, MargrpoError):
-            continue
+            made = cls(**values)
+        except MargrpoError as error:
+            raise BreachError(f"{entry.id} refuses its own default settings: {error}") from error
+        lacking = made.problems() if callable(getattr(made, "problems", None)) else []
+        if lacking:
+            raise wanting(entry, cls, f"cannot be used with its default settings: {'; '.join(lacking)}", "...")
         return made
-    raise NoInstanceError(
-        f"{entry.id} requires {key!r}, and no {kind} can be made without settings; give an example: "
-        f'every_check(..., examples={{"{entry.id}": {registry.load(entry).__name__}({key}=...)}})'
-    )
+
+    def nested(self, kind: str, making: frozenset[str]) -> Any:
+        """The first component of a kind, this library's before others, that can be made and has what it requires."""
+        for entry in foremost(self.registry, kind):
+            with suppress(BreachError, MargrpoError):  # the next may do
+                if entry.id not in making:
+                    made = self.specimen(entry, making)
+                    if isinstance(made, Requiring):
+                        made.require()
+                    return made
+        return None
+
+
+def wanting(entry: Entry, cls: type, trouble: str, settings: str) -> NoInstanceError:
+    """That an example must be given, and how."""
+    example = f'every_check(..., examples={{"{entry.id}": {cls.__name__}({settings})}})'
+    return NoInstanceError(f"{entry.id} {trouble}; give one: {example}")
 
 
 def foremost(registry: Registry, kind: str) -> list[Entry]:
