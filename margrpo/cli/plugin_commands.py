@@ -36,7 +36,9 @@ def take_over(app: typer.Typer, brought: typer.Typer, plugin: Plugin) -> None:
 
 
 def speak(app: typer.Typer) -> None:
-    """Let every command tell its troubles as ours do, those of groups within groups too."""
+    """Let every command tell its troubles as ours do, those of groups within groups and their callbacks too."""
+    if app.registered_callback is not None and app.registered_callback.callback is not None:
+        app.registered_callback.callback = spoken(app.registered_callback.callback)
     for command in app.registered_commands:
         if command.callback is not None:
             command.callback = spoken(command.callback)

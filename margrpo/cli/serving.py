@@ -5,15 +5,11 @@ import socket
 from collections.abc import Sequence
 from contextlib import closing
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
 
 from margrpo.cli.terminal import err, out
 from margrpo.cli.threads import settle_threads
 from margrpo.contracts import Reward
 from margrpo.errors import RewardError
-
-if TYPE_CHECKING:
-    from margrpo.serve.limits import Limits
 
 LEAST = 16
 """Letters of a token."""
@@ -50,6 +46,7 @@ def run(
         from margrpo.serve.server import Server
     except ImportError as error:
         raise RewardError(f'serving needs {error.name}, which is not installed; pip install "margrpo[serve]"') from None
+    from margrpo.serve.limits import Limits
     from margrpo.train.assemble import device_of
     from margrpo.train.jury import seated
 
@@ -58,18 +55,12 @@ def run(
     with closing(taken(host, port)) as door:
         with err().status("loading the rewards"):
             jury = seated(rewards, place)
-        server = Server(jury, place, limits_of(images, seconds), token)
+        limits = Limits(images=images, seconds=seconds, pixels=max(Limits.pixels, images * 512 * 512))
+        server = Server(jury, place, limits, token)
         names, address = ", ".join(juror.name for juror in jury), f"[{host}]" if ":" in host else host
         out().print(f"serving {names} at http://{address}:{port}", markup=False, soft_wrap=True)
         config = uvicorn.Config(server.app(), log_level="warning", timeout_keep_alive=30, limit_concurrency=256)
         uvicorn.Server(config).run(sockets=[door])
-
-
-def limits_of(images: int, seconds: float) -> "Limits":
-    """What a server of so many images and seconds bears: as many pixels as such images of 512 × 512, or the usual."""
-    from margrpo.serve.limits import Limits
-
-    return Limits(images=images, seconds=seconds, pixels=max(Limits.pixels, images * 512 * 512))
 
 
 def taken(host: str, port: int) -> socket.socket:
@@ -83,6 +74,6 @@ def taken(host: str, port: int) -> socket.socket:
         door.close()
         cause = str(error.strerror or error).partition(" (while")[0]  # Python adds the address
         raise RewardError(
-            f"the server could not listen on {host}:{port} ({cause}); is the port in use? choose another by --port"
+            f"the server could not listen on {host}:{port} ({cause}); choose another --port or --host"
         ) from None
     return door

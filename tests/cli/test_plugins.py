@@ -26,6 +26,15 @@ def margrpo_commands(app):
     group.add_typer(deep, name="deep")
     app.add_typer(group, name="mine")
 
+    never = typer.Typer(help="Never.")
+
+    @never.callback()
+    def refuse_all():
+        raise MargrpoError("not today; come back tomorrow")
+
+    never.command("greet")(greet)
+    app.add_typer(never, name="never")
+
     @app.command()
     def fail():
         raise ValueError("boom")
@@ -81,6 +90,7 @@ def test_a_plugin_adds_commands_whose_troubles_are_told_in_sentences(tmp_path: P
     refused = margrpo(tmp_path, "mine", "refuse")
     assert (refused.returncode, refused.stderr) == (2, "error: there is nothing to greet; give a name\n")
     assert margrpo(tmp_path, "mine", "deep", "refuse").stderr == refused.stderr
+    assert margrpo(tmp_path, "never", "greet", "you").stderr == "error: not today; come back tomorrow\n"
     failed = margrpo(tmp_path, "fail")
     assert failed.returncode == 1
     assert "error: ValueError: boom; this was not foreseen" in failed.stderr

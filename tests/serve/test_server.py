@@ -354,7 +354,7 @@ def test_a_port_in_use_is_told_before_anything_is_loaded(capsys: pytest.CaptureF
     reward = Counting(done=[])
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
-        pytest.raises(RewardError, match=r"\d \(Address already in use\); is the port"),
+        pytest.raises(RewardError, match=r"\d \(Address already in use\); choose another --port"),
     ):
         run((reward,), host="127.0.0.1", port=taken.getsockname()[1], token="", device="cpu", seconds=1, images=1)
     assert (reward.done, capsys.readouterr().out) == ([], "")
