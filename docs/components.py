@@ -28,12 +28,12 @@ from typer.main import get_command
 
 from margrpo import contracts
 from margrpo.cli import app
-from margrpo.figures import FIGURES
 from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.leaf import inner_types
-from margrpo.recipe.problem import shown
+from margrpo.recipe.messages import shown
 from margrpo.recipe.structure import settings_of
+from margrpo.train.run.figures import FIGURES
 
 DOCS = Path(__file__).parent
 BLOCK = re.compile(r"(<!-- generated: (\w+) ?(\S*) -->\n).*?(<!-- end -->)", re.DOTALL)

@@ -8,8 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from margrpo.declare import REQUIRED, at_least, between, component, not_negative, one_of, positive, record, setting
 from margrpo.errors import MargrpoError
-from margrpo.plugin.hookspecs import Entry, hookimpl
-from margrpo.plugin.kind import Kind
+from margrpo.plugin.hookspecs import Entry, Kind, hookimpl
 
 try:
     __version__ = version("margrpo")

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from margrpo.errors import DataError
-from margrpo.maths.dealing import Prompt
 from margrpo.prompt_file import read_prompts, split_by_share, split_files
+from margrpo.records import Prompt
 
 
 def as_it_is(line: str, where: str) -> Prompt:

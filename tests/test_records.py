@@ -3,15 +3,15 @@ import torch
 
 from margrpo.components.sampler import Ddpm
 from margrpo.errors import MargrpoError
-from margrpo.records import Evidence
+from margrpo.records import Transitions
 from margrpo.testing import small
 
 
 def test_evidence_of_tokens_that_were_not_drawn_is_refused_with_what_to_declare():
     (step, *_) = small.rollout(small.pipeline(sampler=Ddpm(steps=3)), virtual=False).steps
-    assert Evidence.drawn(step.chain, step.committed).part()[0].shape[2] == int(step.committed.sum())
+    assert Transitions.drawn(step.chain, step.committed).part()[0].shape[2] == int(step.committed.sum())
     with pytest.raises(MargrpoError) as caught:
-        Evidence.drawn(step.chain, step.unknown)
+        Transitions.drawn(step.chain, step.unknown)
     assert str(caught.value) == (
         "a token is asked for whose chain was not recorded; the component that marks it must say what it needs in "
         "needs(), such as Needs(virtual=True) for tokens that are not committed"
@@ -20,7 +20,7 @@ def test_evidence_of_tokens_that_were_not_drawn_is_refused_with_what_to_declare(
 
 def test_expected_evidence_stands_at_the_means_and_drawn_evidence_at_what_was_drawn():
     (step, *_) = small.rollout(small.pipeline(sampler=Ddpm(steps=3))).steps
-    drawn, expected = (make(step.chain, step.committed, 0.5) for make in (Evidence.drawn, Evidence.expected))
+    drawn, expected = (make(step.chain, step.committed, 0.5) for make in (Transitions.drawn, Transitions.expected))
     rows = step.chain.rows(step.committed)
     assert torch.equal(drawn.part()[1], step.chain.next[:, :, rows])
     assert torch.equal(expected.part()[1], step.chain.mean[:, :, rows])

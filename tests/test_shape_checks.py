@@ -3,9 +3,8 @@ import torch
 from jaxtyping import TypeCheckError
 
 from margrpo.components.reward.brightness import Brightness
-from margrpo.maths.dealing import Prompt, grouped
 from margrpo.maths.noise import ranks
-from margrpo.records import Gaussian
+from margrpo.records import Gaussian, Prompt, grouped
 
 
 def test_a_record_whose_axes_differ_is_refused():

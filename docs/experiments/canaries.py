@@ -10,7 +10,7 @@ from pathlib import Path
 from margrpo.recipe import load
 from margrpo.train.loop import train
 
-RUNS = {"healthy": [], "paid for brightness": ['reward=[{use="brightness"}]', "run.steps=30", "run.watch_every=5"]}
+RUNS = {"healthy": [], "paid for brightness": ['reward=[{use="brightness"}]', "run.steps=30", "run.eval_every=5"]}
 ALSO = ["run.held_out=64", 'tracker=[{use="jsonl"}]', "run.maps=0"]
 
 

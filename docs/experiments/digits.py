@@ -18,8 +18,8 @@ import torch
 from margrpo.components.reward.digits import Digits
 from margrpo.recipe import load
 from margrpo.train.assemble import pipeline_of
-from margrpo.train.held_out import look
-from margrpo.train.jury import seated
+from margrpo.train.verdict.scorers import build_rewards
+from margrpo.train.watch.held_out import validate
 from margrpo.worlds import digits
 
 DOCS = Path(__file__).parents[1]
@@ -48,10 +48,10 @@ def train(seed: int, folder: Path) -> None:
 def drawn(seed: int, sets: list[str]) -> dict[str, float]:
     """The figures of the held-out images of this seed."""
     recipe = load(RECIPE, sets)
-    seen = look(
+    seen = validate(
         pipeline_of(recipe),
         recipe.prompts.held_out(),
-        seated((Digits(classifier="judge", by="accuracy"),), "cpu"),
+        build_rewards((Digits(classifier="judge", by="accuracy"),), "cpu"),
         seed,
     )
     scores = {"rewarded": Digits(by="accuracy"), "reward": Digits()}

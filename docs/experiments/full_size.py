@@ -22,7 +22,7 @@ SETS = (
     *("policy.weights=random", "codec.weights=random"),
     *("prompts.prompts=2", "prompts.group=2", "unmasking.steps=4", "sampler.steps=10"),
     *("timesteps.ar_steps=4", "timesteps.transitions=9"),
-    *("run.steps=1", "run.watch=1", "run.held_out=2", "run.watch_every=1000"),
+    *("run.steps=1", "run.eval_prompts=1", "run.held_out=2", "run.eval_every=1000"),
 )
 MOMENTS = {
     "loading and assembling": "the run's folder",

@@ -14,12 +14,12 @@ from time import perf_counter
 
 import torch
 
-from margrpo.nets.processes import Alone
+from margrpo.distributed.single import SingleProcess
 from margrpo.recipe import Recipe, load
-from margrpo.train import checkpoint
 from margrpo.train.assemble import Session, assemble
+from margrpo.train.run import checkpoint
+from margrpo.train.run.writer import Writer
 from margrpo.train.step import train_step
-from margrpo.train.writer import Writer
 
 QUICKSTART = Path(__file__).parents[2] / "recipes" / "quickstart.toml"
 EVERY = 10
@@ -58,7 +58,7 @@ def main() -> None:
     assert isinstance(recipe, Recipe)
     assert isinstance(spread, Recipe)
     one, other, third = assemble(recipe), assemble(recipe), assemble(spread, spread.parallel.join("cpu"))
-    assert isinstance(one.processes, Alone)
+    assert isinstance(one.processes, SingleProcess)
     found: dict[str, list[float]] = {"checkpoint": [], "ddp": []}
     with tempfile.TemporaryDirectory() as folder:
         writer = Writer(Path(folder), keep=2, keep_every=None)
@@ -71,7 +71,7 @@ def main() -> None:
                 found["checkpoint"].append((saved - base) / (base / 2 * EVERY))
                 found["ddp"].append(ddp / base - 1)
         writer.wait()
-    third.processes.leave()
+    third.processes.close()
     for name, shares in found.items():
         low, _, high = statistics.quantiles(shares, n=4)
         print(f"{name}: {statistics.median(shares):+.2%} (quartiles {low:+.2%} to {high:+.2%}, {rounds} rounds)")

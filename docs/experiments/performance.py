@@ -25,7 +25,7 @@ CASES = {
     },
     "gpu": {
         "K = 5": (*GPU_STEP, "--trajectories", "5"),
-        "K = 5, xformers": (*GPU_STEP, "--trajectories", "5", "--set", "kernel.use=xformers"),
+        "K = 5, xformers": (*GPU_STEP, "--trajectories", "5", "--set", "attention.use=xformers"),
         "K = 5, compiled": (*GPU_STEP, "--trajectories", "5", "--set", "run.compile=true"),
         "K = 5, head in plain float32": (*GPU_STEP, "--trajectories", "5", "--set", "run.tf32=false"),
         "K = 32": (*GPU_STEP, "--trajectories", "32"),

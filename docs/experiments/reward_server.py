@@ -18,7 +18,7 @@ from margrpo.components.reward.brightness import Brightness
 from margrpo.components.reward.http import Http
 from margrpo.components.reward.jpeg_compressibility import JpegCompressibility
 from margrpo.components.reward.shapes import Shapes
-from margrpo.maths.dealing import Prompt, grouped
+from margrpo.records import Prompt, grouped
 
 ROUNDS = 9
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from margrpo import __version__
-from margrpo.cli import (
+from margrpo.cli.commands import (
     bench,
     components,
     doctor,
@@ -21,11 +21,10 @@ from margrpo.cli import (
     variance,
     weights,
 )
-from margrpo.cli.leaving import leaving_well
+from margrpo.cli.exits import exit_without_finalising, with_error_report
 from margrpo.cli.plugin_commands import add_commands
 from margrpo.cli.terminal import out
 from margrpo.cli.threads import wait_passively
-from margrpo.cli.trouble import spoken
 from margrpo.plugin.registry import registry
 
 app = typer.Typer(
@@ -55,15 +54,15 @@ def margrpo(
     """GRPO for masked autoregressive image generators with diffusion heads."""
 
 
-app.command("train")(spoken(train.train))
-app.command("resume")(spoken(train.resume))
-app.command("pretrain")(spoken(pretrain.pretrain))
-app.command("sample")(spoken(sample.sample))
-app.command("plan")(spoken(plan.plan))
-app.command("evaluate")(spoken(evaluate.evaluate))
-app.command("report")(spoken(report.report))
-app.command("variance")(spoken(variance.variance))
-app.command("doctor")(spoken(doctor.doctor))
+app.command("train")(with_error_report(train.train))
+app.command("resume")(with_error_report(train.resume))
+app.command("pretrain")(with_error_report(pretrain.pretrain))
+app.command("sample")(with_error_report(sample.sample))
+app.command("plan")(with_error_report(plan.plan))
+app.command("evaluate")(with_error_report(evaluate.evaluate))
+app.command("report")(with_error_report(report.report))
+app.command("variance")(with_error_report(variance.variance))
+app.command("doctor")(with_error_report(doctor.doctor))
 app.add_typer(bench.app, name="bench")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(components.app, name="components")
@@ -76,4 +75,4 @@ def main() -> None:
     """Run the command line; every trouble ends in a sentence on standard error and an exit code."""
     wait_passively()
     add_commands(app, registry())
-    leaving_well(lambda: app(prog_name="margrpo"))
+    exit_without_finalising(lambda: app(prog_name="margrpo"))

@@ -10,7 +10,7 @@ from margrpo.plugin.hookspecs import Entry
 from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.leaf import inner_types
-from margrpo.recipe.problem import shown
+from margrpo.recipe.messages import shown
 from margrpo.recipe.schema import Pretraining, Recipe
 from margrpo.recipe.structure import settings_of
 

@@ -12,7 +12,7 @@ from margrpo import __version__
 from margrpo.errors import PluginError
 from margrpo.plugin.kinds import KINDS as ALL_KINDS
 from margrpo.plugin.registry import registry
-from margrpo.recipe.problem import nearest
+from margrpo.recipe.messages import nearest
 
 _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 

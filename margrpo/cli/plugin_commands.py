@@ -2,7 +2,7 @@
 
 import typer
 
-from margrpo.cli.trouble import spoken
+from margrpo.cli.exits import with_error_report
 from margrpo.errors import PluginError
 from margrpo.plugin.plugin import Plugin
 from margrpo.plugin.registry import Registry
@@ -38,10 +38,10 @@ def take_over(app: typer.Typer, brought: typer.Typer, plugin: Plugin) -> None:
 def speak(app: typer.Typer) -> None:
     """Let every command tell its troubles as ours do, those of groups within groups and their callbacks too."""
     if app.registered_callback is not None and app.registered_callback.callback is not None:
-        app.registered_callback.callback = spoken(app.registered_callback.callback)
+        app.registered_callback.callback = with_error_report(app.registered_callback.callback)
     for command in app.registered_commands:
         if command.callback is not None:
-            command.callback = spoken(command.callback)
+            command.callback = with_error_report(command.callback)
     for group in app.registered_groups:
         if group.typer_instance is not None:
             speak(group.typer_instance)

@@ -6,15 +6,15 @@ from typing import Any
 
 import attrs
 
+from margrpo.components.attention import Sdpa
 from margrpo.components.codec.patch import Patch
 from margrpo.components.conditioner import Label
-from margrpo.components.kernel import Sdpa
 from margrpo.components.parameterization import Epsilon
 from margrpo.components.policy.mar import Mar
 from margrpo.lazy import Tensor, torch
 from margrpo.nets import mar_size
-from margrpo.nets.published import kind_of_names, published_name, without_loss
-from margrpo.recipe.problem import shown
+from margrpo.recipe.messages import shown
+from margrpo.weights.published_names import kind_of_names, published_name, without_loss
 
 Tensors = Mapping[str, Tensor]
 
@@ -94,6 +94,6 @@ def patches(tensors: Tensors) -> Recognised:
 
 def differences(own: Tensors, given: Tensors) -> tuple[str, ...]:
     """What keeps tensors from fitting a model."""
-    from margrpo.nets.weights import differences as found
+    from margrpo.weights.modules import differences as found
 
     return tuple(found(own, given))

@@ -48,16 +48,16 @@ def run(
         raise RewardError(f'serving needs {error.name}, which is not installed; pip install "margrpo[serve]"') from None
     from margrpo.serve.limits import Limits
     from margrpo.train.assemble import device_of
-    from margrpo.train.jury import seated
+    from margrpo.train.verdict.scorers import build_rewards
 
     settle_threads()
     place = device_of(device)
     with closing(taken(host, port)) as door:
         with err().status("loading the rewards"):
-            jury = seated(rewards, place)
+            scorers = build_rewards(rewards, place)
         limits = Limits(images=images, seconds=seconds, pixels=max(Limits.pixels, images * 512 * 512))
-        server = Server(jury, place, limits, token)
-        names, address = ", ".join(juror.name for juror in jury), f"[{host}]" if ":" in host else host
+        server = Server(scorers, place, limits, token)
+        names, address = ", ".join(reward.name for reward in scorers), f"[{host}]" if ":" in host else host
         out().print(f"serving {names} at http://{address}:{port}", markup=False, soft_wrap=True)
         config = uvicorn.Config(server.app(), log_level="warning", timeout_keep_alive=30, limit_concurrency=256)
         uvicorn.Server(config).run(sockets=[door])

@@ -13,7 +13,7 @@ from rich.text import Text
 from margrpo.plugin.kinds import kind_of
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.leaf import inner_types
-from margrpo.recipe.problem import shown
+from margrpo.recipe.messages import shown
 from margrpo.recipe.structure import settings_of
 
 WORDS: Mapping[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "string", Path: "path"}

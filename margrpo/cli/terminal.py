@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from margrpo import launched
+from margrpo.distributed import torchrun
 
 
 def out() -> Console:
@@ -23,9 +23,9 @@ def tell(sentence: str, *, word: str = "", style: str = "") -> None:
 
     Of several processes the first one speaks; the others only where something is wrong.
     """
-    if not launched.is_first() and not word:
+    if not torchrun.is_first() and not word:
         return
-    who = "" if launched.is_first() else f"process {launched.rank()}: "
+    who = "" if torchrun.is_first() else f"process {torchrun.rank()}: "
     line = Text.assemble(who, (f"{word}: ", style) if word else "", sentence)
     err().print(line, soft_wrap=True)
 

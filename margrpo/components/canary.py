@@ -4,11 +4,11 @@ from math import isfinite
 
 from jaxtyping import Float
 
-from margrpo.contracts import Perch, Requiring, Reward
+from margrpo.contracts import HasRequirements, Monitor, Reward
 from margrpo.declare import component, positive, setting
 from margrpo.lazy import Tensor
 from margrpo.maths import pixels
-from margrpo.records import Sight
+from margrpo.records import CanaryInputs
 
 WARN, STOP = "how far it may be before it is told", "how far it may be before the run ends; never unless given"
 
@@ -25,13 +25,13 @@ class Edges:
     warn: float | None = setting(0.5, f"|ln| of the ratio: {WARN}", check=positive)
     stop: float | None = setting(None, f"|ln| of the ratio: {STOP}", check=positive)
 
-    def build(self, device: str) -> Perch:
+    def build(self, device: str) -> Monitor:
         """Nothing is to be loaded."""
         return self
 
-    def strayed(self, sight: Sight) -> float:
+    def drift(self, inputs: CanaryInputs) -> float:
         """|ln| of the ratio of the means; a pixel in 10,000 is added to both."""
-        now, before = (pixels.edge_density(x).mean() + 1e-4 for x in (sight.images, sight.before))
+        now, before = (pixels.edge_density(x).mean() + 1e-4 for x in (inputs.images, inputs.before))
         return float((now / before).log().abs())
 
 
@@ -42,13 +42,13 @@ class Colours:
     warn: float | None = setting(0.5, f"bits: {WARN}", check=positive)
     stop: float | None = setting(None, f"bits: {STOP}", check=positive)
 
-    def build(self, device: str) -> Perch:
+    def build(self, device: str) -> Monitor:
         """Nothing is to be loaded."""
         return self
 
-    def strayed(self, sight: Sight) -> float:
+    def drift(self, inputs: CanaryInputs) -> float:
         """The difference of the means."""
-        return gap(pixels.colour_entropy(sight.images), pixels.colour_entropy(sight.before))
+        return gap(pixels.colour_entropy(inputs.images), pixels.colour_entropy(inputs.before))
 
 
 @component
@@ -58,13 +58,13 @@ class Dark:
     warn: float | None = setting(0.25, f"share: {WARN}", check=positive)
     stop: float | None = setting(None, f"share: {STOP}", check=positive)
 
-    def build(self, device: str) -> Perch:
+    def build(self, device: str) -> Monitor:
         """Nothing is to be loaded."""
         return self
 
-    def strayed(self, sight: Sight) -> float:
+    def drift(self, inputs: CanaryInputs) -> float:
         """The difference of the means."""
-        return gap(pixels.dark_share(sight.images), pixels.dark_share(sight.before))
+        return gap(pixels.dark_share(inputs.images), pixels.dark_share(inputs.before))
 
 
 @component
@@ -74,13 +74,13 @@ class Distance:
     warn: float | None = setting(0.3, f"values in [0, 1]: {WARN}", check=positive)
     stop: float | None = setting(None, f"values in [0, 1]: {STOP}", check=positive)
 
-    def build(self, device: str) -> Perch:
+    def build(self, device: str) -> Monitor:
         """Nothing is to be loaded."""
         return self
 
-    def strayed(self, sight: Sight) -> float:
+    def drift(self, inputs: CanaryInputs) -> float:
         """The mean over the images."""
-        return float(pixels.distance(sight.images, sight.before).mean())
+        return float(pixels.distance(inputs.images, inputs.before).mean())
 
 
 @component
@@ -90,13 +90,13 @@ class Duplicates:
     warn: float | None = setting(0.5, f"share of pairs: {WARN}", check=positive)
     stop: float | None = setting(None, f"share of pairs: {STOP}", check=positive)
 
-    def build(self, device: str) -> Perch:
+    def build(self, device: str) -> Monitor:
         """Nothing is to be loaded."""
         return self
 
-    def strayed(self, sight: Sight) -> float:
+    def drift(self, inputs: CanaryInputs) -> float:
         """The mean over the prompts."""
-        return float(pixels.duplicate_share(sight.drawn).mean())
+        return float(pixels.duplicate_share(inputs.drawn).mean())
 
 
 @component
@@ -112,7 +112,7 @@ class HeldOutReward:
 
     def require(self) -> None:
         """What the reward requires."""
-        if isinstance(self.of, Requiring):
+        if isinstance(self.of, HasRequirements):
             self.of.require()
 
     def build(self, device: str) -> "Judged":
@@ -127,13 +127,13 @@ class Judged:
         self.traits, self.scorer = reward.traits, reward.build(device)
         self.known: tuple[float, float] | None = None
 
-    def strayed(self, sight: Sight) -> float:
+    def drift(self, inputs: CanaryInputs) -> float:
         """The fall of the mean by the std before; nothing where it has risen."""
         if self.known is None:
-            before = self.scorer.score(sight.before, sight.prompts)
+            before = self.scorer.score(inputs.before, inputs.prompts)
             self.known = float(before.mean()), float(before.std(unbiased=False))
         mean, std = self.known
-        now = float(self.scorer.score(sight.images, sight.prompts).mean())
+        now = float(self.scorer.score(inputs.images, inputs.prompts).mean())
         fall = mean - now
         return 0.0 if fall <= 0 else fall / self.unit(mean, std)
 

@@ -2,7 +2,7 @@
 
 from jaxtyping import Int
 
-from margrpo.contracts import Prefix
+from margrpo.contracts import PromptEmbedder
 from margrpo.declare import at_least, component, setting
 from margrpo.errors import DataError
 from margrpo.lazy import Tensor, torch
@@ -17,9 +17,9 @@ class Caption:
     words: tuple[str, ...] = setting(meaning="the vocabulary, in the order of the embedding table")
     prefix: int = setting(12, "positions of the prefix; a caption may have at most as many words", check=at_least(1))
 
-    def build(self, *, width: int) -> Prefix:
+    def build(self, *, width: int) -> PromptEmbedder:
         """An embedding with one row per word and one for padding."""
-        from margrpo.nets.prefix import Embedded
+        from margrpo.nets.prompt_embedder import Embedded
 
         return Embedded(self.indices, rows=len(self.words) + 1, width=width)
 
@@ -51,9 +51,9 @@ class Label:
     classes: int = setting(1000, "how many classes there are", check=at_least(1))
     prefix: int = setting(64, "positions of the prefix, all filled with the class vector", check=at_least(1))
 
-    def build(self, *, width: int) -> Prefix:
+    def build(self, *, width: int) -> PromptEmbedder:
         """An embedding with one row per class."""
-        from margrpo.nets.prefix import Embedded
+        from margrpo.nets.prompt_embedder import Embedded
 
         return Embedded(self.indices, rows=self.classes, width=width)
 

@@ -7,7 +7,7 @@ from jaxtyping import Bool
 from margrpo.contracts import Selector
 from margrpo.declare import at_least, component, one_of, positive, setting
 from margrpo.lazy import Tensor, torch
-from margrpo.records import ARStep, Evidence, Needs, Rollout
+from margrpo.records import ARStep, Needs, Rollout, Transitions
 
 
 def split(
@@ -26,9 +26,9 @@ class Single:
         """Nothing beyond what the selector needs."""
         return Needs()
 
-    def evidence(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Evidence]:
+    def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
         """One chain for every selected token."""
-        return [Evidence.drawn(step.chain, selected)]
+        return [Transitions.drawn(step.chain, selected)]
 
 
 @component
@@ -49,17 +49,17 @@ class MultiTrajectory:
         where = self.where.needs() if self.where else Needs()
         return Needs(trajectories=self.trajectories, virtual=self.std == "main") | where
 
-    def evidence(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Evidence]:
+    def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
         """K chains where marked, the main chain elsewhere."""
         assert rollout.trajectories is not None
         marked, others = split(self.where, rollout, step, selected)
-        several = Evidence.drawn(rollout.trajectories.some(0, self.trajectories), marked, self.weight)
+        several = Transitions.drawn(rollout.trajectories.some(0, self.trajectories), marked, self.weight)
         if self.std == "main":
             state, target, own = several.part()
             main = step.chain.std[:, :, step.chain.rows(marked)].expand_as(own)
             rows = torch.arange(len(several.rows), device=main.device)
             several = replace(several, state=state, target=target, std=main, rows=rows)
-        return [several, Evidence.drawn(step.chain, others)]
+        return [several, Transitions.drawn(step.chain, others)]
 
 
 @component
@@ -79,12 +79,12 @@ class RaoBlackwell:
         """K trajectories."""
         return Needs(trajectories=self.trajectories) | (self.where.needs() if self.where else Needs())
 
-    def evidence(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Evidence]:
+    def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
         """Expected transitions where marked and where nothing was committed, the drawn ones elsewhere."""
         assert rollout.trajectories is not None
         marked, others = split(self.where, rollout, step, selected)
         return [
-            Evidence.expected(rollout.trajectories.some(0, self.trajectories), marked, self.weight),
-            Evidence.expected(step.chain, others & ~step.committed),
-            Evidence.drawn(step.chain, others & step.committed),
+            Transitions.expected(rollout.trajectories.some(0, self.trajectories), marked, self.weight),
+            Transitions.expected(step.chain, others & ~step.committed),
+            Transitions.drawn(step.chain, others & step.committed),
         ]

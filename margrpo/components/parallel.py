@@ -20,9 +20,9 @@ class Single:
 
     def join(self, device: str) -> Processes:
         """Nobody to meet."""
-        from margrpo.nets.processes import Alone
+        from margrpo.distributed.single import SingleProcess
 
-        return Alone()
+        return SingleProcess()
 
 
 @component
@@ -37,9 +37,9 @@ class Ddp:
 
     def join(self, device: str) -> Processes:
         """Meet the processes that torchrun has started."""
-        from margrpo.nets.replicated import Replicated
+        from margrpo.distributed.ddp import DdpProcesses
 
-        return Replicated(device, self.timeout)
+        return DdpProcesses(device, self.timeout)
 
 
 @component
@@ -54,6 +54,6 @@ class Fsdp:
 
     def join(self, device: str) -> Processes:
         """Meet the processes that torchrun has started."""
-        from margrpo.nets.sharded import Sharded
+        from margrpo.distributed.fsdp import FsdpProcesses
 
-        return Sharded(device, self.timeout)
+        return FsdpProcesses(device, self.timeout)

@@ -22,14 +22,14 @@ class Epsilon:
         """The output itself."""
         return output
 
-    def clean(
+    def x0(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
     ) -> Float[Tensor, "*m d"] | None:
         """None: the noise determines it."""
         return None
 
     def target(
-        self, clean: Float[Tensor, "*m d"], noise: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, "*m 1"]
+        self, x0: Float[Tensor, "*m d"], noise: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, "*m 1"]
     ) -> Float[Tensor, "*m d"]:
         """The noise itself."""
         return noise
@@ -47,17 +47,17 @@ class Velocity:
         """ε = √ᾱ v + √(1 − ᾱ) x_t."""
         return alpha_bar**0.5 * output + (1 - alpha_bar) ** 0.5 * x
 
-    def clean(
+    def x0(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
     ) -> Float[Tensor, "*m d"] | None:
         """None: the noise determines it."""
         return None
 
     def target(
-        self, clean: Float[Tensor, "*m d"], noise: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, "*m 1"]
+        self, x0: Float[Tensor, "*m d"], noise: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, "*m 1"]
     ) -> Float[Tensor, "*m d"]:
         """v = √ᾱ ε − √(1 − ᾱ) x_0."""
-        return alpha_bar.sqrt() * noise - (1 - alpha_bar).sqrt() * clean
+        return alpha_bar.sqrt() * noise - (1 - alpha_bar).sqrt() * x0
 
 
 @component
@@ -72,14 +72,14 @@ class Flow:
         """ε = x + (1 − σ) v."""
         return x + (1 - level_of(alpha_bar)) * output
 
-    def clean(
+    def x0(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
     ) -> Float[Tensor, "*m d"] | None:
         """x_0 = x − σ v; at σ = 1 the noise is x whatever the output, and only this remembers it."""
         return x - level_of(alpha_bar) * output
 
     def target(
-        self, clean: Float[Tensor, "*m d"], noise: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, "*m 1"]
+        self, x0: Float[Tensor, "*m d"], noise: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, "*m 1"]
     ) -> Float[Tensor, "*m d"]:
         """v = ε − x_0, at every level."""
-        return noise - clean
+        return noise - x0

@@ -2,7 +2,7 @@
 
 from jaxtyping import Float
 
-from margrpo.contracts import Leash, Model, Reference, Selector
+from margrpo.contracts import Model, Reference, Regularizer, Selector
 from margrpo.declare import component, not_negative, setting
 from margrpo.lazy import Tensor, torch
 from margrpo.maths import divergence
@@ -17,11 +17,13 @@ class NoPenalty:
         """Nothing."""
         return Needs()
 
-    def build(self, model: Model) -> Leash:
-        """A leash without a reference."""
-        from margrpo.nets import leash
+    def build(self, model: Model) -> Regularizer:
+        """A regularizer without a reference."""
+        from margrpo.nets import regularizer
 
-        return leash.Leash(None, lambda mean, reference, std: torch.zeros(mean.shape[:-1], device=mean.device))
+        return regularizer.Regularizer(
+            None, lambda mean, reference, std: torch.zeros(mean.shape[:-1], device=mean.device)
+        )
 
 
 @component
@@ -36,11 +38,11 @@ class GaussianKL:
         """What its own tokens need."""
         return self.where.needs() if self.where else Needs()
 
-    def build(self, model: Model) -> Leash:
-        """A leash with a copy of the model as its reference."""
-        from margrpo.nets import leash
+    def build(self, model: Model) -> Regularizer:
+        """A regularizer with a copy of the model as its reference."""
+        from margrpo.nets import regularizer
 
-        return leash.Leash(model, self.divergence, self.reference.is_due, self.where)
+        return regularizer.Regularizer(model, self.divergence, self.reference.is_due, self.where)
 
     def divergence(
         self, mean: Float[Tensor, "k m d"], reference: Float[Tensor, "k m d"], std: Float[Tensor, "k m d"]
@@ -61,11 +63,11 @@ class K3OfMeans:
         """What its own tokens need."""
         return self.where.needs() if self.where else Needs()
 
-    def build(self, model: Model) -> Leash:
-        """A leash with a copy of the model as its reference."""
-        from margrpo.nets import leash
+    def build(self, model: Model) -> Regularizer:
+        """A regularizer with a copy of the model as its reference."""
+        from margrpo.nets import regularizer
 
-        return leash.Leash(model, self.divergence, self.reference.is_due, self.where)
+        return regularizer.Regularizer(model, self.divergence, self.reference.is_due, self.where)
 
     def divergence(
         self, mean: Float[Tensor, "k m d"], reference: Float[Tensor, "k m d"], std: Float[Tensor, "k m d"]

@@ -8,7 +8,7 @@ from jaxtyping import Bool
 from margrpo.contracts import Model
 from margrpo.declare import component, not_negative, one_of, setting
 from margrpo.lazy import Tensor
-from margrpo.maths import tokens as token_maths
+from margrpo.maths import unmasking
 from margrpo.records import ARStep, Key, Rollout
 
 
@@ -16,18 +16,18 @@ from margrpo.records import ARStep, Key, Rollout
 class Guided:
     """The rollout's own guidance: the exact density of what was drawn, at the cost of a second backbone pass."""
 
-    floor = 0.0
-    draws = False
+    min_variance = 0.0
+    uses_dropout = False
 
     def scale(self, rollout_scale: float) -> float:
         """The rollout's scale."""
         return rollout_scale
 
-    def unknown(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
+    def mask(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """U_i, what was unknown at the input of the step."""
         return step.unknown
 
-    def playing(self, model: Model, key: Key) -> AbstractContextManager[None]:
+    def mode(self, model: Model, key: Key) -> AbstractContextManager[None]:
         """As it was in the rollout, in evaluation mode."""
         return nullcontext()
 
@@ -36,18 +36,18 @@ class Guided:
 class Conditional:
     """No guidance: the conditional branch alone; cheaper, and off the behaviour density."""
 
-    floor = 0.0
-    draws = False
+    min_variance = 0.0
+    uses_dropout = False
 
     def scale(self, rollout_scale: float) -> float:
         """1, whatever the rollout's."""
         return 1.0
 
-    def unknown(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
+    def mask(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """U_i, what was unknown at the input of the step."""
         return step.unknown
 
-    def playing(self, model: Model, key: Key) -> AbstractContextManager[None]:
+    def mode(self, model: Model, key: Key) -> AbstractContextManager[None]:
         """As it was in the rollout, in evaluation mode."""
         return nullcontext()
 
@@ -60,26 +60,28 @@ class Released:
     of these changes, and how each is put right alone.
     """
 
-    mask: str = setting(
+    mask_at: str = setting(
         "after",
         'what the backbone takes as unknown: "after" the step, or "before" it, as it was drawn',
         check=one_of("after", "before"),
     )
-    draws: ClassVar[bool] = True
+    uses_dropout: ClassVar[bool] = True
 
-    floor: float = setting(1e-6, "least variance in the log-density's square, least std in its log", check=not_negative)
+    min_variance: float = setting(
+        1e-6, "least variance in the log-density's square, least std in its log", check=not_negative
+    )
 
     def scale(self, rollout_scale: float) -> float:
         """1, whatever the rollout's."""
         return 1.0
 
-    def unknown(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """U_{i+1}, and at the last step the token that is committed last; or U_i with `mask = "before"`."""
-        if self.mask == "before":
+    def mask(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
+        """U_{i+1}, and at the last step the token that is committed last; or U_i with `mask_at = "before"`."""
+        if self.mask_at == "before":
             return step.unknown
-        return token_maths.still_unknown(rollout.rank, step.remaining)
+        return unmasking.still_unknown(rollout.order, step.remaining)
 
-    def playing(self, model: Model, key: Key) -> AbstractContextManager[None]:
+    def mode(self, model: Model, key: Key) -> AbstractContextManager[None]:
         """In training mode, with keyed dropout."""
         from margrpo.nets.dropout import keyed
 

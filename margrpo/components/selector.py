@@ -5,8 +5,7 @@ from jaxtyping import Bool
 from margrpo.contracts import Selector
 from margrpo.declare import at_least, between, component, setting
 from margrpo.lazy import Tensor, torch
-from margrpo.maths import noise
-from margrpo.maths import tokens as token_maths
+from margrpo.maths import consistency, noise, uncertainty, unmasking
 from margrpo.records import ARStep, Needs, Rollout
 
 
@@ -59,7 +58,7 @@ class Uncommitted:
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """U_i \\ P_i."""
         if self.last_too:
-            return token_maths.still_unknown(rollout.rank, step.remaining)
+            return unmasking.still_unknown(rollout.order, step.remaining)
         return step.unknown & ~step.committed
 
 
@@ -79,9 +78,9 @@ class Uncertain:
         assert rollout.trajectories is not None
         drawn = rollout.trajectories.drawn
         score = torch.full(drawn.shape, -1.0, device=drawn.device)
-        score = score.masked_scatter(drawn, token_maths.uncertainty(rollout.trajectories.sample))
-        count = token_maths.share(self.fraction, drawn.shape[1])
-        return token_maths.largest(score, count) & drawn & chosen(self.within, rollout, step)
+        score = score.masked_scatter(drawn, uncertainty.uncertainty(rollout.trajectories.sample))
+        count = uncertainty.share(self.fraction, drawn.shape[1])
+        return uncertainty.largest(score, count) & drawn & chosen(self.within, rollout, step)
 
 
 @component
@@ -94,15 +93,15 @@ class Consistent:
 
     def needs(self) -> Needs:
         """The predictions of the step before."""
-        return needed(self.within) | Needs(virtual=True, earlier=True)
+        return needed(self.within) | Needs(virtual=True, previous=True)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """Tokens with g > threshold; at the first step, which has none before it, all."""
         candidates = chosen(self.within, rollout, step)
-        if step.earlier is None or step.index < self.first_step:
+        if step.previous is None or step.index < self.first_step:
             return candidates
         now = step.chain.sample[0, step.chain.rows(candidates)]
-        gain = token_maths.progress(now, step.earlier[candidates], rollout.tokens[candidates])
+        gain = consistency.progress(now, step.previous[candidates], rollout.tokens[candidates])
         return torch.zeros_like(candidates).masked_scatter(candidates, gain > self.threshold)
 
 
@@ -122,4 +121,4 @@ class Random:
         candidates = chosen(self.within, rollout, step)
         keys = [(*rollout.key, "random selector", *key) for key in rollout.prompts.keys]
         rank = noise.ranks(keys, candidates.shape[1], str(candidates.device))
-        return candidates & (rank < token_maths.share(self.fraction, candidates.shape[1]))
+        return candidates & (rank < uncertainty.share(self.fraction, candidates.shape[1]))

@@ -1,7 +1,7 @@
 """How many tokens are known after each AR step."""
 
 from margrpo.declare import at_least, component, setting
-from margrpo.maths import tokens as token_maths
+from margrpo.maths import unmasking
 
 
 @component
@@ -12,4 +12,4 @@ class Cosine:
 
     def counts(self, tokens: int) -> tuple[int, ...]:
         """Unknown tokens before each step and after the last."""
-        return token_maths.cosine_counts(tokens, self.steps)
+        return unmasking.cosine_counts(tokens, self.steps)

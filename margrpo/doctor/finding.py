@@ -20,7 +20,7 @@ class Finding:
 
 
 @record
-class Examination:
+class Check:
     """Something to look at; what it raises is a finding."""
 
     what: str

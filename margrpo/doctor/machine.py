@@ -11,14 +11,14 @@ from pathlib import Path
 
 import torch
 
-from margrpo.doctor.finding import Examination, Finding
+from margrpo.doctor.finding import Check, Finding
 from margrpo.errors import MargrpoError
+from margrpo.plan.memory import GIB
 from margrpo.plugin.hookspecs import Entry
 from margrpo.plugin.registry import Registry
 from margrpo.recipe import Recipe, load
-from margrpo.recipe.memory import GIB
-from margrpo.train import folder as run_folder
 from margrpo.train.loop import train
+from margrpo.train.run import folder as run_folder
 
 LEAST_DISK = 2 * GIB
 LEAST_MEMORY = 2 * GIB
@@ -26,17 +26,17 @@ CLOSE = 2e-3
 """Between two ways to compute attention in float32, of values of the order of 1."""
 
 
-def examinations(among: Registry, place: Path) -> list[Examination]:
+def examinations(among: Registry, place: Path) -> list[Check]:
     """What is looked at without a recipe; runs would go into the place."""
     return [
-        Examination("versions", lambda: versions(among)),
-        Examination("devices", devices),
-        Examination("precision", precision),
-        Examination("kernels", lambda: kernels(among)),
-        Examination("memory", memory),
-        Examination("disk", lambda: disk(place)),
-        Examination("plugins", lambda: plugins(among)),
-        Examination("toy run", toy_run),
+        Check("versions", lambda: versions(among)),
+        Check("devices", devices),
+        Check("precision", precision),
+        Check("attention", lambda: attention(among)),
+        Check("memory", memory),
+        Check("disk", lambda: disk(place)),
+        Check("plugins", lambda: plugins(among)),
+        Check("toy run", toy_run),
     ]
 
 
@@ -88,7 +88,7 @@ def precision() -> Iterator[Finding]:
         yield Finding("precision", "pass" if well else "fail", said, "" if well else "choose another run.device")
 
 
-def kernels(among: Registry) -> Iterator[Finding]:
+def attention(among: Registry) -> Iterator[Finding]:
     """Which ways to compute attention work, against the plain one."""
     device = next(usable())
     generator = torch.Generator().manual_seed(0)
@@ -96,20 +96,22 @@ def kernels(among: Registry) -> Iterator[Finding]:
     expected = torch.cat([plain(*(x[some] for x in (q, k, v))) for some in (slice(0, 5), slice(5, 12))])
 
     def look(entry: Entry) -> Iterator[Finding]:
-        kernel = among.load(entry)()
+        backend = among.load(entry)()
         try:
-            kernel.require()
+            backend.require()
         except MargrpoError as error:
-            yield Finding("kernels", "warn", f"{entry.name}: {error}", "only where a recipe asks for it")
+            yield Finding("attention", "warn", f"{entry.name}: {error}", "only where a recipe asks for it")
             return
-        gap = float((kernel.attention(q, k, v, [5, 7]) - expected).abs().max())
+        gap = float((backend.attention(q, k, v, [5, 7]) - expected).abs().max())
         if gap <= CLOSE:
-            yield Finding("kernels", "pass", f"{entry.name} on {device}: within {gap:.0e} of the plain formula")
+            yield Finding("attention", "pass", f"{entry.name} on {device}: within {gap:.0e} of the plain formula")
         else:
-            yield Finding("kernels", "fail", f"{entry.name} on {device} is off by {gap:.2g}", "choose another [kernel]")
+            yield Finding(
+                "attention", "fail", f"{entry.name} on {device} is off by {gap:.2g}", "choose another [attention]"
+            )
 
-    for entry in among.entries("kernel"):
-        yield from Examination("kernels", partial(look, entry)).findings()
+    for entry in among.entries("attention"):
+        yield from Check("attention", partial(look, entry)).findings()
 
 
 def plain(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:

@@ -19,15 +19,16 @@ from margrpo.evaluate.dense import dense_loss
 from margrpo.evaluate.measure import Cost, FlopMeter, cost, matmul_peak
 from margrpo.maths import noise
 from margrpo.nets.dropout import drops
+from margrpo.plan.flops import Work, work
 from margrpo.recipe import Recipe
-from margrpo.recipe.cost import Work, work
 from margrpo.records import Rollout
 from margrpo.train.assemble import Session, assemble, recording_of, virtual_steps
-from margrpo.train.chain import Moments, predict
-from margrpo.train.condition import Condition
-from margrpo.train.learn import Tally, backward
-from margrpo.train.meter import Meter
-from margrpo.train.roll_out import NOTHING, Recording, roll_out
+from margrpo.train.rollout.condition import Condition
+from margrpo.train.rollout.reverse_process import ReverseProcess
+from margrpo.train.rollout.roll_out import NOTHING, Recording, roll_out
+from margrpo.train.timer import Timer
+from margrpo.train.update.backward import backward
+from margrpo.train.update.statistics import UpdateStats
 
 CHAINS = (1, 2, 4, 8, 16, 32)
 """Numbers of trajectories that `bench head` and `bench scaling` try."""
@@ -82,7 +83,7 @@ class Figures:
         }
 
 
-class Excerpt:
+class SubsampledUnmasking:
     """Some AR steps of an unmasking, each with the one before it; what lies between is unmasked at once.
 
     A trained step so costs what it costs in the recipe, without the rollout's other AR steps.
@@ -100,13 +101,13 @@ class Excerpt:
         return self.unknown
 
 
-def excerpt(recipe: Recipe, ar_steps: int) -> Excerpt:
+def excerpt(recipe: Recipe, ar_steps: int) -> SubsampledUnmasking:
     """So many AR steps of the recipe's, evenly spread."""
     steps, tokens = recipe.unmasking.steps, recipe.policy.geometry()[0]
     if ar_steps > steps:
         raise RunError(f"--ar-steps {ar_steps}: the recipe's images take {steps} AR steps; give {steps} or fewer")
     places = tuple(steps * (2 * each + 1) // (2 * ar_steps) for each in range(ar_steps))
-    return Excerpt(recipe.unmasking, places, tokens)
+    return SubsampledUnmasking(recipe.unmasking, places, tokens)
 
 
 class Bench:
@@ -132,7 +133,7 @@ class Bench:
             )
         self.prompts = drawn.part(slice(images)).to(self.session.pipeline.device)
         self.key = (recipe.run.seed, "bench")
-        self.pipeline, self.recording = self.session.pipeline, recording_of(recipe, noise.generator(self.key))
+        self.pipeline, self.recording = self.session.pipeline, recording_of(self.session, noise.generator(self.key))
         if ar_steps is not None:
             some, needs = excerpt(recipe, ar_steps), self.needs
             self.pipeline = replace(self.pipeline, unmasking=some)
@@ -156,31 +157,31 @@ class Bench:
         if steps >= 8 and done * 4 // steps > (done - 1) * 4 // steps:
             self.progress(f"AR step {done} of {steps}")
 
-    def rollout(self, meter: Meter, recording: Recording | None = None) -> Rollout:
+    def rollout(self, timer: Timer, recording: Recording | None = None) -> Rollout:
         """The images, with what the update needs; without CUDA graphs where operations are counted, which hide them."""
-        counting = isinstance(meter, FlopMeter)
+        counting = isinstance(timer, FlopMeter)
         pipeline = replace(self.pipeline, graphs=None) if counting else self.pipeline
-        return roll_out(pipeline, self.prompts, self.key, recording or self.recording, meter=meter)
+        return roll_out(pipeline, self.prompts, self.key, recording or self.recording, timer=timer)
 
-    def update(self, rollout: Rollout, meter: Meter, *, live: int | None = None, **parts: Any) -> Tally:
+    def update(self, rollout: Rollout, timer: Timer, *, live: int | None = None, **parts: Any) -> UpdateStats:
         """The gradient of the loss, of the first `live` images if not of all, with parts of the method changed.
 
         The optimizer's step is the same for every method, and left out.
         """
         self.forget()
-        tally, method, advantages = Tally(meter), replace(self.session.method, **parts), self.advantages
+        stats, method, advantages = UpdateStats(timer), replace(self.session.method, **parts), self.advantages
         if live is not None:
             advantages = torch.where(torch.arange(len(advantages), device=advantages.device) < live, advantages, 0.0)
-        backward(self.session.pipeline, method, rollout, advantages, tally)
-        return tally
+        backward(self.session.pipeline, method, rollout, advantages, stats)
+        return stats
 
-    def dense(self, rollout: Rollout, meter: Meter) -> float:
+    def dense(self, rollout: Rollout, timer: Timer) -> float:
         """The same gradient the plain way; the value of the loss."""
         self.forget()
         loss = dense_loss(self.session.pipeline, self.session.method, rollout, self.advantages)
-        meter.stop("forward")
+        timer.lap("forward")
         loss.backward()
-        meter.stop("backward")
+        timer.lap("backward")
         return float(loss.detach())
 
     def forget(self) -> None:
@@ -193,7 +194,7 @@ class Bench:
         parts = [torch.zeros_like(value) if value.grad is None else value.grad for _, value in self.session.parameters]
         return torch.cat([part.flatten().double() for part in parts])
 
-    def measured(self, *works: Callable[[Meter], object], repeats: int) -> list[Figures]:
+    def timed(self, *works: Callable[[Timer], object], repeats: int) -> list[Figures]:
         """The figures of some works, and of the machine while they were measured."""
         before = Peaks.of(self.session)
         device = self.pipeline.device
@@ -209,7 +210,7 @@ ROUGHER = 50
 
 
 @record
-class Comparison:
+class StepComparison:
     """The update beside the plain way on the same rollout."""
 
     ours: Figures
@@ -251,14 +252,14 @@ class Counts:
 def step(bench: Bench, *, repeats: int) -> tuple[Figures, Counts]:
     """The update, and what it counted."""
     rollout = bench.drawn()
-    tally = bench.update(rollout, Meter(bench.pipeline.device))
-    (figures,) = bench.measured(lambda meter: bench.update(rollout, meter), repeats=repeats)
-    return figures, counts(bench, rollout, tally)
+    stats = bench.update(rollout, Timer(bench.pipeline.device))
+    (figures,) = bench.timed(lambda timer: bench.update(rollout, timer), repeats=repeats)
+    return figures, counts(bench, rollout, stats)
 
 
-def step_against_dense(bench: Bench, *, repeats: int) -> tuple[Comparison, Counts]:
+def step_against_dense(bench: Bench, *, repeats: int) -> tuple[StepComparison, Counts]:
     """The update and the plain way, on one rollout; how far they agree is measured first."""
-    if bench.session.method.replay.draws and drops(bench.session.model):
+    if bench.session.method.replay.uses_dropout and drops(bench.session.model):
         raise RunError(
             "--against dense: this recipe drops out in the replay, and the plain way draws other places; add --set "
             "policy.dropout=0"
@@ -266,16 +267,16 @@ def step_against_dense(bench: Bench, *, repeats: int) -> tuple[Comparison, Count
     rough = bench.pipeline.dtype != torch.float32 or torch.get_float32_matmul_precision() != "highest"
     limits = {name: limit * (ROUGHER if rough else 1) for name, limit in LIMITS.items()}
     rollout = bench.drawn()
-    tally = bench.update(rollout, Meter(bench.pipeline.device))
-    ours, loss = bench.gradient(), float(tally.divergence) - float(tally.surrogate)
-    plain = bench.dense(rollout, Meter(bench.pipeline.device))
+    stats = bench.update(rollout, Timer(bench.pipeline.device))
+    ours, loss = bench.gradient(), float(stats.divergence) - float(stats.surrogate)
+    plain = bench.dense(rollout, Timer(bench.pipeline.device))
     theirs = bench.gradient()
     errors = (relative(loss - plain, plain), relative(float((ours - theirs).norm()), float(theirs.norm())))
-    figures = bench.measured(
-        lambda meter: bench.update(rollout, meter), lambda meter: bench.dense(rollout, meter), repeats=repeats
+    figures = bench.timed(
+        lambda timer: bench.update(rollout, timer), lambda timer: bench.dense(rollout, timer), repeats=repeats
     )
     ours_cost, dense_cost = figures
-    return Comparison(ours_cost, dense_cost, *errors, limits), counts(bench, rollout, tally)
+    return StepComparison(ours_cost, dense_cost, *errors, limits), counts(bench, rollout, stats)
 
 
 def relative(difference: float, value: float) -> float:
@@ -283,30 +284,30 @@ def relative(difference: float, value: float) -> float:
     return abs(difference / value) if value else abs(difference)
 
 
-def counts(bench: Bench, rollout: Rollout, tally: Tally) -> Counts:
+def counts(bench: Bench, rollout: Rollout, stats: UpdateStats) -> Counts:
     """Those of one update of a rollout."""
     of, transitions = work(bench.recipe.policy), len(rollout.diffusion_steps)
     return Counts(
         images=len(bench.prompts),
         ar_steps=len(rollout.steps),
         diffusion_steps=transitions,
-        selected_tokens=tally.tokens,
-        head_evaluations=tally.evaluations,
-        flops_by_formula=None if of is None else update_flops(bench, of, rollout, tally),
+        selected_tokens=stats.tokens,
+        head_evaluations=stats.evaluations,
+        flops_by_formula=None if of is None else update_flops(bench, of, rollout, stats),
     )
 
 
-def update_flops(bench: Bench, of: Work, rollout: Rollout, tally: Tally) -> float:
+def update_flops(bench: Bench, of: Work, rollout: Rollout, stats: UpdateStats) -> float:
     """The backbone with its backward pass for every image at an AR step, and the head twice: its weights are frozen."""
     replay, transitions, total = bench.recipe.replay, len(rollout.diffusion_steps), 0.0
-    for step, selected in zip(rollout.steps, tally.selected, strict=True):
+    for step, selected in zip(rollout.steps, stats.selected, strict=True):
         halves = 1 if replay.scale(step.guidance) == 1 else 2
-        known = (~replay.unknown(rollout, step)).sum(1).tolist()
+        known = (~replay.mask(rollout, step)).sum(1).tolist()
         live = selected.any(1).tolist()
         total += halves * sum(of.trained(each) for each, alive in zip(known, live, strict=True) if alive)
         total += halves * 2 * int(selected.sum()) * transitions * of.modulation
     halves = max(1 if replay.scale(step.guidance) == 1 else 2 for step in rollout.steps)
-    return total + halves * 2 * tally.evaluations * of.chain
+    return total + halves * 2 * stats.evaluations * of.chain
 
 
 @record
@@ -327,10 +328,10 @@ def rollout(bench: Bench, *, repeats: int, training: bool) -> Drawn:
     """Images as they are drawn to be looked at, or with `training` as an update needs them."""
     recording, made = bench.recording if training else NOTHING, list[Rollout]()
 
-    def draw(meter: Meter) -> None:
-        made[:] = [bench.rollout(meter, recording)]
+    def draw(timer: Timer) -> None:
+        made[:] = [bench.rollout(timer, recording)]
 
-    (figures,) = bench.measured(draw, repeats=repeats)
+    (figures,) = bench.timed(draw, repeats=repeats)
     of = work(bench.recipe.policy)
     return Drawn(figures, None if of is None else needed(bench, of, recording, made[0]))
 
@@ -362,21 +363,20 @@ def head(bench: Bench, *, repeats: int) -> dict[int, Figures]:
             model.null_prefix(1),
         ).shape[-1]
     z = torch.randn(count, width, device=device)
-    moments = Moments.of(model.head, sampler, (sampler.steps - 1,))
+    process = ReverseProcess.of(model.head, sampler, (sampler.steps - 1,))
 
-    def on(chains: int) -> Callable[[Meter], object]:
+    def on(chains: int) -> Callable[[Timer], object]:
         x = torch.randn(1, chains, count, model.channels, device=device)
 
-        def evaluated(meter: Meter) -> None:
-            condition = Condition(z.clone().requires_grad_(), None, 1.0)
-            (said,) = predict(model.head, sampler, condition, x, moments)
-            meter.stop("head")
+        def evaluated(timer: Timer) -> None:
+            (said,) = process.predictions(Condition.unguided(z.clone().requires_grad_()), x)
+            timer.lap("head")
             said.epsilon.sum().backward()
-            meter.stop("head's backward")
+            timer.lap("head's backward")
 
         return evaluated
 
-    return dict(zip(CHAINS, bench.measured(*map(on, CHAINS), repeats=repeats), strict=True))
+    return dict(zip(CHAINS, bench.timed(*map(on, CHAINS), repeats=repeats), strict=True))
 
 
 @record
@@ -402,12 +402,12 @@ def scaling(bench: Bench, *, repeats: int) -> Iterator[list[Point]]:
     def points(varied: str, values: Sequence[float], variants: Sequence[dict[str, Any]]) -> list[Point]:
         """The update at each value, given as the arguments of `Bench.update`."""
         works = [partial(bench.update, **{"rollout": rollout, **each}) for each in variants]
-        tallies = [work(meter=Meter(device)) for work in works]
-        values = [tally.tokens for tally in tallies] if varied == "n" else values
+        tallies = [work(timer=Timer(device)) for work in works]
+        values = [stats.tokens for stats in tallies] if varied == "n" else values
         bench.progress(f"{varied} = {', '.join(map(str, values))}")
-        figures = bench.measured(*(lambda meter, work=work: work(meter=meter) for work in works), repeats=repeats)
+        figures = bench.timed(*(lambda timer, work=work: work(timer=timer) for work in works), repeats=repeats)
         rows = zip(values, figures, tallies, strict=True)
-        return [Point(varied, int(value), each, tally.evaluations) for value, each, tally in rows]
+        return [Point(varied, int(value), each, stats.evaluations) for value, each, stats in rows]
 
     if several:
         estimator: Any = method.estimator

@@ -11,90 +11,88 @@ from torch import Tensor
 
 from margrpo.contracts import Head, Model
 from margrpo.maths import gaussian
-from margrpo.records import Evidence, Rollout
-from margrpo.train.chain import Moments, transitions
-from margrpo.train.condition import Condition, Conditions, conditions
-from margrpo.train.parts import Method
-from margrpo.train.roll_out import Pipeline
-from margrpo.train.shares import Part, parts_of, shares
+from margrpo.records import Rollout, Transitions
+from margrpo.train.rollout.condition import Condition, conditions_at
+from margrpo.train.rollout.reverse_process import ReverseProcess
+from margrpo.train.rollout.roll_out import Pipeline
+from margrpo.train.update.method import Method
+from margrpo.train.update.step_losses import LossTerm, StepLoss, loss_terms, step_losses
 
 
 def dense_loss(
     pipeline: Pipeline, method: Method, rollout: Rollout, advantages: Float[Tensor, "b"]
 ) -> Float[Tensor, ""]:
-    """The loss whose gradient `margrpo.train.learn.backward` adds to the parameters, as one graph."""
-    selected = [method.selector.select(rollout, step) for step in rollout.steps]
-    std = torch.tensor([pipeline.sampler.nominal_std(t) for t in rollout.diffusion_steps], device=pipeline.device)
-    weights, total = method.weighting.weights(std), torch.zeros((), device=pipeline.device)
-    with method.replay.playing(pipeline.model, (*rollout.key, "replay")):
-        for share in shares(method, rollout, advantages, selected):
-            unknown, scale = method.replay.unknown(rollout, share.step), method.replay.scale(share.step.guidance)
-
-            def asked(
-                model: Model, unknown: Tensor = unknown, scale: float = scale, tokens: Tensor = share.step.tokens
-            ) -> Conditions:
-                return conditions(model, tokens, unknown, rollout.prompts, scale=scale, dtype=pipeline.dtype)
-
-            known, reference = asked(pipeline.model), None
-            if method.leash.reference is not None:
-                with torch.no_grad():
-                    reference = asked(method.leash.reference)
-            for part in parts_of(method, rollout, share):
-                total = total + part_loss(pipeline, method, rollout, part, known, reference, weights, advantages)
-    return total
+    """The loss whose gradient `margrpo.train.update.backward.backward` adds to the parameters, as one graph."""
+    return _Dense(pipeline, method, rollout, advantages).loss()
 
 
-def part_loss(
-    pipeline: Pipeline,
-    method: Method,
-    rollout: Rollout,
-    part: Part,
-    known: Conditions,
-    reference: Conditions | None,
-    weights: Float[Tensor, "t"],
-    advantages: Float[Tensor, "b"],
-) -> Float[Tensor, ""]:
-    """What one piece of evidence contributes, computed for all tokens and masked."""
-    evidence, head = part.evidence, pipeline.model.head
-    where = evidence.where
-    state, target, std = (spread(evidence, x, fill) for x, fill in zip(evidence.part(), (0.0, 0.0, 1.0), strict=True))
-    mean = means(pipeline, head, known, state, rollout.diffusion_steps)
-    loss = torch.zeros((), device=mean.device)
-    if part.surrogate is not None:
-        logp = gaussian.log_density(target, mean, std, floor=method.replay.floor)
-        logp = logp * where.flatten()  # what is masked has no meaning, and must not reach an exponential
-        flat = rearrange(logp, "t k m -> (t k) m")
-        each = repeat(advantages, "b -> (b n)", n=where.shape[1])
-        surrogate = method.objective.surrogate(flat, flat.detach(), each).view_as(logp)
-        terms = (weights[:, None, None] * surrogate * where.flatten()).mean(1)
-        loss = loss - evidence.weight * terms.sum() / part.surrogate
-    if part.penalty is not None and reference is not None and method.leash.reference is not None:
-        with torch.no_grad():
-            anchor = means(pipeline, method.leash.reference.head, reference, state, rollout.diffusion_steps)
-        flat_means = (rearrange(x, "t k m d -> (t k) m d") for x in (mean, anchor, std))
-        divergence = method.leash.divergence(*flat_means).view(mean.shape[:-1])
-        loss = loss + (divergence * where.flatten()).mean(1).sum() / part.penalty
-    return loss
+class _Dense:
+    """The loss of one rollout, AR step by AR step."""
+
+    def __init__(self, pipeline: Pipeline, method: Method, rollout: Rollout, advantages: Float[Tensor, "b"]):
+        self.pipeline, self.method, self.rollout, self.advantages = pipeline, method, rollout, advantages
+        std = torch.tensor([pipeline.sampler.nominal_std(t) for t in rollout.diffusion_steps], device=pipeline.device)
+        self.weights = method.weighting.weights(std)
+
+    def loss(self) -> Float[Tensor, ""]:
+        """The sum over AR steps."""
+        method, rollout = self.method, self.rollout
+        selected = [method.selector.select(rollout, step) for step in rollout.steps]
+        total = torch.zeros((), device=self.pipeline.device)
+        with method.replay.mode(self.pipeline.model, (*rollout.key, "replay")):
+            for each in step_losses(method, rollout, self.advantages, selected):
+                known, reference = self.conditions(self.pipeline.model, each), None
+                if method.regularizer.reference is not None:
+                    with torch.no_grad():
+                        reference = self.conditions(method.regularizer.reference, each)
+                for term in loss_terms(method, rollout, each):
+                    total = total + self.term(term, known, reference)
+        return total
+
+    def conditions(self, model: Model, loss: StepLoss) -> Condition:
+        """The condition of every token at an AR step."""
+        replay, rollout, step = self.method.replay, self.rollout, loss.step
+        scale, mask = replay.scale(step.guidance), replay.mask(rollout, step)
+        return conditions_at(model, step, rollout.prompts, scale=scale, mask=mask, dtype=self.pipeline.dtype)
+
+    def term(self, term: LossTerm, known: Condition, reference: Condition | None) -> Float[Tensor, ""]:
+        """What one term contributes, computed for all tokens and masked."""
+        method, where = self.method, term.transitions.where
+        filled = zip(term.transitions.part(), (0.0, 0.0, 1.0), strict=True)
+        state, target, std = (spread(term.transitions, x, fill) for x, fill in filled)
+        mean = self.means(self.pipeline.model.head, known, state)
+        loss = torch.zeros((), device=mean.device)
+        if term.surrogate is not None:
+            logp = gaussian.log_density(target, mean, std, floor=method.replay.min_variance)
+            logp = logp * where.flatten()  # what is masked has no meaning, and must not reach an exponential
+            flat = rearrange(logp, "t k m -> (t k) m")
+            each = repeat(self.advantages, "b -> (b n)", n=where.shape[1])
+            surrogate = method.objective.surrogate(flat, flat.detach(), each).view_as(logp)
+            terms = (self.weights[:, None, None] * surrogate * where.flatten()).mean(1)
+            loss = loss - term.transitions.weight * terms.sum() / term.surrogate
+        if term.penalty is not None and reference is not None and method.regularizer.reference is not None:
+            with torch.no_grad():
+                anchor = self.means(method.regularizer.reference.head, reference, state)
+            flat_means = (rearrange(x, "t k m d -> (t k) m d") for x in (mean, anchor, std))
+            divergence = method.regularizer.divergence(*flat_means).view(mean.shape[:-1])
+            loss = loss + (divergence * where.flatten()).mean(1).sum() / term.penalty
+        return loss
+
+    def means(self, head: Head, known: Condition, state: Float[Tensor, "t k m d"]) -> Float[Tensor, "t k m d"]:
+        """μ of every transition of every chain of every token, each chain with its own modulation."""
+        chains, one = state.shape[1], known.packed
+        null = None if one.null is None else one.null.repeat(chains, 1)
+        condition = Condition(one.z.repeat(chains, 1), null, one.scale.repeat(chains, 1))
+        found = []
+        for x, t in zip(state, self.rollout.diffusion_steps, strict=True):
+            process = ReverseProcess.of(head, self.pipeline.sampler, (t,))
+            (each,) = process.step_gaussians(condition, rearrange(x, "k m d -> 1 1 (k m) d"))
+            found.append(rearrange(each.mean[0], "(k m) d -> k m d", k=chains))
+        return torch.stack(found)
 
 
-def means(
-    pipeline: Pipeline, head: Head, known: Conditions, state: Float[Tensor, "t k m d"], steps: tuple[int, ...]
-) -> Float[Tensor, "t k m d"]:
-    """μ of every transition of every chain of every token, each chain with its own modulation."""
-    chains, packed = state.shape[1], known.packed
-    scale = packed.scale.repeat(chains, 1) if isinstance(packed.scale, Tensor) else packed.scale
-    null = None if packed.null is None else packed.null.repeat(chains, 1)
-    condition = Condition(packed.z.repeat(chains, 1), null, scale)
-    found = []
-    for x, t in zip(state, steps, strict=True):
-        moments = Moments.of(head, pipeline.sampler, (t,))
-        (each,) = transitions(head, pipeline.sampler, condition, rearrange(x, "k m d -> 1 1 (k m) d"), moments)
-        found.append(rearrange(each.mean[0], "(k m) d -> k m d", k=chains))
-    return torch.stack(found)
-
-
-def spread(evidence: Evidence, packed: Float[Tensor, "t k m d"], fill: float) -> Float[Tensor, "t k q d"]:
+def spread(transitions: Transitions, packed: Float[Tensor, "t k m d"], fill: float) -> Float[Tensor, "t k q d"]:
     """Packed values among all tokens of all images, with one value where there are none."""
-    full = packed.new_full((*packed.shape[:2], evidence.where.numel(), packed.shape[-1]), fill)
-    full[:, :, evidence.where.flatten()] = packed
+    full = packed.new_full((*packed.shape[:2], transitions.where.numel(), packed.shape[-1]), fill)
+    full[:, :, transitions.where.flatten()] = packed
     return full

@@ -10,7 +10,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from margrpo.declare import record
-from margrpo.train.meter import Meter
+from margrpo.train.timer import Timer
 
 SIDE = {"cpu": 2048, "cuda": 8192}
 """Rows and columns of the square matrices whose product is the machine's peak."""
@@ -35,15 +35,15 @@ ATTENTION = {
 }
 
 
-class FlopMeter(Meter):
-    """A meter that counts FLOPs instead of seconds."""
+class FlopMeter(Timer):
+    """A timer that counts FLOPs instead of seconds."""
 
     def __init__(self, device: str):
         self.counter = FlopCounterMode(display=False, custom_mapping=ATTENTION)
         self.counted = 0
         super().__init__(device)
 
-    def stop(self, part: str) -> None:
+    def lap(self, part: str) -> None:
         """End a part, and begin the next."""
         total = self.counter.get_total_flops()
         self.add(part, total - self.counted)
@@ -61,7 +61,7 @@ class Cost:
 
 
 def cost(
-    *works: Callable[[Meter], object],
+    *works: Callable[[Timer], object],
     device: str,
     repeats: int,
     forget: Callable[[], None] = lambda: None,
@@ -73,7 +73,7 @@ def cost(
     """
     progress("counting operations")
     flops = [flops_of(work, device) for work in works]  # and warmed up by it
-    seconds: list[list[Meter]] = [[] for _ in works]
+    seconds: list[list[Timer]] = [[] for _ in works]
     for run in range(repeats):
         progress(f"timed run {run + 1} of {repeats}")
         for work, meters in zip(works, seconds, strict=True):
@@ -82,30 +82,30 @@ def cost(
     found = []
     for work, counted, meters in zip(works, flops, seconds, strict=True):
         parts = {
-            part: (statistics.median(meter.seconds.get(part, 0.0) for meter in meters), number)
+            part: (statistics.median(timer.seconds.get(part, 0.0) for timer in meters), number)
             for part, number in counted.items()
         }
-        total = statistics.median(sum(meter.seconds.values()) for meter in meters)
+        total = statistics.median(sum(timer.seconds.values()) for timer in meters)
         forget()
-        found.append(Cost(total, sum(counted.values()), parts, peak_bytes(partial(work, Meter(device)), device)))
+        found.append(Cost(total, sum(counted.values()), parts, peak_bytes(partial(work, Timer(device)), device)))
     return found
 
 
-def timed(work: Callable[[Meter], object], device: str) -> Meter:
+def timed(work: Callable[[Timer], object], device: str) -> Timer:
     """The seconds of each part of some work."""
-    meter = Meter(device)
-    work(meter)
-    meter.stop("rest")
-    return meter
+    timer = Timer(device)
+    work(timer)
+    timer.lap("rest")
+    return timer
 
 
-def flops_of(work: Callable[[Meter], object], device: str) -> dict[str, float]:
+def flops_of(work: Callable[[Timer], object], device: str) -> dict[str, float]:
     """The FLOPs of each part of some work, a product and a sum being two."""
-    meter = FlopMeter(device)
-    with meter.counter:
-        work(meter)
-    meter.stop("rest")
-    return meter.seconds
+    timer = FlopMeter(device)
+    with timer.counter:
+        work(timer)
+    timer.lap("rest")
+    return timer.seconds
 
 
 def peak_bytes(work: Callable[[], object], device: str) -> int:
@@ -133,8 +133,8 @@ def matmul_peak(device: str, dtype: torch.dtype = torch.float32) -> float:
     a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     best = float("inf")
     for _ in range(PRODUCTS):
-        meter = Meter(device)
+        timer = Timer(device)
         a @ b
-        meter.stop("product")
-        best = min(best, meter.seconds["product"])
+        timer.lap("product")
+        best = min(best, timer.seconds["product"])
     return 2 * side**3 / best

@@ -17,9 +17,9 @@ from margrpo.maths import noise
 from margrpo.recipe import Recipe
 from margrpo.records import Rollout
 from margrpo.train.assemble import Session, assemble, recording_of
-from margrpo.train.judge import judge
-from margrpo.train.roll_out import Recording, roll_out
-from margrpo.train.signal import MANY, Signal, alone, gradient, signals
+from margrpo.train.rollout.roll_out import Recording, roll_out
+from margrpo.train.verdict.judge import judge
+from margrpo.train.watch.signal_to_noise import MANY, Signal, gradient, method_of_one_process, signals
 
 TRAJECTORIES = (1, 2, 4, 8)
 
@@ -40,7 +40,7 @@ class Spread:
 
 
 @record
-class Comparison:
+class EstimatorComparison:
     """One K: the spread of multi-trajectory expectation and of its Rao–Blackwellised form on the same chains."""
 
     trajectories: int
@@ -72,7 +72,7 @@ def rollout_of(
     recipe = session.recipe
     prompts = recipe.prompts.draw(step, recipe.run.seed).part(slice(images)).to(session.pipeline.device)
     rollout = roll_out(session.pipeline, prompts, (recipe.run.seed, "variance", step), recording)
-    advantages = judge(session.jury, recipe.advantage, rollout).advantages
+    advantages = judge(session.scorers, recipe.advantage, rollout).advantages
     if not advantages.any():
         raise RunError(
             f"no image of the rollout has an advantage: within each prompt its {len(prompts)} images earn the same; "
@@ -81,7 +81,7 @@ def rollout_of(
     return rollout, advantages
 
 
-class Fixed:
+class FixedRollout:
     """One rollout whose chains can be drawn afresh: tokens, masks and advantages stay.
 
     The recipe's weighting, timesteps and replay are kept, its penalty is not; the loss is over the tokens that later
@@ -90,24 +90,24 @@ class Fixed:
 
     def __init__(self, recipe: Recipe, *, images: int, replicates: int):
         self.session, self.replicates = assemble(recipe), replicates
-        steps = recording_of(recipe, noise.generator((recipe.run.seed, "variance", "timesteps")))
+        steps = recording_of(self.session, noise.generator((recipe.run.seed, "variance", "timesteps")))
         every = frozenset(steps.steps)
         recording = Recording(steps.steps, steps.transitions, every, max(TRAJECTORIES) * replicates)
         self.rollout, self.advantages = rollout_of(self.session, 0, recording, images=images)
 
-    def comparison(self, trajectories: int, rollout: Rollout) -> Comparison:
+    def comparison(self, trajectories: int, rollout: Rollout) -> EstimatorComparison:
         """Both estimators at this K, on the same chains."""
         plain, expected = (
             spread([self.gradient(kind(trajectories=trajectories), rollout, each) for each in range(self.replicates)])
             for kind in (MultiTrajectory, RaoBlackwell)
         )
-        return Comparison(trajectories, plain, expected)
+        return EstimatorComparison(trajectories, plain, expected)
 
     def gradient(self, estimator: Estimator, rollout: Rollout, replicate: int) -> Float[Tensor, "p"]:
         """The gradient with the chains of one replicate."""
         assert rollout.trajectories is not None
         chains = rollout.trajectories.some(replicate * max(TRAJECTORIES), max(TRAJECTORIES))
-        method = alone(self.session, selector=Uncommitted(), estimator=estimator)
+        method = method_of_one_process(self.session, selector=Uncommitted(), estimator=estimator)
         return gradient(self.session, method, replace(rollout, trajectories=chains), self.advantages)
 
     def at(self, place: int) -> Rollout:
@@ -132,7 +132,7 @@ def of_updates(recipe: Recipe, *, steps: int, progress: Callable[[str], None] = 
     return found
 
 
-def compare_estimators(fixed: Fixed, progress: Callable[[str], None] = print) -> list[Comparison]:
+def compare_estimators(fixed: FixedRollout, progress: Callable[[str], None] = print) -> list[EstimatorComparison]:
     """MTE against Rao–Blackwell at each K."""
     comparisons = []
     for count in TRAJECTORIES:
@@ -141,7 +141,7 @@ def compare_estimators(fixed: Fixed, progress: Callable[[str], None] = print) ->
     return comparisons
 
 
-def compare_transitions(fixed: Fixed, progress: Callable[[str], None] = print) -> dict[int, Comparison]:
+def compare_transitions(fixed: FixedRollout, progress: Callable[[str], None] = print) -> dict[int, EstimatorComparison]:
     """The same at K = 1 for each transition alone, where Rao–Blackwell is never the noisier one."""
     steps = fixed.rollout.diffusion_steps
     found = {t: fixed.comparison(1, fixed.at(place)) for place, t in enumerate(steps)}
@@ -156,12 +156,12 @@ def compare_weightings(
     session = assemble(recipe)
     weightings: dict[str, Weighting] = {"density": Density(), "std": Std(), "variance": Variance()}
     samples: dict[str, list[Tensor]] = {name: [] for name in weightings}
-    steps = recording_of(recipe, noise.generator((recipe.run.seed, "variance", "timesteps")))
+    steps = recording_of(session, noise.generator((recipe.run.seed, "variance", "timesteps")))
     recording = Recording(steps.steps, steps.transitions)
     for batch in range(batches):
         rollout, advantages = rollout_of(session, batch, recording)
         for name, weighting in weightings.items():
-            method = alone(session, selector=Committed(), estimator=Single(), weighting=weighting)
+            method = method_of_one_process(session, selector=Committed(), estimator=Single(), weighting=weighting)
             samples[name].append(gradient(session, method, rollout, advantages))
     progress(f"weightings: {batches} batches done")
     return {name: spread(gradients) for name, gradients in samples.items()}

@@ -115,7 +115,7 @@ def noised(
 def guided(conditional: Prediction, unconditional: Prediction, scale: Float[Tensor, "*m 1"] | float) -> Prediction:
     """ε = ε_∅ + w (ε_z − ε_∅), x̂_0 likewise where given; the variance is the conditional branch's   (cfg, eq. 6)."""
     epsilon = unconditional.epsilon + scale * (conditional.epsilon - unconditional.epsilon)
-    if conditional.clean is None or unconditional.clean is None:
+    if conditional.x0 is None or unconditional.x0 is None:
         return Prediction(epsilon, conditional.variance)
-    clean = unconditional.clean + scale * (conditional.clean - unconditional.clean)
-    return Prediction(epsilon, conditional.variance, clean)
+    x0 = unconditional.x0 + scale * (conditional.x0 - unconditional.x0)
+    return Prediction(epsilon, conditional.variance, x0)

@@ -67,10 +67,10 @@ def sde_transition(
 
     μ = x + (v + s²/(2σ) ε) (σ_t − σ_{t+1}) with v = ε − x_0 and ε = x + (1 − σ) v   (flow_grpo, section 4.2)
     """
-    if prediction.clean is None:
+    if prediction.x0 is None:
         raise TypeError("the flow needs the clean token beside the noise; use a parameterization that predicts both")
     before, after = float(level[t + 1]), float(level[t])
     share = diffusion_coefficient(before, float(level[-2]), noise) ** 2 / (2 * before)
-    drift = prediction.epsilon - prediction.clean + share * prediction.epsilon
+    drift = prediction.epsilon - prediction.x0 + share * prediction.epsilon
     mean = x + (after - before) * drift
     return Gaussian(mean, torch.full_like(mean, sde_std(level, t, noise)))

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
-from margrpo.contracts import Parameterization, Prefix
+from margrpo.contracts import Parameterization, PromptEmbedder
 from margrpo.nets.denoiser import Denoiser, Modulation
 from margrpo.nets.mae import Mae
 from margrpo.records import Prediction, Prompts
@@ -19,7 +19,7 @@ class Head(nn.Module):
         super().__init__()
         self.net, self.parameterization = net, parameterization
 
-    def moments(self, times: Sequence[float]) -> Float[Tensor, "t w"]:
+    def embed_times(self, times: Sequence[float]) -> Float[Tensor, "t w"]:
         """The embeddings of model times."""
         return self.net.time_embed(torch.tensor(times, device=self.net.input_proj.weight.device))
 
@@ -44,13 +44,13 @@ class Head(nn.Module):
         """The prediction that the parameterization reads from the raw output."""
         output, variance = raw
         means = self.parameterization
-        return Prediction(means.epsilon(output, x, alpha_bar), variance, means.clean(output, x, alpha_bar))
+        return Prediction(means.epsilon(output, x, alpha_bar), variance, means.x0(output, x, alpha_bar))
 
 
 class Backbone(nn.Module):
     """The part in front of the head: the prompt's prefix and the masked autoencoder."""
 
-    def __init__(self, mae: Mae, embedding: Prefix):
+    def __init__(self, mae: Mae, embedding: PromptEmbedder):
         super().__init__()
         self.mae, self.embedding = mae, embedding
         self.fake_latent = nn.Parameter(torch.zeros(1, mae.shape.width))

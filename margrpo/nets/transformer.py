@@ -1,4 +1,4 @@
-"""The transformer block of MAE and MAR over packed sequences, with attention left to a kernel."""
+"""The transformer block of MAE and MAR over packed sequences, with attention left to a component."""
 
 from collections.abc import Callable, Sequence
 

@@ -16,8 +16,8 @@ _MODEL = [
     _entry("parameterization.flow", "parameterization:Flow", "the head predicts the velocity of a straight flow"),
     _entry("codec.patch", "codec.patch:Patch", "a linear map between image patches and tokens"),
     _entry("codec.kl16", "codec.kl16:Kl16", "the KL autoencoder of the published MAR models"),
-    _entry("kernel.sdpa", "kernel:Sdpa", "torch's scaled dot-product attention"),
-    _entry("kernel.xformers", "kernel:Xformers", "memory-efficient attention of xformers, on CUDA"),
+    _entry("attention.sdpa", "attention:Sdpa", "torch's scaled dot-product attention"),
+    _entry("attention.xformers", "attention:Xformers", "memory-efficient attention of xformers, on CUDA"),
 ]
 
 _ROLLOUT = [

@@ -6,7 +6,7 @@ from typing import Any
 
 from margrpo import contracts
 from margrpo.errors import PluginError
-from margrpo.plugin.kind import Kind
+from margrpo.plugin.hookspecs import Kind
 
 
 def _use(name: str) -> dict[str, str]:
@@ -18,7 +18,7 @@ _ALL = (
     Kind("conditioner", contracts.Conditioner, "what the prompt becomes for the backbone"),
     Kind("parameterization", contracts.Parameterization, "what the head's raw output means"),
     Kind("codec", contracts.Codec, "between images and tokens"),
-    Kind("kernel", contracts.Kernel, "how attention is computed", _use("sdpa")),
+    Kind("attention", contracts.Attention, "how attention is computed", _use("sdpa")),
     Kind("prompts", contracts.PromptSource, "where prompts come from"),
     Kind("unmasking", contracts.Unmasking, "how many tokens are known after each AR step", _use("cosine")),
     Kind("sampler", contracts.Sampler, "the reverse diffusion of the head", _use("ddpm")),
@@ -77,7 +77,7 @@ def refuse_unsound(brought: Sequence[Any]) -> None:
             )
 
 
-def enlist(kinds: Sequence[Kind]) -> None:
+def add_kinds(kinds: Sequence[Kind]) -> None:
     """Take in kinds that a plugin brings and that are sound."""
     for kind in kinds:
         KINDS[kind.name] = _BY_PROTOCOL[kind.protocol] = kind

@@ -13,9 +13,8 @@ import pluggy
 from pluggy import PluginValidationError
 
 from margrpo.errors import PluginError
-from margrpo.plugin.hookspecs import HOOKS, OLDEST, Entry
-from margrpo.plugin.kind import Kind
-from margrpo.plugin.target import described
+from margrpo.plugin.hookspecs import HOOKS, OLDEST, Entry, Kind
+from margrpo.plugin.loading import described
 
 
 @attrs.frozen

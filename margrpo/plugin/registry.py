@@ -12,11 +12,12 @@ import attrs
 import pluggy
 
 from margrpo.errors import PluginError
-from margrpo.plugin import builtin, hookspecs, local
+from margrpo.plugin import builtin, hookspecs
+from margrpo.plugin import from_file as local
 from margrpo.plugin.hookspecs import Entry
-from margrpo.plugin.kinds import KINDS, enlist, refuse_unsound
+from margrpo.plugin.kinds import KINDS, add_kinds, refuse_unsound
+from margrpo.plugin.loading import described, import_component
 from margrpo.plugin.plugin import Failure, Plugin, chosen, failed, origin, refuse_other_hooks
-from margrpo.plugin.target import described, import_component
 
 GROUP = "margrpo"
 CHOICE = "MARGRPO_PLUGINS"
@@ -108,7 +109,7 @@ class Registry:
                 return entry.name
         raise PluginError(f"{cls.__qualname__} is registered as no {kind}; return an Entry for it")
 
-    def called(self, kind: str, component: Any) -> str:
+    def short_name(self, kind: str, component: Any) -> str:
         """A short name for a component: that under which it is registered or stands in its file, else its class's."""
         try:
             return local.short(self.name_of(kind, component))
@@ -119,7 +120,7 @@ class Registry:
         """The files from which components came, each with its SHA-256."""
         return local.digests(entry_id.partition(".")[2] for entry_id in self._classes)
 
-    def misfits(self, recipe: Any) -> Iterator[str]:
+    def fit_problems(self, recipe: Any) -> Iterator[str]:
         """What the fit rules of plugins say of a recipe; a rule that fails is named, never passed over."""
         for implementation in self._manager.hook.margrpo_fit.get_hookimpls():
             rule: Any = implementation.function
@@ -151,7 +152,7 @@ class Registry:
         if repeated:
             raise PluginError(f"it returns {', '.join(sorted(repeated))} more than once; give each id one entry")
         self._refuse_clash(plugin, entries)
-        enlist(kinds)
+        add_kinds(kinds)
         self._entries |= {entry.id: entry for entry in entries}
         self._distributions |= {entry.id: plugin.distribution for entry in entries}
         self.plugins.append(attrs.evolve(plugin, entries=tuple(entries), kinds=tuple(kinds)))

@@ -9,7 +9,7 @@ import tomlkit
 from tomlkit.items import AoT, Table
 
 from margrpo.errors import PluginError
-from margrpo.plugin.kind import Kind
+from margrpo.plugin.hookspecs import Kind
 from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.leaf import inner_types

@@ -1,8 +1,11 @@
 """Whether the components of a sound recipe can work together: one small rule each, all before weights are loaded."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
-from margrpo.contracts import NamesClasses
+import attrs
+
+from margrpo.contracts import NamesClasses, Unmasking
 from margrpo.errors import DataError, RecipeError
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.schema import Pretraining, Recipe
@@ -22,7 +25,7 @@ def check_fit(
         problems += looks_fit_in_the_held_out(recipe)
     if isinstance(recipe, Recipe) and not to_draw:
         problems += [sentence for rule in TRAINING for sentence in rule(recipe)]
-    problems += (among or registry()).misfits(recipe)
+    problems += (among or registry()).fit_problems(recipe)
     if problems:
         raise RecipeError(source, problems)
 
@@ -80,15 +83,18 @@ def kept_steps_are_there(recipe: Recipe) -> Iterator[str]:
 def earlier_steps_are_there(recipe: Recipe) -> Iterator[str]:
     """What compares an AR step with the one before needs at least two."""
     for table, part in (("selector", recipe.selector), ("estimator", recipe.estimator), ("penalty", recipe.penalty)):
-        if part.needs().earlier and recipe.unmasking.steps < 2:
+        if part.needs().previous and recipe.unmasking.steps < 2:
             yield f"{table} compares an AR step with the one before, and unmasking.steps = 1; set it to 2 or more"
 
 
 def looks_fit_in_the_held_out(recipe: Recipe | Pretraining) -> Iterator[str]:
     """A look during training is a part of the score before or after it."""
     run = recipe.run
-    if run.watch > run.held_out:
-        yield f"run.watch = {run.watch} is more than run.held_out = {run.held_out}; set it to {run.held_out} or less"
+    if run.eval_prompts > run.held_out:
+        yield (
+            f"run.eval_prompts = {run.eval_prompts} is more than run.held_out = {run.held_out}; set it to "
+            f"{run.held_out} or less"
+        )
 
 
 def prompts_can_be_read(recipe: Recipe | Pretraining) -> Iterator[str]:
@@ -136,3 +142,36 @@ TRAINING: tuple[Rule, ...] = (
 
 def _transitions(recipe: Recipe) -> int:
     return sum(recipe.sampler.has_density(t) for t in range(recipe.sampler.steps))
+
+
+def check_geometry(recipe: Recipe | Pretraining, *, source: str = "recipe") -> None:
+    """Raise a `RecipeError` unless every AR step commits a token, with the nearest numbers of steps that do."""
+    tokens, unmasking = recipe.policy.geometry()[0], recipe.unmasking
+    fault = fault_of(unmasking.counts(tokens), unmasking.steps, tokens)
+    if fault is None:
+        return
+    near = nearest_steps(unmasking, tokens)
+    cure = f"the nearest that works: {' or '.join(map(str, near))}" if near else "choose another unmasking"
+    raise RecipeError(source, [f"unmasking.steps = {unmasking.steps} {fault}; {cure}"])
+
+
+def fault_of(counts: Sequence[int], steps: int, tokens: int) -> str | None:
+    """What keeps n = m_0 > m_1 > … > m_s = 0 from holding."""
+    if len(counts) != steps + 1 or counts[0] != tokens or counts[-1] != 0:
+        return f"does not lead from {tokens} unknown tokens to 0: its counts are {', '.join(map(str, counts))}"
+    for index, (now, after) in enumerate(pairwise(counts)):
+        if after >= now:
+            return f"has an AR step that commits nothing: {now} tokens are unknown before step {index}, {after} after"
+    return None
+
+
+def nearest_steps(unmasking: Unmasking, tokens: int) -> list[int]:
+    """The nearest lower and the nearest higher number of steps that work."""
+
+    def works(steps: int) -> bool:
+        other = attrs.evolve(unmasking, steps=steps)  # type: ignore[misc]  # a component is an attrs class
+        return fault_of(other.counts(tokens), steps, tokens) is None
+
+    lower = next(filter(works, range(min(unmasking.steps - 1, tokens), 0, -1)), None)
+    higher = next(filter(works, range(unmasking.steps + 1, tokens + 1)), None)
+    return [steps for steps in (lower, higher) if steps is not None]

@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 import cattrs
 
-from margrpo.recipe.problem import REFUSALS, Unfit, problems_of, shown, sort_of, unfit
+from margrpo.recipe.messages import REFUSALS, Unfit, problems_of, shown, sort_of, unfit
 
 _WORDS: Mapping[Any, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}
 

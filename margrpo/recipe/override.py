@@ -7,8 +7,8 @@ from typing import Any
 
 import attrs
 
-from margrpo.plugin import local
-from margrpo.recipe.problem import shown
+from margrpo.plugin import from_file
+from margrpo.recipe.messages import shown
 
 LONGEST = 80
 
@@ -39,7 +39,7 @@ def parse_override(text: str) -> Override:
         raise OverrideError(f"--set {quoted(text)} must look like run.steps=50")
     if path == ("extends",):
         raise OverrideError(f"--set {quoted(text)} comes too late: a recipe extends another in its own file only")
-    return Override(text, path, local.anchored(_value(raw.strip(), text), Path.cwd()))
+    return Override(text, path, from_file.anchored(_value(raw.strip(), text), Path.cwd()))
 
 
 def apply_overrides(data: dict[str, Any], overrides: Iterable[Override]) -> None:

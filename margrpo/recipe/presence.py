@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from margrpo import weight_source
-from margrpo.contracts import Codec, Policy, Requiring
+from margrpo.contracts import Codec, HasRequirements, Policy
 from margrpo.errors import MargrpoError, RecipeError
-from margrpo.recipe.problem import shown
+from margrpo.recipe.messages import shown
 from margrpo.recipe.schema import Pretraining, Recipe
+from margrpo.weights import source as weight_source
 
 SMALL = {
-    "run": {"steps": 1, "watch": 2, "held_out": 2},
+    "run": {"steps": 1, "eval_prompts": 2, "held_out": 2},
     "prompts": {"prompts": 2, "group": 2},
     "unmasking": {"steps": 4},
     "sampler": {"steps": 10},
@@ -40,11 +40,11 @@ def lacking(recipe: Recipe | Pretraining) -> tuple[list[str], str]:
     return problems, hint
 
 
-def requiring(recipe: Recipe | Pretraining) -> Iterator[Requiring]:
+def requiring(recipe: Recipe | Pretraining) -> Iterator[HasRequirements]:
     """The rewards, canaries and trackers that need files or packages."""
     judges = (*recipe.reward, *recipe.canary) if isinstance(recipe, Recipe) else ()
     for part in (*judges, recipe.measure, *recipe.tracker):
-        if isinstance(part, Requiring):
+        if isinstance(part, HasRequirements):
             yield part
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from margrpo.errors import RecipeError
-from margrpo.plugin import local
+from margrpo.plugin import from_file
 from margrpo.plugin.kinds import KINDS
+from margrpo.recipe.messages import shown
 from margrpo.recipe.override import OverrideError, apply_overrides, beyond, parse_override
-from margrpo.recipe.problem import shown
 
 Table = dict[str, Any]
 
@@ -73,7 +73,7 @@ def _parse(path: Path) -> Table:
     except UnicodeDecodeError as error:
         raise RecipeError(str(path), [f"is no text in UTF-8 (byte {error.start}); save it as UTF-8"]) from error
     try:
-        table: Table = local.anchored(tomllib.loads(text), path.parent)
+        table: Table = from_file.anchored(tomllib.loads(text), path.parent)
         return table
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(str(path), [f"is no TOML: {_with_place(str(error), text)}; correct it there"]) from error

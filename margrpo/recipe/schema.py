@@ -24,11 +24,13 @@ class Run:
     steps: int = setting(100, "optimizer steps, or rollouts where the objective takes several", check=at_least(1))
     seed: int = setting(0, "the seed of every draw", check=not_negative)
     save_every: int = setting(25, "steps between checkpoints", check=at_least(1))
-    keep: int = setting(2, "newest checkpoints that are kept", check=at_least(1))
+    keep_last: int = setting(2, "newest checkpoints that are kept", check=at_least(1))
     keep_every: int | None = setting(None, "steps between checkpoints that are kept for good", check=at_least(1))
-    skips: int = setting(3, "steps in a row with numbers that are not finite, after which the run ends", check=positive)
-    watch_every: int = setting(10, "steps between looks at held-out prompts: a score and a grid", check=at_least(1))
-    watch: int = setting(64, "held-out prompts in such a look", check=at_least(1))
+    max_skipped_steps: int = setting(
+        3, "steps in a row with numbers that are not finite, after which the run ends", check=positive
+    )
+    eval_every: int = setting(10, "steps between looks at held-out prompts: a score and a grid", check=at_least(1))
+    eval_prompts: int = setting(64, "held-out prompts in such a look", check=at_least(1))
     maps: int = setting(4, "of these, images whose token maps are drawn", check=not_negative)
     signal_every: int | None = setting(
         None,
@@ -44,7 +46,7 @@ class Run:
     )
     tf32: bool = setting(True, "let float32 products on a GPU use TensorFloat-32: three to four times faster")
     compile: bool = setting(False, "compile the head, with CUDA graphs for few tokens: slow at first, faster then")
-    drawn: int | None = setting(
+    rollout_batch: int | None = setting(
         None,
         "prompts whose images are drawn at once; unless given all of a process on a GPU, else a quarter",
         check=at_least(1),
@@ -62,8 +64,8 @@ class PretrainRun:
     batch: int = setting(64, "images in a step", check=at_least(1))
     seed: int = setting(0, "the seed of every draw", check=not_negative)
     save_every: int = setting(500, "steps between checkpoints", check=at_least(1))
-    watch_every: int = setting(250, "steps between looks at held-out prompts: a score and a grid", check=at_least(1))
-    watch: int = setting(64, "held-out prompts in such a look", check=at_least(1))
+    eval_every: int = setting(250, "steps between looks at held-out prompts: a score and a grid", check=at_least(1))
+    eval_prompts: int = setting(64, "held-out prompts in such a look", check=at_least(1))
     held_out: int = setting(400, "held-out prompts of the score at the end", check=at_least(1))
     average: float = setting(0.999, "decay per step of the moving average of the weights", check=between(0, 1))
     unconditional: float = setting(0.1, "share of images whose prompt is dropped", check=between(0, 1))
@@ -82,7 +84,7 @@ class Recipe:
     run: Run = setting(attrs.Factory(Run), "how long to train, how often to save and to look")
     policy: contracts.Policy = setting(REQUIRED, _meaning("policy"))
     codec: contracts.Codec = setting(REQUIRED, _meaning("codec"))
-    kernel: contracts.Kernel = setting(REQUIRED, _meaning("kernel"))
+    attention: contracts.Attention = setting(REQUIRED, _meaning("attention"))
     prompts: contracts.PromptSource = setting(REQUIRED, _meaning("prompts"))
     unmasking: contracts.Unmasking = setting(REQUIRED, _meaning("unmasking"))
     sampler: contracts.Sampler = setting(REQUIRED, _meaning("sampler"))
@@ -113,7 +115,7 @@ class Pretraining:
     run: PretrainRun = setting(attrs.Factory(PretrainRun), "how long to pre-train, how often to save and to look")
     policy: contracts.Policy = setting(REQUIRED, _meaning("policy"))
     codec: contracts.Codec = setting(REQUIRED, _meaning("codec"))
-    kernel: contracts.Kernel = setting(REQUIRED, _meaning("kernel"))
+    attention: contracts.Attention = setting(REQUIRED, _meaning("attention"))
     dataset: contracts.Dataset = setting(REQUIRED, _meaning("dataset"))
     optimizer: contracts.Optimizer = setting(REQUIRED, _meaning("optimizer"))
     prompts: contracts.PromptSource = setting(REQUIRED, _meaning("prompts"))

@@ -6,11 +6,11 @@ from typing import Any, get_args, get_origin
 import attrs
 
 from margrpo.errors import PluginError, RecipeError
-from margrpo.plugin.kind import Kind
+from margrpo.plugin.hookspecs import Kind
 from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.leaf import inner_types, strict_converter
-from margrpo.recipe.problem import REFUSALS, Problem, Unfit, nearest, problems_of, shown, sort_of, unfit
+from margrpo.recipe.messages import REFUSALS, Problem, Unfit, nearest, problems_of, shown, sort_of, unfit
 from margrpo.recipe.schema import Pretraining, Recipe
 
 _WHOLE = {Recipe: "a training recipe", Pretraining: "a pre-training recipe, one with a [dataset]"}

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator, Sequence
 
-from margrpo.figures import figure_of
 from margrpo.report.chart import Chart, Curve
 from margrpo.report.past import Past
+from margrpo.train.run.figures import figure_of
 
 
 def charts(runs: Sequence[Past]) -> Iterator[Chart]:

@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 import numpy as np
 
 from margrpo.errors import MargrpoError
+from margrpo.pictures.token_maps import Mapped, read
 from margrpo.report import pictures
 from margrpo.report.chart import svg
 from margrpo.report.charts import charts
 from margrpo.report.past import Past
-from margrpo.token_maps import Mapped, read
-from margrpo.train.folder import flat
+from margrpo.train.run.folder import flat
 
 LOOKS, MAPPED = 24, 5
-"""Looks whose pictures and token maps are shown, at most."""
+"""Validator whose pictures and token maps are shown, at most."""
 SAID = 200
 """Sentences at most, the last."""
 T = TypeVar("T")

@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 
 from margrpo.errors import RunError
-from margrpo.token_maps import FOLDER as MAPS
+from margrpo.pictures.token_maps import FOLDER as MAPS
 
 
 @attrs.frozen(slots=False)

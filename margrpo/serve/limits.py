@@ -1,7 +1,7 @@
 """What a server bears."""
 
 from margrpo.declare import record
-from margrpo.wire import Bounds
+from margrpo.remote.wire import Bounds
 
 
 @record

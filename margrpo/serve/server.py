@@ -11,21 +11,22 @@ from typing import Any
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 
-from margrpo import __version__, wire
+from margrpo import __version__
 from margrpo.errors import MargrpoError
 from margrpo.records import Prompts, Traits
+from margrpo.remote import wire
 from margrpo.serve.limits import Limits
-from margrpo.train.judge import of_data, score
-from margrpo.train.jury import Juror, Jury
+from margrpo.train.verdict.judge import of_data, score
+from margrpo.train.verdict.scorers import BuiltReward, Scorers
 
 HELP = "Rewards of margrpo: POST images and prompts to /score."
 
 
 class Server:
-    """A jury behind HTTP; one request is scored at a time, because models are not made to be called twice at once."""
+    """Rewards behind HTTP; one request is scored at a time, because models are not made to be called twice at once."""
 
-    def __init__(self, jury: Jury, device: str, limits: Limits, token: str = ""):
-        self.jury, self.device, self.limits, self.token = jury, device, limits, token
+    def __init__(self, scorers: Scorers, device: str, limits: Limits, token: str = ""):
+        self.scorers, self.device, self.limits, self.token = scorers, device, limits, token
         self.thread, self.turn = ThreadPoolExecutor(max_workers=1), asyncio.Lock()
         self.waiting = self.scored = 0
 
@@ -47,7 +48,7 @@ class Server:
         self.refuse_stranger(request)
         return {
             "version": __version__,
-            "rewards": {juror.name: traits_of(juror.traits) for juror in self.jury},
+            "rewards": {reward.name: traits_of(reward.traits) for reward in self.scorers},
             "bodies": [wire.BINARY, wire.TEXT],
             "limits": asdict(self.limits),
         }
@@ -106,14 +107,14 @@ class Server:
         """What each reward says."""
         images, prompts = wire.unpacked(body, media, self.limits)
         images, prompts = images.to(self.device), prompts.to(self.device)
-        found = {juror.name: self.by(juror, images, prompts) for juror in self.jury}
+        found = {reward.name: self.by(reward, images, prompts) for reward in self.scorers}
         self.scored += len(prompts)
         return found
 
-    def by(self, juror: Juror, images: Any, prompts: Prompts) -> list[float]:
+    def by(self, reward: BuiltReward, images: Any, prompts: Prompts) -> list[float]:
         """What one reward says, of prompts that it can read."""
-        juror.refuse_unreadable(prompts)
-        scores: list[float] = score(juror, images, prompts).tolist()
+        reward.refuse_unreadable(prompts)
+        scores: list[float] = score(reward, images, prompts).tolist()
         return scores
 
 

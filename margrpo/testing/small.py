@@ -12,14 +12,14 @@ import torch
 from torch import nn
 
 from margrpo.components.advantage import Group
+from margrpo.components.attention import Sdpa
 from margrpo.components.codec.patch import Patch
 from margrpo.components.conditioner import Caption
 from margrpo.components.estimator import Single
 from margrpo.components.guidance import Constant
-from margrpo.components.kernel import Sdpa
 from margrpo.components.objective import OnPolicy
 from margrpo.components.optimizer import AdamW
-from margrpo.components.parallel import Single as Alone
+from margrpo.components.parallel import Single as SingleProcess
 from margrpo.components.parameterization import Velocity
 from margrpo.components.penalty import NoPenalty
 from margrpo.components.policy.mar import Mar
@@ -32,14 +32,13 @@ from margrpo.components.timesteps import Every
 from margrpo.components.trainable import Backbone
 from margrpo.components.unmasking import Cosine
 from margrpo.components.weighting import Variance
-from margrpo.maths.dealing import Prompt, grouped
-from margrpo.nets import weights
-from margrpo.recipe.memory import PIECE
+from margrpo.plan.memory import PIECE
 from margrpo.recipe.schema import Recipe, Run
-from margrpo.records import Key, Prompts, Rollout
-from margrpo.train.budget import Budget, Footprint
-from margrpo.train.parts import Method
-from margrpo.train.roll_out import Pipeline, Recording, roll_out
+from margrpo.records import Key, Prompt, Prompts, Rollout, grouped
+from margrpo.train.rollout.roll_out import Pipeline, Recording, roll_out
+from margrpo.train.update.budget import Budget, Footprint
+from margrpo.train.update.method import Method
+from margrpo.weights import modules
 
 CHANNELS = 3
 TEXTS = ("a red circle", "two blue squares", "a green cross", "four yellow triangles")
@@ -72,7 +71,7 @@ def alive(module: nn.Module, seed: int = 0) -> nn.Module:
 
 def model(made: Mar, seed: int = 0) -> Any:
     """The policy built and alive, its variances near the middle of their learned range, as a trained head's are."""
-    built: Any = made.build(kernel=Sdpa())
+    built: Any = made.build(attention=Sdpa())
     alive(built, seed)
     with torch.no_grad():
         for value in built.head.net.final_layer.linear.parameters():
@@ -117,7 +116,7 @@ def method(pipeline: Pipeline, *, penalty: Any = None, **parts: Any) -> Method:
         "weighting": Variance(),
         "objective": OnPolicy(),
         "replay": Guided(),
-        "leash": (penalty or NoPenalty()).build(pipeline.model),
+        "regularizer": (penalty or NoPenalty()).build(pipeline.model),
     }
     return Method(**{**defaults, **parts})
 
@@ -131,12 +130,12 @@ def recipe(folder: Path, *, seed: int = 0, side: int = 2, **tables: Any) -> Reci
     """A whole recipe of these parts; the weights are in the folder, or written there, so that none of them is zero."""
     file, settings = folder / f"small-{side}-{seed}.safetensors", {"tokens": side**2}
     if not file.exists():
-        weights.write(file, {"policy": model(policy(**settings), seed)})
+        modules.write(file, {"policy": model(policy(**settings), seed)})
     defaults = {
-        "run": Run(steps=3, seed=seed, device="cpu", watch=2, held_out=2),
+        "run": Run(steps=3, seed=seed, device="cpu", eval_prompts=2, held_out=2),
         "policy": policy(checkpoint=str(file), weights="ema", **settings),
         "codec": Patch(image=2 * side, patch=2, components=CHANNELS),
-        "kernel": Sdpa(),
+        "attention": Sdpa(),
         "prompts": Captions(prompts=2, group=2),
         "unmasking": Cosine(steps=3),
         "sampler": Ddpm(steps=4),
@@ -152,7 +151,7 @@ def recipe(folder: Path, *, seed: int = 0, side: int = 2, **tables: Any) -> Reci
         "penalty": NoPenalty(),
         "trainable": Backbone(),
         "optimizer": AdamW(),
-        "parallel": Alone(),
+        "parallel": SingleProcess(),
         "canary": (),
         "tracker": (),
     }

@@ -1,7 +1,7 @@
 """From a recipe to the objects of a run."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -9,20 +9,22 @@ from jaxtyping import Bool, Shaped
 from torch import Tensor
 from torch.nn import Parameter
 
-from margrpo import launched
-from margrpo.contracts import Leash, Model, Processes
+from margrpo.contracts import Model, Processes, Regularizer, Selector
 from margrpo.declare import record
+from margrpo.distributed import torchrun
+from margrpo.distributed.counts import all_reduce_counts
+from margrpo.distributed.single import SingleProcess
 from margrpo.errors import RunError
 from margrpo.nets import compiled
-from margrpo.nets.processes import Alone
 from margrpo.recipe.schema import Pretraining, Recipe
 from margrpo.records import Needs, Rollout
-from margrpo.train import budget, portions
-from margrpo.train.budget import Budget
-from margrpo.train.graphs import Graphs
-from margrpo.train.jury import Jury, seated
-from margrpo.train.parts import Method
-from margrpo.train.roll_out import Pipeline, Recording
+from margrpo.train.rollout import microbatches
+from margrpo.train.rollout.cuda_graphs import Graphs
+from margrpo.train.rollout.roll_out import Pipeline, Recording
+from margrpo.train.update import budget
+from margrpo.train.update.budget import Budget
+from margrpo.train.update.method import Method
+from margrpo.train.verdict.scorers import Scorers, build_rewards
 
 
 @record
@@ -34,11 +36,11 @@ class Session:
     method: Method
     parameters: tuple[tuple[str, Parameter], ...]
     optimizer: torch.optim.Optimizer
-    origin: Model
+    base: Model
     processes: Processes
-    portions: list[range]
-    jury: Jury
-    measure: Jury
+    microbatches: list[range]
+    scorers: Scorers
+    measure: Scorers
 
     @property
     def model(self) -> Model:
@@ -46,20 +48,20 @@ class Session:
         return self.pipeline.model
 
     @property
-    def mine(self) -> slice:
+    def own_images(self) -> slice:
         """This process's images among those of a step."""
         group = self.recipe.prompts.group
-        return slice(self.portions[0].start * group, self.portions[-1].stop * group)
+        return slice(self.microbatches[0].start * group, self.microbatches[-1].stop * group)
 
     def of_all(self, rows: Shaped[Tensor, "b ..."]) -> Shaped[Tensor, "all ..."]:
         """A row for each image of the step, from one for each of this process's."""
         whole = rows.new_zeros(self.recipe.prompts.prompts * self.recipe.prompts.group, *rows.shape[1:])
-        whole[self.mine] = rows
-        return self.processes.total(whole)
+        whole[self.own_images] = rows
+        return self.processes.all_reduce(whole)
 
-    def total(self, counts: Sequence[int]) -> list[int]:
-        """The sum of each count over the processes."""
-        return list(self.method.total(counts))
+    def all_reduce(self, *counts: int) -> list[int]:
+        """The sum of each count over all processes. Collective: every rank calls it with as many counts."""
+        return all_reduce_counts(self.processes, *counts)
 
 
 def device_of(name: str) -> str:
@@ -69,7 +71,7 @@ def device_of(name: str) -> str:
         name = "cuda" if there["cuda"] else "cpu"
     if not there[name.partition(":")[0]]:
         raise RunError(f'run.device = "{name}": torch finds no such device here; set run.device = "auto" or "cpu"')
-    return f"cuda:{launched.local_rank()}" if name == "cuda" and launched.count() > 1 else name
+    return f"cuda:{torchrun.local_rank()}" if name == "cuda" and torchrun.count() > 1 else name
 
 
 def dtype_of(precision: str, device: str) -> torch.dtype:
@@ -86,7 +88,7 @@ def dtype_of(precision: str, device: str) -> torch.dtype:
 
 def pipeline_of(recipe: Recipe | Pretraining) -> Pipeline:
     """The recipe's generator on its device."""
-    recipe.kernel.require()
+    recipe.attention.require()
     recipe.codec.require()
     device = device_of(recipe.run.device)
     here = torch.device(device)
@@ -97,7 +99,7 @@ def pipeline_of(recipe: Recipe | Pretraining) -> Pipeline:
     precision = recipe.run.precision if isinstance(recipe, Recipe) else "float32"
     codec = recipe.codec.build().to(device)  # the smaller of the two, so that what is wrong with it is said sooner
     return Pipeline(
-        model=recipe.policy.build(kernel=recipe.kernel).to(device),
+        model=recipe.policy.build(attention=recipe.attention).to(device),
         codec=codec,
         sampler=recipe.sampler,
         unmasking=recipe.unmasking,
@@ -110,31 +112,28 @@ def pipeline_of(recipe: Recipe | Pretraining) -> Pipeline:
 def assemble(
     recipe: Recipe,
     processes: Processes | None = None,
-    resumed: Callable[[Model, Leash], None] = lambda model, leash: None,
+    resumed: Callable[[Model, Regularizer], None] = lambda model, regularizer: None,
 ) -> Session:
     """Build everything, for one process unless others are given.
 
     Loads weights, and by `resumed` those of a checkpoint, before the processes share them.
     """
-    device, processes = device_of(recipe.run.device), processes or Alone()
-    mine = portions.dealt(recipe.prompts.prompts, recipe.run.drawn, device=device, processes=processes)
+    device, processes = device_of(recipe.run.device), processes or SingleProcess()
+    mine = microbatches.dealt(recipe.prompts.prompts, recipe.run.rollout_batch, device=device, processes=processes)
     pipeline = pipeline_of(recipe)
-    jury = seated(recipe.reward, pipeline.device)
-    measure = jury if recipe.measure is None else seated((recipe.measure,), pipeline.device)
+    scorers = build_rewards(recipe.reward, pipeline.device)
+    measure = scorers if recipe.measure is None else build_rewards((recipe.measure,), pipeline.device)
     model = pipeline.model
-    origin = copy.deepcopy(model).requires_grad_(False)
-    leash = recipe.penalty.build(model)
-    resumed(model, leash)
+    base = copy.deepcopy(model).requires_grad_(False)
+    regularizer = recipe.penalty.build(model)
+    resumed(model, regularizer)
     model.requires_grad_(False)
     for _, value in recipe.trainable.parameters(model):
         value.requires_grad_(True)
-    processes.share(model)
+    processes.wrap(model)
     parameters = tuple((name, value) for name, value in model.named_parameters() if value.requires_grad)
     optimizer = recipe.optimizer.build([value for _, value in parameters])
-    processes.make_whole()
-
-    def total(counts: Sequence[int]) -> list[int]:
-        return processes.total(torch.tensor(list(counts))).tolist()
+    processes.unshard()
 
     method = Method(
         selector=recipe.selector,
@@ -142,32 +141,34 @@ def assemble(
         weighting=recipe.weighting,
         objective=recipe.objective,
         replay=recipe.replay,
-        leash=leash,
+        regularizer=regularizer,
         budget=Budget(
             budget.bytes_of(recipe.run.budget, pipeline.device),
-            budget.measured(model, pipeline.sampler, dtype=pipeline.dtype),
+            budget.measure_footprint(model, pipeline.sampler, dtype=pipeline.dtype),
         ),
-        total=total,
+        processes=processes,
     )
     if recipe.run.compile:
-        for each in (model, origin, leash.reference):
+        for each in (model, base, regularizer.reference):
             if each is not None:
                 compiled.compile_head(each.head)
         pipeline = replace(pipeline, graphs=Graphs(model.head, pipeline.sampler))
-    return Session(recipe, pipeline, method, parameters, optimizer, origin, processes, mine, jury, measure)
+    return Session(recipe, pipeline, method, parameters, optimizer, base, processes, mine, scorers, measure)
 
 
-def recording_of(recipe: Recipe, generator: torch.Generator) -> Recording:
-    """What one rollout must keep: drawn steps and transitions, and what selector and estimator need."""
-    needs = recipe.selector.needs() | recipe.estimator.needs() | recipe.penalty.needs()
-    stochastic = [t for t in range(recipe.sampler.steps) if recipe.sampler.has_density(t)]
-    steps, transitions = recipe.timesteps.draw(recipe.unmasking.steps, stochastic, generator)
-    return Recording(steps, transitions, virtual_steps(steps, needs), needs.trajectories, usable(recipe, needs))
+def recording_of(session: Session, generator: torch.Generator) -> Recording:
+    """What one rollout must keep: AR steps and transitions drawn by `generator`, and what the method needs."""
+    pipeline, method = session.pipeline, session.method
+    stochastic = [t for t in range(pipeline.sampler.steps) if pipeline.sampler.has_density(t)]
+    steps, transitions = session.recipe.timesteps.draw(pipeline.unmasking.steps, stochastic, generator)
+    needs = method.selector.needs() | method.estimator.needs() | session.recipe.penalty.needs()
+    return Recording(
+        steps, transitions, virtual_steps(steps, needs), needs.trajectories, usable(method.selector, needs)
+    )
 
 
-def usable(recipe: Recipe, needs: Needs) -> Callable[[Rollout], Bool[Tensor, "b n"]] | None:
+def usable(selector: Selector, needs: Needs) -> Callable[[Rollout], Bool[Tensor, "b n"]] | None:
     """Which tokens can need chains of their own: those selected at any kept AR step, where that is known without."""
-    selector = recipe.selector
     if needs.everywhere or selector.needs().trajectories:
         return None
 
@@ -181,4 +182,4 @@ def virtual_steps(steps: tuple[int, ...], needs: Needs) -> frozenset[int]:
     """The AR steps at which unknown tokens are drawn although they are not committed."""
     if not needs.virtual:
         return frozenset()
-    return frozenset(steps) | frozenset(step - 1 for step in steps if needs.earlier and step > 0)
+    return frozenset(steps) | frozenset(step - 1 for step in steps if needs.previous and step > 0)

@@ -15,20 +15,21 @@ import torch
 
 from margrpo.contracts import Stateful
 from margrpo.errors import ParityError, RunError
-from margrpo.nets import weights
 from margrpo.recipe import Recipe, unstructure
 from margrpo.records import Prompts, Rollout
-from margrpo.train import checkpoint, durable, parity, resume, signal, trouble
-from margrpo.train import folder as run_folder
 from margrpo.train.assemble import Session, device_of
-from margrpo.train.canaries import SILENCE
-from margrpo.train.checkpoint import Snapshot
-from margrpo.train.jury import Jury
-from margrpo.train.looks import Looks
+from margrpo.train.run import checkpoint, durable, resume
+from margrpo.train.run import folder as run_folder
+from margrpo.train.run.checkpoint import Snapshot
+from margrpo.train.run.trackers import Trackers
+from margrpo.train.run.writer import Writer
 from margrpo.train.step import Outcome, train_step
-from margrpo.train.tracks import Tracks
-from margrpo.train.verify import replay
-from margrpo.train.writer import Writer
+from margrpo.train.verdict.scorers import Scorers
+from margrpo.train.verify import verify_resume
+from margrpo.train.watch import non_finite, parity, signal_to_noise
+from margrpo.train.watch.canaries import NO_CANARIES
+from margrpo.train.watch.validation import Validator
+from margrpo.weights import modules
 
 
 @dataclasses.dataclass
@@ -58,7 +59,7 @@ def train(
     run_folder.check(folder)
     with ExitStack() as stack:
         processes = recipe.parallel.join(device_of(recipe.run.device))
-        stack.callback(processes.leave)
+        stack.callback(processes.close)
         if processes.rank == 0:
             stack.enter_context(run_folder.occupied(folder))
         if run_folder.holds_run(folder):
@@ -67,11 +68,11 @@ def train(
         finished = run_folder.summary(folder)
         if finished is not None and finished["steps"] == recipe.run.steps:
             return finished
-        notes = [*start.notes, *([replay(recipe, folder, processes)] if verify else [])]
+        notes = [*start.notes, *([verify_resume(recipe, folder, processes)] if verify else [])]
         session = start.assembled(recipe, processes)
         check_prompts(session, held_out, start.step)
-        tracks = opened(recipe, folder, start.step, stack) if processes.rank == 0 else Tracks()
-        parts = checkpoint.stateful(recipe, leash=session.method.leash, **remembering(session, tracks))
+        tracks = opened(recipe, folder, start.step, stack) if processes.rank == 0 else Trackers()
+        parts = checkpoint.stateful(recipe, regularizer=session.method.regularizer, **remembering(session, tracks))
         memory = Memory(**start.remembered(session, parts))
         loop = _Loop(session, held_out, folder, tracks, memory, parts)
         for note in notes:
@@ -79,17 +80,17 @@ def train(
         return loop.run(start.step, stopped)
 
 
-def opened(recipe: Recipe, folder: Path, start: int, stack: ExitStack) -> Tracks:
+def opened(recipe: Recipe, folder: Path, start: int, stack: ExitStack) -> Trackers:
     """Write down what the run is, and open its trackers; the stack closes them."""
     (folder / "images").mkdir(exist_ok=True)
     durable.write_text(folder / run_folder.RECIPE, tomlkit.dumps(unstructure(recipe)))
     durable.write_json(folder / run_folder.VERSIONS, run_folder.versions())
-    return Tracks.of(recipe, folder, start, stack)
+    return Trackers.of(recipe, folder, start, stack)
 
 
-def remembering(session: Session, tracks: Tracks) -> dict[str, Any]:
+def remembering(session: Session, tracks: Trackers) -> dict[str, Any]:
     """What has been built and may declare state, by the place in the recipe of what built it."""
-    places = {"tracker": tracks.opened, "scorer": [juror.scorer for juror in session.jury]}
+    places = {"tracker": tracks.opened, "scorer": [reward.scorer for reward in session.scorers]}
     return {f"{name}.{number}": part for name, parts in places.items() for number, part in enumerate(parts)}
 
 
@@ -99,13 +100,13 @@ def check_prompts(session: Session, held_out: Prompts, start: int) -> None:
     source, run = session.recipe.prompts, session.recipe.run
     refuse_unreadable(session, held_out, session.measure)
     for step in range(start, run.steps):
-        refuse_unreadable(session, source.draw(step, run.seed), session.jury)
+        refuse_unreadable(session, source.draw(step, run.seed), session.scorers)
 
 
-def refuse_unreadable(session: Session, prompts: Prompts, jury: Jury) -> None:
+def refuse_unreadable(session: Session, prompts: Prompts, scorers: Scorers) -> None:
     """Raise `DataError` for a prompt that the policy cannot express or that lacks what a reward reads."""
-    for juror in jury:
-        juror.refuse_unreadable(prompts)
+    for reward in scorers:
+        reward.refuse_unreadable(prompts)
     session.model.prefix(prompts.to(session.pipeline.device))
 
 
@@ -117,7 +118,7 @@ class _Loop:
         session: Session,
         held_out: Prompts,
         folder: Path,
-        tracks: Tracks,
+        tracks: Trackers,
         memory: Memory,
         parts: Mapping[str, Stateful],
     ):
@@ -125,9 +126,9 @@ class _Loop:
         self.recipe, self.settings, self.processes = session.recipe, session.recipe.run, session.processes
         self.first = self.processes.rank == 0
         self.began = perf_counter() - memory.seconds
-        self.looks = Looks(session, held_out, folder / "images", tracks)
+        self.validator = Validator(session, held_out, folder / "images", tracks)
         run = self.settings
-        self.writer = Writer(folder / run_folder.CHECKPOINTS, keep=run.keep, keep_every=run.keep_every)
+        self.writer = Writer(folder / run_folder.CHECKPOINTS, keep=run.keep_last, keep_every=run.keep_every)
         self.facts = {"versions": run_folder.versions(), "recipe": unstructure(self.recipe)}
 
     def run(self, start: int, stopped: Callable[[], bool]) -> dict[str, Any] | None:
@@ -136,7 +137,7 @@ class _Loop:
         if start:
             self.say(f"going on from step {start}")
         if self.memory.before is None:
-            scores = self.looks.before()
+            scores = self.validator.before()
             self.memory.before = scores.tolist()
             self.say(f"held-out score before: {float(scores.mean()):.3f} on {len(scores)} prompts")
         for step in range(start, self.settings.steps):
@@ -150,18 +151,18 @@ class _Loop:
         outcome, done = train_step(self.session, step, inspect=inspect), step + 1
         figures = outcome.figures | self.writer.figures()
         self.note(step, outcome)
-        song = SILENCE
-        if done % self.settings.watch_every == 0:
-            look, song = self.looks.during(done, outcome.rollout)
+        song = NO_CANARIES
+        if done % self.settings.eval_every == 0:
+            look, song = self.validator.during(done, outcome.rollout)
             figures |= look
             for sentence in song.warnings:
                 self.say(f"step {step}: {sentence}")
-        figures |= self.signal(step)
-        early = bool(self.session.total([int(stopped())])[0]) and done < self.settings.steps
+        figures |= self.signal_to_noise(step)
+        early = bool(self.session.all_reduce(int(stopped()))[0]) and done < self.settings.steps
         saving = early or song.end is not None or done % self.settings.save_every == 0 or done == self.settings.steps
         snapshot = self.snapshot(done, figures) if saving else None
         self.tracks.write(step, figures)
-        self.tracks.spread(step, outcome.distributions)
+        self.tracks.log_histogram(step, outcome.distributions)
         if snapshot and self.first:
             self.writer.begin(snapshot.with_state_of(self.parts))
         self.stop_in_trouble(step, outcome)
@@ -173,12 +174,12 @@ class _Loop:
             self.writer.wait()
         return early
 
-    def signal(self, step: int) -> dict[str, float]:
+    def signal_to_noise(self, step: int) -> dict[str, float]:
         """The signal in the update, where it is to be measured; by a run of one process."""
         every = self.settings.signal_every
-        if every is None or (step + 1) % every or self.processes.count > 1:
+        if every is None or (step + 1) % every or self.processes.world_size > 1:
             return {}
-        return signal.figures(self.session, step)
+        return signal_to_noise.figures(self.session, step)
 
     def say(self, sentence: str) -> None:
         """Tell whoever watches."""
@@ -201,7 +202,7 @@ class _Loop:
                 raise
             self.say_of_mine(f"step {step}: {error}")
             worst = math.nan
-        worst = float(self.processes.gathered(torch.tensor(worst)).max())
+        worst = float(self.processes.all_gather(torch.tensor(worst)).max())
         if math.isfinite(worst):
             self.say(f"replay parity: log-probabilities agree within {worst:.1e} nats")
 
@@ -214,25 +215,25 @@ class _Loop:
             self.memory.skipped += 1
             if outcome.spoiled:
                 facts = {"step": step, "cause": outcome.cause, "figures": outcome.figures}
-                place = trouble.put_away(self.folder, step, outcome.rollout, facts, self.processes.rank)
+                place = non_finite.put_away(self.folder, step, outcome.rollout, facts, self.processes.rank)
                 self.say_of_mine(
                     f"step {step}: numbers are not finite, and the update is skipped: {outcome.cause}; see {place}"
                 )
             return
         self.memory.skipped = 0
         if norm:
-            sentence = trouble.far_off(norm, self.memory.norms)
-            self.memory.norms = [*self.memory.norms, norm][-trouble.HISTORY :]
+            sentence = non_finite.far_off(norm, self.memory.norms)
+            self.memory.norms = [*self.memory.norms, norm][-non_finite.HISTORY :]
             if sentence:
                 self.say(f"step {step}: {sentence}")
 
     def stop_in_trouble(self, step: int, outcome: Outcome) -> None:
         """End the run where too many steps in a row were skipped."""
-        if self.memory.skipped >= self.settings.skips:
+        if self.memory.skipped >= self.settings.max_skipped_steps:
             self.writer.wait()
             raise RunError(
                 f"{self.folder}: numbers were not finite in {self.memory.skipped} steps in a row, the last of them "
-                f"step {step}: {outcome.cause}; the rollouts are in {self.folder / trouble.FOLDER}"
+                f"step {step}: {outcome.cause}; the rollouts are in {self.folder / non_finite.FOLDER}"
             )
 
     def snapshot(self, done: int, figures: dict[str, float]) -> Snapshot:
@@ -250,8 +251,8 @@ class _Loop:
         if self.first:
             pipeline = self.session.pipeline
             final = self.folder / "final" / checkpoint.POLICY
-            weights.write(final, {"policy": pipeline.model, "codec": pipeline.codec})
-        score, kl = self.looks.after(torch.tensor(self.memory.before))
+            modules.write(final, {"policy": pipeline.model, "codec": pipeline.codec})
+        score, kl = self.validator.after(torch.tensor(self.memory.before))
         took = perf_counter() - self.began
         summary = {"held_out": score, "kl": kl, "steps": self.settings.steps, "seconds": took}
         if self.first:

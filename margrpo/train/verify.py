@@ -8,20 +8,20 @@ from typing import Any
 from margrpo.components.tracker.jsonl import NAME
 from margrpo.contracts import Processes
 from margrpo.errors import RunError
-from margrpo.figures import is_measured
 from margrpo.recipe.schema import Recipe
-from margrpo.train import checkpoint, folder, sealed
-from margrpo.train.resume import Start
+from margrpo.train.run import checkpoint, folder, manifest
+from margrpo.train.run.figures import is_measured
+from margrpo.train.run.resume import Start
 from margrpo.train.step import train_step
 
 SHOWN = 4
 
 
-def replay(recipe: Recipe, run: Path, processes: Processes) -> str:
+def verify_resume(recipe: Recipe, run: Path, processes: Processes) -> str:
     """Do the newest recorded step that has a checkpoint before it; a sentence, or `RunError` where figures differ."""
     start, recorded = newest_recorded(run)
     session = start.assembled(recipe, processes)
-    start.remembered(session, checkpoint.stateful(recipe, leash=session.method.leash))
+    start.remembered(session, checkpoint.stateful(recipe, regularizer=session.method.regularizer))
     figures = train_step(session, start.step).figures
     found = {name: value for name, value in figures.items() if not is_measured(name) and name in recorded}
     differ = {name: value for name, value in found.items() if recorded[name] not in (value, None)}
@@ -42,7 +42,7 @@ def newest_recorded(run: Path) -> tuple[Start, Mapping[str, Any]]:
     for place in reversed(checkpoint.all_in(run / folder.CHECKPOINTS)):
         step = checkpoint.step_of(place)
         if step in lines:
-            sealed.read(place)
+            manifest.read(place)
             return Start(place, step), lines[step]
     raise RunError(f"{run}: no step after a checkpoint is recorded in {NAME}, so there is none to do again")
 

@@ -12,7 +12,7 @@ from margrpo.cli import app
 ROOT = Path(__file__).parents[2]
 QUICKSTART = str(ROOT / "recipes" / "quickstart.toml")
 RANDOM = ("policy.weights=random", "codec.weights=random")
-TINY = (*RANDOM, "prompts.prompts=2", "prompts.group=2", "run.steps=2", "run.held_out=4", "run.watch=4")
+TINY = (*RANDOM, "prompts.prompts=2", "prompts.group=2", "run.steps=2", "run.held_out=4", "run.eval_prompts=4")
 
 
 def run(*words: str | Path) -> Result:

@@ -4,8 +4,7 @@ import time
 import pytest
 
 from margrpo import __version__
-
-from .command import QUICKSTART, RANDOM, process, run, setting
+from tests.cli.command import QUICKSTART, RANDOM, process, run, setting
 
 STARTS = {
     "help": ["--help"],

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from ..recipe.broken import BROKEN, Broken
-from .command import run, setting
+from tests.cli.command import run, setting
+from tests.recipe.broken import BROKEN, Broken
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.name)

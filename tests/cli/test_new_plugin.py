@@ -10,8 +10,7 @@ from margrpo.components.conditioner import Label
 from margrpo.components.parameterization import Epsilon
 from margrpo.errors import PluginError
 from margrpo.testing.conformance import NotApplicable, alone, cases
-
-from .command import run
+from tests.cli.command import run
 
 EXAMPLE = Path(__file__).parents[2] / "plugins" / "margrpo-example"
 
@@ -87,7 +86,11 @@ def test_the_command_says_what_to_do_next(tmp_path: Path) -> None:
         ("margrpo", "reward", "a package margrpo is installed already"),
         ("Mine", "reward", "'Mine' must be small letters, digits and hyphens, as in margrpo-mine"),
         ("margrpo-mine", "rewrd", "there is no template for a 'rewrd'; did you mean 'reward'?"),
-        ("margrpo-mine", "kernel", "there is no template for a 'kernel', of policy, sampler, estimator, selector, rew"),
+        (
+            "margrpo-mine",
+            "attention",
+            "there is no template for a 'attention', of policy, sampler, estimator, selector, rew",
+        ),
         ("margrpo-shapes", "reward", "reward.shapes is there already, from margrpo; choose another NAME"),
         ("there", "reward", "there is there already; choose another name, or another folder by --in"),
     ],

@@ -14,14 +14,13 @@ from margrpo.components.reward.brightness import Brightness
 from margrpo.components.tracker.jsonl import Jsonl
 from margrpo.errors import MargrpoError, RewardError, RunError
 from margrpo.maths import pixels
-from margrpo.maths.dealing import Prompt, grouped
 from margrpo.plugin.registry import registry
 from margrpo.recipe.schema import Run
-from margrpo.records import Sight
+from margrpo.records import CanaryInputs, Prompt, grouped
 from margrpo.testing import small
-from margrpo.train import checkpoint
-from margrpo.train.canaries import Bird, built, listen
 from margrpo.train.loop import train
+from margrpo.train.run import checkpoint
+from margrpo.train.watch.canaries import BuiltCanary, build_canaries, check_canaries
 from tests.train import odd
 from tests.train.odd import Telling
 
@@ -38,9 +37,9 @@ def noise(count: int, seed: int = 0) -> torch.Tensor:
     return torch.rand(count, 3, 8, 8, generator=torch.Generator().manual_seed(seed))
 
 
-def sight(images: torch.Tensor, before: torch.Tensor, drawn: torch.Tensor | None = None) -> Sight:
+def canary_inputs(images: torch.Tensor, before: torch.Tensor, drawn: torch.Tensor | None = None) -> CanaryInputs:
     prompts = grouped([Prompt("x")] * len(images), 1)
-    return Sight(prompts, images, before, noise(4).view(2, 2, 3, 8, 8) if drawn is None else drawn)
+    return CanaryInputs(prompts, images, before, noise(4).view(2, 2, 3, 8, 8) if drawn is None else drawn)
 
 
 def test_numbers_of_pictures_by_hand() -> None:
@@ -59,7 +58,7 @@ def test_numbers_of_pictures_by_hand() -> None:
 def test_images_as_they_were_have_strayed_nowhere(seed: int) -> None:
     images = noise(3, seed)
     for canary in (Edges(), Colours(), Dark(), Distance(), HeldOutReward(of=Brightness())):
-        assert canary.build("cpu").strayed(sight(images, images)) == pytest.approx(0, abs=1e-5)
+        assert canary.build("cpu").drift(canary_inputs(images, images)) == pytest.approx(0, abs=1e-5)
 
 
 WHITE, BLACK = torch.ones(3, 3, 8, 8), torch.zeros(3, 3, 8, 8)
@@ -76,48 +75,48 @@ WHITE, BLACK = torch.ones(3, 3, 8, 8), torch.zeros(3, 3, 8, 8)
     ],
 )
 def test_images_that_have_become_one_flat_colour_are_beyond_the_warning(canary: Any, images: torch.Tensor) -> None:
-    assert canary.build("cpu").strayed(sight(images, noise(3))) > canary.warn
+    assert canary.build("cpu").drift(canary_inputs(images, noise(3))) > canary.warn
 
 
 def test_images_of_a_prompt_that_are_all_alike_are_beyond_the_warning() -> None:
     alike = noise(1).expand(4, -1, -1, -1)[None]
-    assert Duplicates().build("cpu").strayed(sight(WHITE, WHITE, alike)) == 1.0
-    assert Duplicates().build("cpu").strayed(sight(WHITE, WHITE)) == 0.0
+    assert Duplicates().build("cpu").drift(canary_inputs(WHITE, WHITE, alike)) == 1.0
+    assert Duplicates().build("cpu").drift(canary_inputs(WHITE, WHITE)) == 0.0
 
 
 def test_a_reward_that_rises_is_no_trouble() -> None:
-    perch = HeldOutReward(of=Brightness()).build("cpu")
-    assert perch.strayed(sight(WHITE, noise(3))) == 0.0
-    assert perch.strayed(sight(BLACK, noise(3))) > 1.0
+    monitor = HeldOutReward(of=Brightness()).build("cpu")
+    assert monitor.drift(canary_inputs(WHITE, noise(3))) == 0.0
+    assert monitor.drift(canary_inputs(BLACK, noise(3))) > 1.0
 
 
 def test_a_reward_that_is_no_number_any_more_is_beyond_the_stop() -> None:
-    perch = HeldOutReward(of=Brightness()).build("cpu")
-    assert perch.strayed(sight(WHITE, noise(3))) == 0.0
-    assert math.isnan(perch.strayed(sight(WHITE * torch.nan, noise(3))))
+    monitor = HeldOutReward(of=Brightness()).build("cpu")
+    assert monitor.drift(canary_inputs(WHITE, noise(3))) == 0.0
+    assert math.isnan(monitor.drift(canary_inputs(WHITE * torch.nan, noise(3))))
 
 
 def test_beyond_the_warning_it_is_told_and_beyond_the_stop_it_ends() -> None:
-    birds = built((Dark(warn=0.2, stop=0.9), Dark(warn=None), Distance(warn=None, stop=0.4)), "cpu")
-    quiet = listen(birds, sight(noise(3), noise(3)))
+    canaries = build_canaries((Dark(warn=0.2, stop=0.9), Dark(warn=None), Distance(warn=None, stop=0.4)), "cpu")
+    quiet = check_canaries(canaries, canary_inputs(noise(3), noise(3)))
     assert quiet.figures == {"canary/dark_0": 0.0, "canary/dark_1": 0.0, "canary/distance": 0.0}
     assert (quiet.warnings, quiet.end) == ((), None)
-    assert "canary dark_0 is 1, beyond its stop = 0.9" in str(listen(birds, sight(BLACK, WHITE)).end)
-    ((warning),) = listen(built((Dark(),), "cpu"), sight(BLACK, WHITE)).warnings
+    assert "canary dark_0 is 1, beyond its stop = 0.9" in str(check_canaries(canaries, canary_inputs(BLACK, WHITE)).end)
+    ((warning),) = check_canaries(build_canaries((Dark(),), "cpu"), canary_inputs(BLACK, WHITE)).warnings
     assert warning == (
         "canary dark is 1, beyond its warn = 0.25: the policy may be gaming its reward; look at the newest pictures"
     )
 
 
 def test_what_is_no_number_is_beyond_every_limit() -> None:
-    song = listen(built((Distance(stop=0.5),), "cpu"), sight(WHITE * math.nan, WHITE))
-    assert song.end == "canary distance is nan, beyond its stop = 0.5"
+    canaries = check_canaries(build_canaries((Distance(stop=0.5),), "cpu"), canary_inputs(WHITE * math.nan, WHITE))
+    assert canaries.end == "canary distance is nan, beyond its stop = 0.5"
     with pytest.raises(MargrpoError, match=r"warn = 0\.0 must be greater than 0"):
         Dark(warn=0.0)
 
 
 def recipe(folder: Path, **tables: Any) -> Any:
-    settings = Run(steps=4, device="cpu", watch=2, held_out=2, watch_every=2, save_every=4, maps=0)
+    settings = Run(steps=4, device="cpu", eval_prompts=2, held_out=2, eval_every=2, save_every=4, maps=0)
     return small.recipe(folder, run=settings, optimizer=AdamW(lr=1e-2), **tables)
 
 
@@ -153,20 +152,20 @@ def test_one_score_of_many_that_falls_a_little_is_no_fall() -> None:
     white = torch.ones(64, 3, 8, 8)
     now = white.clone()
     now[0] -= 0.01
-    perch = HeldOutReward(of=Brightness()).build("cpu")
-    assert perch.strayed(Sight(small.prompts(64, 1), now, white, white[None, :2])) < 0.05
-    assert perch.strayed(Sight(small.prompts(64, 1), white - 0.02, white, white[None, :2])) > 1
+    monitor = HeldOutReward(of=Brightness()).build("cpu")
+    assert monitor.drift(CanaryInputs(small.prompts(64, 1), now, white, white[None, :2])) < 0.05
+    assert monitor.drift(CanaryInputs(small.prompts(64, 1), white - 0.02, white, white[None, :2])) > 1
 
 
 class Broken:
-    """A perch that breaks."""
+    """A monitor that breaks."""
 
-    def strayed(self, sight: Sight) -> float:
+    def drift(self, inputs: CanaryInputs) -> float:
         raise ZeroDivisionError("nothing to divide by")
 
 
 def test_a_canary_that_raises_is_told_by_its_name() -> None:
-    bird = Bird("mine", 1.0, None, Broken())
+    canary = BuiltCanary("mine", 1.0, None, Broken())
     images = torch.zeros(2, 3, 4, 4)
     with pytest.raises(RewardError, match="canary mine: raised ZeroDivisionError: nothing to divide by"):
-        listen((bird,), Sight(small.prompts(1), images, images, images[None]))
+        check_canaries((canary,), CanaryInputs(small.prompts(1), images, images, images[None]))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from margrpo.components.conditioner import Caption, Label
 from margrpo.errors import DataError
-from margrpo.maths.dealing import NO_LABEL, Prompt, grouped
+from margrpo.records import NO_LABEL, Prompt, grouped
 
 CAPTION = Caption(words=("a", "red", "circle"), prefix=4)
 

@@ -25,7 +25,7 @@ def test_every_selected_token_is_in_exactly_one_piece_of_evidence(seed: int, est
     rollout = drawn(seed)
     for step in rollout.steps:
         selected = selector.select(rollout, step)
-        pieces = estimator.evidence(rollout, step, selected)
+        pieces = estimator.transitions(rollout, step, selected)
         assert torch.equal(sum(piece.where.int() for piece in pieces), selected.int())
         for piece in pieces:
             shape = (len(rollout.diffusion_steps), piece.chains, int(piece.where.sum()), small.CHANNELS)
@@ -36,7 +36,7 @@ def test_single_takes_each_tokens_own_transitions_of_the_main_chain():
     rollout = drawn(0)
     step = rollout.steps[1]
     selected = Committed().select(rollout, step)
-    (piece,) = Single().evidence(rollout, step, selected)
+    (piece,) = Single().transitions(rollout, step, selected)
     places = step.chain.drawn.nonzero().tolist()
     for m, place in enumerate(selected.nonzero().tolist()):
         row = places.index(place)
@@ -52,7 +52,7 @@ def test_marked_tokens_take_k_chains_with_their_own_std_and_no_main_chain(seed: 
     rollout, chains = drawn(seed), drawn(seed).trajectories
     step, where = rollout.steps[1], Uncertain(fraction=0.5)
     selected, marked = step.unknown, where.select(rollout, step)
-    piece = kind(trajectories=k, where=where, weight=0.5).evidence(rollout, step, selected)[0]
+    piece = kind(trajectories=k, where=where, weight=0.5).transitions(rollout, step, selected)[0]
     rows = marked.flatten().nonzero()[:, 0]
     target = chains.next if kind is MultiTrajectory else chains.mean
     assert torch.equal(piece.where, marked)
@@ -64,7 +64,7 @@ def test_marked_tokens_take_k_chains_with_their_own_std_and_no_main_chain(seed: 
 def test_the_noise_of_a_committed_token_is_never_integrated_out():
     rollout = drawn(0)
     step, where = rollout.steps[1], Random(fraction=0.3)
-    _, virtual, committed = RaoBlackwell(where=where).evidence(rollout, step, step.unknown)
+    _, virtual, committed = RaoBlackwell(where=where).transitions(rollout, step, step.unknown)
     others = step.unknown & ~where.select(rollout, step)
     assert torch.equal(virtual.where, others & ~step.committed)
     assert torch.equal(committed.where, others & step.committed)
@@ -88,7 +88,7 @@ def test_with_the_main_std_k_chains_take_that_of_their_tokens_main_chain_at_this
     main = MultiTrajectory(trajectories=3, std="main")
     assert vars(main.needs()) == vars(Needs(trajectories=3, virtual=True))
     for step in rollout.steps:
-        (ours, _), (theirs, _) = (each.evidence(rollout, step, step.unknown) for each in (main, own))
+        (ours, _), (theirs, _) = (each.transitions(rollout, step, step.unknown) for each in (main, own))
         (state, target, std), (own_state, own_target, own_std) = ours.part(), theirs.part()
         assert torch.equal(state, own_state)
         assert torch.equal(target, own_target)

@@ -4,9 +4,8 @@ from hypothesis import strategies as st
 
 from margrpo.components.guidance import Constant, Linear
 from margrpo.declare import SettingError
-from margrpo.maths.tokens import cosine_counts
-
-from ..golden.reading import MANIFEST
+from margrpo.maths.unmasking import cosine_counts
+from tests.golden.reading import MANIFEST
 
 
 def test_the_linear_scale_is_the_published_one():

@@ -20,8 +20,8 @@ def test_one_process_refuses_to_be_one_of_several():
 def test_without_torchrun_every_kind_is_one_process():
     for parallel in (Single(), Ddp(), Fsdp()):
         processes = parallel.join("cpu")
-        assert (processes.rank, processes.count) == (0, 1)
-        processes.leave()
+        assert (processes.rank, processes.world_size) == (0, 1)
+        processes.close()
 
 
 def test_graphs_of_weights_that_move_are_refused():

@@ -26,15 +26,15 @@ def test_the_flow_by_hand():
     v, x = Flow().target(clean, noise, torch.tensor([[share]])), torch.tensor([[1.4]])
     assert torch.equal(v, noise - clean)
     assert torch.allclose(Flow().epsilon(v, x, share), noise)
-    assert torch.allclose(Flow().clean(v, x, share), clean)
+    assert torch.allclose(Flow().x0(v, x, share), clean)
 
 
 def test_pure_noise_says_what_the_token_is_by_the_flow_alone():
     x, v = torch.randn(2, 5, 3, generator=torch.Generator().manual_seed(0))
     assert torch.equal(Flow().epsilon(v, x, 0.0), x)
-    assert torch.equal(Flow().clean(v, x, 0.0), x - v)
-    assert Epsilon().clean(v, x, 0.0) is None
-    assert Velocity().clean(v, x, 0.0) is None
+    assert torch.equal(Flow().x0(v, x, 0.0), x - v)
+    assert Epsilon().x0(v, x, 0.0) is None
+    assert Velocity().x0(v, x, 0.0) is None
 
 
 def test_the_velocity_by_hand():

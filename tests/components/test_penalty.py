@@ -44,9 +44,9 @@ def test_no_penalty_keeps_no_reference_and_the_others_keep_a_copy():
 def test_a_periodic_reference_follows_and_a_frozen_one_does_not():
     for reference, follows in ((Frozen(), [False] * 4), (Periodic(every=2), [False, True, False, True])):
         model = small.pipeline().model
-        leash = GaussianKL(reference=reference).build(model)
+        regularizer = GaussianKL(reference=reference).build(model)
         for step, due in enumerate(follows, start=1):
             small.alive(model, seed=step)
-            leash.after_step(step, model)
-            same = torch.equal(leash.reference.backbone.mae.mask_token, model.backbone.mae.mask_token)
+            regularizer.after_step(step, model)
+            same = torch.equal(regularizer.reference.backbone.mae.mask_token, model.backbone.mae.mask_token)
             assert same == due

@@ -8,8 +8,7 @@ from margrpo.components.sampler import Ddpm
 from margrpo.declare import SettingError
 from margrpo.maths import gaussian
 from margrpo.testing import small
-
-from ..golden.reading import largest_difference, recorded
+from tests.golden.reading import largest_difference, recorded
 
 
 @settings(derandomize=True, deadline=None)
@@ -22,8 +21,8 @@ def test_guided_replay_keeps_the_scale_and_the_others_drop_it(scale: float):
 def test_only_the_release_replays_a_mask_that_was_not_the_input():
     rollout = small.rollout(small.pipeline(sampler=Ddpm(steps=3)))
     for step in rollout.steps:
-        for replay in (Guided(), Conditional(), Released(mask="before")):
-            assert torch.equal(replay.unknown(rollout, step), step.unknown)
+        for replay in (Guided(), Conditional(), Released(mask_at="before")):
+            assert torch.equal(replay.mask(rollout, step), step.unknown)
         after = Released().unknown(rollout, step)
         left = step.unknown & ~step.committed
         if step.index < len(rollout.steps) - 1:
@@ -35,13 +34,13 @@ def test_only_the_release_replays_a_mask_that_was_not_the_input():
 
 def test_a_mask_that_is_neither_is_refused():
     with pytest.raises(SettingError, match="mask = 'later' must be one of 'after', 'before'"):
-        Released(mask="later")
+        Released(mask_at="later")
 
 
 def test_the_releases_floor_gives_its_log_probabilities_and_none_gives_the_density():
     case = recorded("logp_ddpm", "elementwise.")
     x, mean, std, theirs = (case[key].flatten()[:, None] for key in ("x", "mean", "std", "logp"))
-    floored = gaussian.log_density(x, mean, std, floor=Released().floor)
+    floored = gaussian.log_density(x, mean, std, floor=Released().min_variance)
     error = (floored - theirs[:, 0]).abs()
     assert float((error / theirs[:, 0].abs().clamp(min=1)).max()) <= 1e-5
     normal = std[:, 0] >= 1e-3

@@ -12,7 +12,7 @@ from margrpo.declare import SettingError
 from margrpo.records import Needs, Rollout
 from margrpo.testing import small
 from margrpo.testing.strategies import fractions, selectors
-from margrpo.train.roll_out import roll_out
+from margrpo.train.rollout.roll_out import roll_out
 
 SEEDS = st.integers(0, 7)
 SHARES = {0.01: 1, 0.25: 2, 0.3: 2, 0.5: 4, 0.75: 6, 1.0: 9}
@@ -56,7 +56,7 @@ def test_with_last_too_the_last_step_leaves_the_token_that_is_committed_last(see
         both = (Uncommitted(last_too=each).select(rollout, step) for each in (True, False))
         assert torch.equal(*both)
     assert not Uncommitted().select(rollout, last).any()
-    assert torch.equal(Uncommitted(last_too=True).select(rollout, last), rollout.rank == 0)
+    assert torch.equal(Uncommitted(last_too=True).select(rollout, last), rollout.order == 0)
 
 
 @settings(derandomize=True, deadline=None, max_examples=8)
@@ -129,7 +129,7 @@ def test_consistency_by_hand():
     earlier = torch.zeros_like(tokens)
     earlier[..., 1] = 1.0
     now = torch.tensor([[5.0, 0, 0], [0, 3.0, 0], [-1.0, 0, 0]])[torch.arange(len(where)) % 3]
-    step = replace(step, earlier=earlier, chain=replace(step.chain, sample=now[None]))
+    step = replace(step, previous=earlier, chain=replace(step.chain, sample=now[None]))
     selected = Consistent().select(replace(rollout, tokens=tokens), step)
     assert selected[step.unknown].tolist() == [i % 3 == 0 for i in range(len(where))]
 
@@ -159,7 +159,7 @@ def test_needs_are_those_of_what_is_chosen_among():
     assert vars(Committed().needs()) == vars(Needs())
     assert vars(Uncertain(within=Committed()).needs()) == vars(Needs(trajectories=2, everywhere=True))
     assert vars(Uncertain().needs()) == vars(Needs(trajectories=2, virtual=True, everywhere=True))
-    assert vars(Consistent(within=Committed()).needs()) == vars(Needs(virtual=True, earlier=True))
+    assert vars(Consistent(within=Committed()).needs()) == vars(Needs(virtual=True, previous=True))
     assert vars(Random().needs()) == vars(Needs(virtual=True))
 
 

@@ -11,11 +11,12 @@ import pytest
 import torch
 
 from margrpo import Entry, hookimpl
-from margrpo.components.kernel import Sdpa
+from margrpo.components.attention import Sdpa
 from margrpo.components.policy.mar import Mar
 from margrpo.declare import component
-from margrpo.doctor import machine, of_recipe
-from margrpo.doctor.finding import Examination, Finding, worst
+from margrpo.doctor import machine
+from margrpo.doctor import recipe as of_recipe
+from margrpo.doctor.finding import Check, Finding, worst
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe import load
 from tests.cli.command import QUICKSTART
@@ -42,7 +43,7 @@ class Crooked(Sdpa):
 ODD = ModuleType("odd")
 ODD.margrpo_components = hookimpl(
     lambda: [
-        Entry("kernel.crooked", f"{__name__}:Crooked", "off"),
+        Entry("attention.crooked", f"{__name__}:Crooked", "off"),
     ]
 )
 
@@ -62,7 +63,7 @@ def of(*sets: str) -> list[Finding]:
 
 def examined(read: Callable[[], Any]) -> list[Finding]:
     """What is found of a recipe, up to the first that fails."""
-    patient = of_recipe.Patient(read, Path(QUICKSTART), Path())
+    patient = of_recipe.RecipeUnderTest(read, Path(QUICKSTART), Path())
     found: list[Finding] = []
     for each in of_recipe.examinations(patient):
         found += each.findings()
@@ -106,7 +107,7 @@ FLAT = "import torch\ndef flat(images, prompts):\n    return torch.ones(len(imag
         (['run.device="cuda"'], "recipe", "torch finds no such device here"),
         (['reward=[{use="digits"}]'], "its prompts", "reward digits reads the label of a prompt"),
         (['prompts={use="lines", path="nowhere.txt", prompts=2, group=2}'], "recipe", "nowhere.txt"),
-        (["run.keep=100000000"], "its disk", "free some space, lower run.keep, or choose another --out"),
+        (["run.keep_last=100000000"], "its disk", "free some space, lower run.keep_last, or choose another --out"),
         (
             ["prompts.group=60000", "run.budget=2000.0"],
             "its memory",
@@ -195,10 +196,10 @@ def test_a_broken_plugin_is_found() -> None:
 
 
 def test_a_kernel_that_computes_something_else_is_found() -> None:
-    what, words = failing(of_machine("kernels"))
-    assert what == "kernels"
+    what, words = failing(of_machine("attention"))
+    assert what == "attention"
     assert words.startswith("crooked on ")
-    assert "choose another [kernel]" in words
+    assert "choose another [attention]" in words
 
 
 def test_little_memory_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,5 +217,5 @@ def test_what_nobody_foresaw_is_a_finding_too() -> None:
         yield Finding("it", "pass", "so far")
         raise KeyError("x")
 
-    first, last = Examination("it", broken).findings()
+    first, last = Check("it", broken).findings()
     assert (first.status, last.status, last.said) == ("pass", "fail", "KeyError: 'x'")

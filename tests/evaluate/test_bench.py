@@ -12,12 +12,12 @@ from margrpo.components.timesteps import Random
 from margrpo.components.unmasking import Cosine
 from margrpo.errors import RunError
 from margrpo.evaluate import bench as measure
-from margrpo.evaluate.bench import CHAINS, Bench, Excerpt, excerpt
+from margrpo.evaluate.bench import CHAINS, Bench, SubsampledUnmasking, excerpt
 from margrpo.recipe import Recipe
 from margrpo.testing import small
-from margrpo.train.meter import Meter
+from margrpo.train.timer import Timer
 
-METER = Meter("cpu")
+METER = Timer("cpu")
 
 
 def recipe(folder: Path, **tables: object) -> Recipe:
@@ -32,13 +32,13 @@ def recipe(folder: Path, **tables: object) -> Recipe:
 
 def test_an_excerpt_trains_on_the_recipes_own_steps_and_draws_only_those_and_their_predecessors():
     whole, tokens = Cosine(steps=64), 256
-    every, some = whole.counts(tokens), Excerpt(whole, (0, 32), tokens)
+    every, some = whole.counts(tokens), SubsampledUnmasking(whole, (0, 32), tokens)
     assert some.unknown == (256, every[1], every[31], every[32], every[33], 0)
     assert some.steps == 5
     assert some.kept == (0, 3)
     for place, kept in zip((0, 32), some.kept, strict=True):
         assert some.unknown[kept : kept + 2] == every[place : place + 2]
-    assert Excerpt(whole, tuple(range(64)), tokens).unknown == every
+    assert SubsampledUnmasking(whole, tuple(range(64)), tokens).unknown == every
 
 
 def test_more_ar_steps_or_images_than_there_are_are_refused(tmp_path: Path):

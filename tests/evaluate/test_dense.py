@@ -16,8 +16,9 @@ from margrpo.contracts import Estimator, Objective, Replay, Selector
 from margrpo.evaluate.dense import dense_loss
 from margrpo.testing import small
 from margrpo.testing.strategies import estimators, selectors
-from margrpo.train.learn import Tally, backward
-from margrpo.train.roll_out import Pipeline, roll_out
+from margrpo.train.rollout.roll_out import Pipeline, roll_out
+from margrpo.train.update.backward import backward
+from margrpo.train.update.statistics import UpdateStats
 
 ADVANTAGES = torch.tensor([1.5, -0.5, 0.0, 0.25])
 
@@ -38,7 +39,7 @@ ROLLOUT = roll_out(
 @given(
     selector=selectors(),
     estimator=estimators(),
-    replay=st.sampled_from((Guided(), Conditional(), Released(mask="before"))),
+    replay=st.sampled_from((Guided(), Conditional(), Released(mask_at="before"))),
     objective=st.sampled_from((OnPolicy(), StepSum())),
     penalty=st.sampled_from(
         (None, GaussianKL(reference=Frozen()), K3OfMeans(reference=Frozen(), where=Uncommitted(), coefficient=0.5))
@@ -53,15 +54,15 @@ def test_loss_and_gradient_of_the_plain_way_are_those_of_the_update(
     with torch.no_grad():
         for value in pipeline.model.parameters():
             value.add_(0.01)
-    tally = Tally()
-    backward(pipeline, method, ROLLOUT, ADVANTAGES, tally)
+    stats = UpdateStats()
+    backward(pipeline, method, ROLLOUT, ADVANTAGES, stats)
     found.append(small.gradients(pipeline.model))
     pipeline.model.zero_grad()
     loss = dense_loss(pipeline, method, ROLLOUT, ADVANTAGES)
     if loss.requires_grad:
         loss.backward()
     found.append(small.gradients(pipeline.model))
-    value = float(tally.divergence) - float(tally.surrogate)
+    value = float(stats.divergence) - float(stats.surrogate)
     assert float(loss.detach()) == pytest.approx(value, abs=1e-4, rel=1e-4)
     largest = max(0.1, float(found[1].abs().max()))
     assert float((found[0] - found[1]).abs().max()) <= 5e-5 * largest

@@ -2,17 +2,17 @@ import pytest
 import torch
 
 from margrpo.evaluate.measure import cost, flops_of, matmul_peak, peak_bytes, timed
-from margrpo.train.meter import UNMEASURED, Meter
+from margrpo.train.timer import NO_TIMER, Timer
 
 
 def test_operations_of_products_and_of_attention_are_counted_forwards_and_backwards():
     a, q = torch.randn(5, 7, requires_grad=True), torch.randn(2, 3, 6, 8, requires_grad=True)
 
-    def work(meter: Meter) -> None:
+    def work(timer: Timer) -> None:
         product = a @ torch.ones(7, 4)
-        meter.stop("product")
+        timer.lap("product")
         seen = torch.nn.functional.scaled_dot_product_attention(q, q, q)
-        meter.stop("attention")
+        timer.lap("attention")
         product.sum().backward()
         seen.sum().backward()
 
@@ -34,22 +34,22 @@ def test_the_peak_is_the_most_that_is_held_at_once():
 
 
 def test_seconds_of_parts_add_up_and_what_comes_before_a_start_is_left_out():
-    def work(meter: Meter) -> None:
+    def work(timer: Timer) -> None:
         for _ in range(3):
-            meter.stop("part")
+            timer.lap("part")
 
-    meter = timed(work, "cpu")
-    assert set(meter.seconds) == {"part", "rest"}
-    assert all(seconds >= 0 for seconds in meter.seconds.values())
-    UNMEASURED.stop("anything")
-    assert UNMEASURED.seconds == {}
+    timer = timed(work, "cpu")
+    assert set(timer.seconds) == {"part", "rest"}
+    assert all(seconds >= 0 for seconds in timer.seconds.values())
+    NO_TIMER.lap("anything")
+    assert NO_TIMER.seconds == {}
 
 
 def test_works_take_turns_and_each_is_counted_once_for_operations_and_once_for_bytes():
     order: list[str] = []
 
     def named(name: str) -> object:
-        return lambda meter: order.append(name)
+        return lambda timer: order.append(name)
 
     found = cost(named("a"), named("b"), device="cpu", repeats=2)
     assert "".join(order) == "ab" + "abab" + "ab"

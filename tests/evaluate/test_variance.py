@@ -11,7 +11,7 @@ from margrpo.components.sampler import Ddpm
 from margrpo.components.selector import Uncommitted
 from margrpo.evaluate.variance import (
     TRAJECTORIES,
-    Fixed,
+    FixedRollout,
     Spread,
     compare_estimators,
     compare_transitions,
@@ -44,7 +44,7 @@ def test_rao_blackwell_has_no_more_variance_and_the_same_mean(guidance: Constant
     # seeds (a z-score, where one direction owns the variance, as here). Noise is keyed: no run differs from another.
     recipe = small.recipe(tmp_path, guidance=guidance, sampler=Ddpm(steps=3))
     said: list[str] = []
-    comparisons = compare_estimators(Fixed(recipe, images=2, replicates=12), said.append)
+    comparisons = compare_estimators(FixedRollout(recipe, images=2, replicates=12), said.append)
     assert tuple(each.trajectories for each in comparisons) == TRAJECTORIES
     assert len(said) == len(TRAJECTORIES)
     for each in comparisons:
@@ -64,7 +64,7 @@ def test_weightings_are_compared_on_the_same_batches(tmp_path: Path):
 
 def test_each_transition_alone_is_no_noisier_under_rao_blackwell(tmp_path: Path):
     recipe = small.recipe(tmp_path, sampler=Ddpm(steps=4))
-    found = compare_transitions(Fixed(recipe, images=2, replicates=12), lambda line: None)
+    found = compare_transitions(FixedRollout(recipe, images=2, replicates=12), lambda line: None)
     assert list(found) == [3, 2, 1]
     assert all(0 < each.ratio <= 1 for each in found.values())
 

@@ -16,8 +16,7 @@ from typing import Any
 import torch
 
 from margrpo.train.loop import train
-
-from . import runs
+from tests.faults import runs
 
 WEIGHTS = "weights"
 

@@ -17,15 +17,15 @@ from margrpo.components.reference import Periodic
 from margrpo.components.reward.brightness import Brightness
 from margrpo.components.selector import Every, Uncertain
 from margrpo.components.tracker.jsonl import Jsonl
-from margrpo.figures import is_measured
 from margrpo.recipe.schema import Recipe, Run
 from margrpo.testing import small
+from margrpo.train.run.figures import is_measured
 
 
 def recipe(weights: Path, *, steps: int = 6, **tables: Any) -> Recipe:
     """Trajectories, a penalty whose reference follows, two updates a rollout, a falling rate; saved at every step."""
     parts = {
-        "run": Run(steps=steps, device="cpu", watch=2, held_out=4, watch_every=2, save_every=1),
+        "run": Run(steps=steps, device="cpu", eval_prompts=2, held_out=4, eval_every=2, save_every=1),
         "prompts": Shapes(prompts=4, group=2),
         "selector": Every(),
         "estimator": MultiTrajectory(trajectories=2, where=Uncertain(fraction=0.5)),

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from margrpo.errors import MargrpoError
-from margrpo.train import checkpoint, resume, sealed
 from margrpo.train.loop import train
-from margrpo.train.sealed import DamageError
-
-from . import runs
-from .count import cases
+from margrpo.train.run import checkpoint, resume
+from margrpo.train.run import manifest as sealed
+from margrpo.train.run.manifest import CorruptError
+from tests.faults import runs
+from tests.faults.count import cases
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def test_every_file_of_a_checkpoint_in_turn_cut_short_or_with_a_bit_flipped_is_c
             shutil.copytree(trained / "run", run)
             place = checkpoint.place_of(run / "checkpoints", 2)
             (place / name).write_bytes(spoiled)
-            with pytest.raises(DamageError):
+            with pytest.raises(CorruptError):
                 sealed.read(place)
             said: list[str] = []
             found = resume.newest_sound(run / "checkpoints", said.append)

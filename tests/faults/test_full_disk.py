@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from margrpo.train import checkpoint, sealed
+from margrpo.train.run import checkpoint, manifest
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
@@ -18,7 +18,7 @@ exit $code
 """
 TINY = (
     *("policy.weights=random", "codec.weights=random", "prompts.prompts=2", "prompts.group=2", "run.steps=8"),
-    *("run.held_out=2", "run.watch=2", "run.watch_every=100", "run.save_every=1"),
+    *("run.held_out=2", "run.eval_prompts=2", "run.eval_every=100", "run.save_every=1"),
 )
 
 
@@ -51,7 +51,7 @@ def test_a_disk_that_fills_up_stops_the_run_with_a_sentence_and_spares_the_check
     assert "No space left on device" in done.stderr
     assert "the newest that is whole is step-000002; free some space and start the run again" in done.stderr
     *_, newest = checkpoint.all_in(tmp_path / "run" / "checkpoints")
-    assert sealed.read(newest)["step"] == 2
+    assert manifest.read(newest)["step"] == 2
     assert not list((tmp_path / "run" / "checkpoints").glob("*.partial"))
     lines = (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["step"] for line in lines][:3] == [0, 1, 2]

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from .count import cases
+from tests.faults.count import cases
 
 ROOT = Path(__file__).parents[2]
 

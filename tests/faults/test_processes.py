@@ -11,10 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from margrpo.train import checkpoint, sealed
-
-from . import runs
-from .count import cases
+from margrpo.train.run import checkpoint, manifest
+from tests.faults import runs
+from tests.faults.count import cases
 
 ROOT = Path(__file__).parents[2]
 TOLERANCE = 0.02
@@ -128,7 +127,7 @@ def test_a_process_that_dies_ends_the_job_by_name_and_the_run_goes_on_with_any_n
     assert done.returncode != 0
     assert "process 1 of 2 was last heard of in step 3, judging" in done.stderr
     *_, newest = checkpoint.all_in(here / "dead" / "checkpoints")
-    assert sealed.read(newest)["step"] == 3
+    assert manifest.read(newest)["step"] == 3
     for processes, parallel in ((1, "single"), *cases([], [(4, "fsdp"), (2, "fsdp"), (4, "ddp")])):
         name = f"dead-{parallel}-{processes}"
         shutil.copytree(here / "dead", here / name)
@@ -174,7 +173,7 @@ def test_sigterm_to_all_stops_with_a_checkpoint_and_the_run_goes_on(two: Path, h
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
     places = checkpoint.all_in(here / "term" / "checkpoints")
-    assert 0 < sealed.read(places[-1])["step"] < 6
+    assert 0 < manifest.read(places[-1])["step"] < 6
     assert run(here / "term", "ddp").returncode == 0
     assert runs.figures(two) == runs.figures(here / "term")
 

@@ -14,8 +14,7 @@ from margrpo.components.prompts.jsonl import Jsonl
 from margrpo.components.prompts.lines import Lines
 from margrpo.errors import DataError
 from margrpo.maths import noise
-
-from .count import fuzz
+from tests.faults.count import fuzz
 
 SECONDS = 5.0
 CAPTIONS = [f"a {colour} {shape}" for colour in ("red", "blue", "green") for shape in ("circle", "square", "cross")]

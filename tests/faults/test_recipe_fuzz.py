@@ -11,18 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from margrpo.cli.given import loadable, sound
+from margrpo.cli.arguments import loadable, sound
 from margrpo.errors import MargrpoError
+from margrpo.plan.counts import plan
 from margrpo.plugin.registry import registry
 from margrpo.recipe.explain import explain
-from margrpo.recipe.fit import check_fit
-from margrpo.recipe.plan import check_geometry, plan
+from margrpo.recipe.fit import check_fit, check_geometry
 from margrpo.recipe.presence import check_presence
 from margrpo.recipe.read import read
 from margrpo.recipe.schema import Recipe
 from margrpo.recipe.structure import structure, unstructure
-
-from .count import fuzz
+from tests.faults.count import fuzz
 
 ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").rglob("*.toml"))
@@ -161,9 +160,9 @@ def test_a_mutated_text_is_a_recipe_or_refused_in_sentences(copied: Path, data: 
     bounded(lambda: check(loadable(sound(path, []), path)))
 
 
-PARTS = ("run", "steps", "reward", "0", "weight", "use", "estimator", "where", "policy", "", "x", "-1", "99")
+PROMPT_FIELDS = ("run", "steps", "reward", "0", "weight", "use", "estimator", "where", "policy", "", "x", "-1", "99")
 VALUES = (*NAMES, "1", "-1", "1e999", "[", "{", "{use=1}", '"', "nan", "9" * 5000, "[" * 5000)
-paths = st.lists(st.sampled_from(PARTS), min_size=1, max_size=4).map(".".join)
+paths = st.lists(st.sampled_from(PROMPT_FIELDS), min_size=1, max_size=4).map(".".join)
 set_texts = st.tuples(paths, st.text(max_size=8) | st.sampled_from(VALUES)).map("=".join) | st.text(max_size=20)
 
 

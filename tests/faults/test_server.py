@@ -17,8 +17,7 @@ import torch
 from margrpo.components.reward.brightness import Brightness
 from margrpo.components.reward.http import Http
 from margrpo.train.loop import train
-
-from . import runs
+from tests.faults import runs
 
 
 def free_port() -> int:

@@ -15,18 +15,16 @@ import torch
 import typer
 
 from margrpo import Entry, hookimpl
-from margrpo.cli.leaving import leaving_well
-from margrpo.cli.stopping import stopping
-from margrpo.cli.trouble import spoken
+from margrpo.cli.exits import exit_without_finalising, with_error_report
+from margrpo.cli.signals import stopping
 from margrpo.components.parallel import Ddp, Fsdp, Single
 from margrpo.components.reward.brightness import Brightness
 from margrpo.declare import component, setting
-from margrpo.nets.replicated import Replicated
+from margrpo.distributed.ddp import DdpProcesses
 from margrpo.plugin.registry import registry
 from margrpo.records import Prompts, Traits
 from margrpo.train.loop import train
-
-from . import runs
+from tests.faults import runs
 
 TIMEOUT = 10.0
 PARALLEL = {"single": Single(), "ddp": Ddp(timeout=TIMEOUT), "fsdp": Fsdp(timeout=TIMEOUT)}
@@ -62,7 +60,7 @@ def margrpo_components() -> list[Entry]:
     return [Entry("reward.keeping", f"{Keeping.__module__}:Keeping", "brightness, and keeps the images")]
 
 
-@spoken
+@with_error_report
 def main(out: str, parallel: str, trouble: str = "", steps: str = "6") -> None:
     """Train."""
     torch.set_num_threads(1)
@@ -75,7 +73,7 @@ def main(out: str, parallel: str, trouble: str = "", steps: str = "6") -> None:
     if trouble == "dies" and os.environ["TORCHELASTIC_RESTART_COUNT"] != "0" and os.environ["RANK"] == "0":
         time.sleep(1)  # the other one comes first, and finds what the attempt before has left in the store
     if trouble == "unsummed":
-        Replicated.wrap = lambda self, touch: touch  # type: ignore[method-assign]
+        DdpProcesses.wrap = lambda self, touch: touch  # type: ignore[method-assign]
     allowed = ("parallel", "reward", "run.steps")
     with stopping("stopping") as stopped:
         recipe = runs.recipe(Path(out).parent / "weights", steps=int(steps), **parts)
@@ -92,4 +90,4 @@ def command() -> None:
 
 
 if __name__ == "__main__":
-    leaving_well(command)
+    exit_without_finalising(command)

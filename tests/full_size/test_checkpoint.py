@@ -16,10 +16,10 @@ LOAD = """
 import json, sys, time
 import torch
 from margrpo.components.conditioner import Label
-from margrpo.components.kernel import Sdpa
+from margrpo.components.attention import Sdpa
 from margrpo.components.parameterization import Epsilon
 from margrpo.components.policy.mar import Mar
-from margrpo.nets.published import published_name
+from margrpo.weights.published_names import published_name
 
 def memory(line):
     status = open("/proc/self/status").read()
@@ -28,7 +28,7 @@ def memory(line):
 file, weights = sys.argv[1:]
 policy = Mar(checkpoint=file, weights=weights, size="large", conditioner=Label(), parameterization=Epsilon())
 before, began = memory("VmHWM"), time.perf_counter()
-model = policy.build(kernel=Sdpa())
+model = policy.build(attention=Sdpa())
 told = {"seconds": time.perf_counter() - began, "before": before, "peak": memory("VmHWM"), "anon": memory("RssAnon")}
 stored = torch.load(file, weights_only=False, mmap=True)[{"ema": "model_ema", "model": "model"}[weights]]
 told["equal"] = all(torch.equal(value, stored[published_name(name)]) for name, value in model.state_dict().items())

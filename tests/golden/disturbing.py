@@ -18,7 +18,7 @@ import torch
 from _pytest.runner import runtestprotocol
 from torch import Tensor
 
-from .reading import FOLDER, allowed, layouts, tensors
+from tests.golden.reading import FOLDER, allowed, layouts, tensors
 
 TESTS = FOLDER.parent
 LAYOUTS = "STATE_DICT_LAYOUTS"

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from .disturbing import changed, files, outputs, places
-from .reading import FOLDER, MANIFEST, allowed, layouts, recorded
+from tests.golden.disturbing import changed, files, outputs, places
+from tests.golden.reading import FOLDER, MANIFEST, allowed, layouts, recorded
 
 ROOT = Path(__file__).parents[2]
 

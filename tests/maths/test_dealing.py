@@ -4,7 +4,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from margrpo.maths.dealing import NO_LABEL, Prompt, deal, grouped
+from margrpo.maths.dealing import deal
+from margrpo.records import NO_LABEL, Prompt, grouped
 
 COUNTS = st.integers(1, 12)
 

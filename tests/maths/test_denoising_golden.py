@@ -8,10 +8,9 @@ from torch import Tensor
 
 from margrpo.maths import denoising, diffusion
 from margrpo.nets.mar import Mar
-from margrpo.nets.published import our_name
-
-from ..golden.reading import allowed, largest_difference, recorded
-from ..nets.published import labelled, published
+from margrpo.weights.published_names import our_name
+from tests.golden.reading import allowed, largest_difference, recorded
+from tests.weights.published import labelled, published
 
 NAME = "mar_backbone_s16"
 GOLDEN = recorded(NAME)

@@ -11,8 +11,7 @@ from margrpo.maths import diffusion
 from margrpo.maths.diffusion import ddim_std, ddim_transition, ddpm_transition, guided, noised, predicted_clean, tables
 from margrpo.records import Prediction
 from margrpo.testing.strategies import seeds
-
-from ..golden.reading import allowed, largest_difference, recorded
+from tests.golden.reading import allowed, largest_difference, recorded
 
 STEPS = (1000, 100, 25, 10)
 
@@ -131,7 +130,7 @@ def test_guidance_by_hand_takes_the_variance_of_the_conditional_branch():
     )
     found = guided(given_, none, 2.5)
     assert (float(found.epsilon), float(found.variance)) == (6.0, 0.5)  # 1 + 2.5·(3 − 1)
-    assert found.clean is None
+    assert found.x0 is None
     per_token = guided(given_, none, torch.tensor([[0.0]]))
     assert float(per_token.epsilon) == 1.0
 
@@ -142,8 +141,8 @@ def test_guidance_of_noise_and_token_is_guidance_of_the_velocity(seed: int, leve
     x, given_, none = torch.randn(3, 4, 5, generator=torch.Generator().manual_seed(seed)).double()
     parts = [Prediction(x + (1 - level) * v, v, x - level * v) for v in (given_, none)]
     found, mixed = guided(*parts, scale), none + scale * (given_ - none)
-    assert torch.allclose(found.epsilon - found.clean, mixed)
-    assert torch.allclose(found.clean, x - level * mixed)
+    assert torch.allclose(found.epsilon - found.x0, mixed)
+    assert torch.allclose(found.x0, x - level * mixed)
 
 
 def test_the_halves_of_a_prediction_are_its_tokens_in_order():
@@ -151,7 +150,7 @@ def test_the_halves_of_a_prediction_are_its_tokens_in_order():
     first, second = Prediction(epsilon, variance, clean).halves()
     for name, whole in {"epsilon": epsilon, "variance": variance, "clean": clean}.items():
         assert torch.equal(torch.cat([getattr(first, name), getattr(second, name)], dim=1), whole)
-    assert [half.clean for half in Prediction(epsilon, variance).halves()] == [None, None]
+    assert [half.x0 for half in Prediction(epsilon, variance).halves()] == [None, None]
 
 
 @pytest.mark.parametrize("steps", [2, 3, 25, 1000])

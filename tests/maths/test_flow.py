@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from margrpo.maths import flow, gaussian
 from margrpo.records import Gaussian, Prediction
 from margrpo.testing.strategies import seeds
-
-from ..golden.reading import allowed, largest_difference, recorded
+from tests.golden.reading import allowed, largest_difference, recorded
 
 NAME = "logp_flow_sde"
 SHIFTS = (1.0, 3.0)

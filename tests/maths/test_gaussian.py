@@ -7,8 +7,7 @@ from torch.distributions import Normal
 from margrpo.maths.gaussian import log_density, sample
 from margrpo.records import Gaussian
 from margrpo.testing.strategies import seeds
-
-from ..golden.reading import recorded
+from tests.golden.reading import recorded
 
 
 def normals(seed: int, channels: int = 4) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -6,8 +6,7 @@ from torch import Tensor
 
 from margrpo.maths.groups import centred, deviation, leave_one_out, standardised
 from margrpo.testing.strategies import grouped_rewards
-
-from ..golden.reading import allowed, largest_difference, recorded
+from tests.golden.reading import allowed, largest_difference, recorded
 
 GOLDEN = recorded("group_advantages")
 

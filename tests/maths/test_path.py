@@ -38,7 +38,7 @@ def test_the_target_of_pre_training_gives_back_noise_and_token(seed: int):
         x = kind.path.noised(clean, noise, share)
         target = kind.target(clean, noise, share)
         assert torch.allclose(kind.epsilon(target, x, share), noise, atol=1e-9)
-        found = kind.clean(target, x, share)
+        found = kind.x0(target, x, share)
         assert found is None or torch.allclose(found, clean, atol=1e-9)
 
 

@@ -8,8 +8,7 @@ from margrpo.nets.denoiser import Denoiser, sinusoid
 from margrpo.records import Prediction
 from margrpo.testing.small import alive
 from margrpo.testing.strategies import seeds
-
-from ..golden.reading import allowed, largest_difference, recorded
+from tests.golden.reading import allowed, largest_difference, recorded
 
 GOLDEN = recorded("mlp_head")
 

@@ -6,8 +6,7 @@ from torch import nn
 
 from margrpo.errors import DataError
 from margrpo.nets.kl16 import Kl16, KlShape, told_by
-
-from ..golden.reading import allowed, largest_difference, layouts, recorded
+from tests.golden.reading import allowed, largest_difference, layouts, recorded
 
 GOLDEN = recorded("vae")
 SMALL = KlShape(width=32, multipliers=(1, 1, 2), attention=1)

@@ -7,9 +7,8 @@ from margrpo.nets.mae import Seen
 from margrpo.nets.mar import Mar
 from margrpo.testing import small
 from margrpo.testing.strategies import seeds
-
-from ..golden.reading import allowed, largest_difference, recorded
-from .published import labelled, published
+from tests.golden.reading import allowed, largest_difference, recorded
+from tests.weights.published import labelled, published
 
 GOLDEN = recorded("mar_backbone_s16")
 PREFIX = 8

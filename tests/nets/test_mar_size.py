@@ -2,15 +2,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from margrpo.components.attention import Sdpa
 from margrpo.components.conditioner import Label
-from margrpo.components.kernel import Sdpa
 from margrpo.components.parameterization import Epsilon
 from margrpo.components.policy.mar import Mar
 from margrpo.lazy import torch
 from margrpo.nets.mar_size import AROUND, SIZES, cure, name_of, published_size, told_by
-from margrpo.nets.published import published_name
-
-from ..golden.reading import layouts
+from margrpo.weights.published_names import published_name
+from tests.golden.reading import layouts
 
 BASE = Mar(weights="random", conditioner=Label(), parameterization=Epsilon())
 

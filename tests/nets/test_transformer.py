@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from margrpo.components.kernel import Sdpa
+from margrpo.components.attention import Sdpa
 from margrpo.nets.transformer import Attention, Block
 from margrpo.testing.small import alive
 from margrpo.testing.strategies import seeds

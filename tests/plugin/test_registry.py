@@ -9,8 +9,7 @@ from margrpo import Entry, hookimpl
 from margrpo.errors import PluginError
 from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Failure, Registry, registry
-
-from .distribution import install, offering, points
+from tests.plugin.distribution import install, offering, points
 
 HOOK = "from margrpo import Entry, hookimpl\n\n@hookimpl\n"
 
@@ -188,7 +187,7 @@ def test_a_plugin_can_bring_a_kind_of_its_own(folder: Path) -> None:
     [
         (
             "Kind('selector', int, '')",
-            "its kind 'selector' is already that of margrpo.contracts.Selector; give it anot",
+            "its kind 'selector' is already that of margrpo.contracts.update.Selector; give",
         ),
         ("Kind('My kind', int, '')", "the kind 'My kind' must be one word in lower case, as in 'selector'"),
         ("'selector'", "margrpo_kinds returned 'selector', which is no margrpo.Kind"),

@@ -4,8 +4,7 @@ import pytest
 
 from margrpo.errors import RecipeError
 from margrpo.recipe import Recipe, load
-
-from .broken import BROKEN, GOOD, Broken
+from tests.recipe.broken import BROKEN, GOOD, Broken
 
 
 def test_the_good_recipe_is_good(tmp_path: Path) -> None:

@@ -10,9 +10,8 @@ from margrpo.plugin.kinds import KINDS
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.explain import explain, schema
 from margrpo.recipe.structure import structure, unstructure
-
-from . import components
-from .broken import GOOD
+from tests.recipe import components
+from tests.recipe.broken import GOOD
 
 
 def references(schema: Any) -> Iterator[str]:

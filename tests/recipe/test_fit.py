@@ -9,9 +9,8 @@ from margrpo.errors import RecipeError
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.fit import check_fit
 from margrpo.recipe.structure import structure
-
-from . import components
-from .broken import GOOD
+from tests.recipe import components
+from tests.recipe.broken import GOOD
 
 
 def good(**tables: Any) -> dict[str, Any]:

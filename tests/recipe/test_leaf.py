@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 
 from margrpo.recipe.leaf import strict_converter
-from margrpo.recipe.problem import REFUSALS, problems_of
+from margrpo.recipe.messages import REFUSALS, problems_of
 
 
 @pytest.mark.parametrize(

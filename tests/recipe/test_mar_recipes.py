@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from margrpo.plan.memory import memory
 from margrpo.recipe import Recipe, load
-from margrpo.recipe.memory import memory
-from margrpo.recipe.plan import check_geometry
+from margrpo.recipe.fit import check_geometry
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 SIZES = ("base", "large", "huge")
@@ -49,5 +49,5 @@ def test_each_draws_as_the_public_code_does_in_64_steps(size: str) -> None:
 @pytest.mark.parametrize("size", SIZES)
 def test_each_has_held_out_pictures_for_its_looks(size: str) -> None:
     made = recipe(size)
-    assert made.run.watch < made.run.held_out <= len(made.prompts.held_out())
+    assert made.run.eval_prompts < made.run.held_out <= len(made.prompts.held_out())
     assert made.prompts.of_class("golden retriever").text == "a photo of a golden retriever"

@@ -8,8 +8,7 @@ import pytest
 from margrpo.errors import RecipeError
 from margrpo.recipe import load
 from margrpo.recipe.presence import check_presence, not_here
-
-from ..cli.command import ROOT, process, setting
+from tests.cli.command import ROOT, process, setting
 
 MAR = ROOT / "recipes" / "mar_large.toml"
 RANDOM = ("policy.weights=random", "codec.weights=random")
@@ -30,7 +29,7 @@ def test_without_checkpoints_each_is_named_with_where_it_is_published_and_how_to
     assert codec.startswith('codec.checkpoint = "pretrained_models/vae/kl16.ckpt" names no file; KL-16 is published at')
     assert smoke == (
         "to see the path work with random weights, add --set policy.weights=random --set codec.weights=random "
-        "--set run.steps=1 --set run.watch=2 --set run.held_out=2 --set prompts.prompts=2 --set prompts.group=2 "
+        "--set run.steps=1 --set run.eval_prompts=2 --set run.held_out=2 --set prompts.prompts=2 --set prompts.group=2 "
         "--set unmasking.steps=4 --set sampler.steps=10 --set timesteps.ar_steps=2 --set timesteps.transitions=3"
     )
 

@@ -32,7 +32,7 @@ def test_extends_chains_and_is_relative_to_the_file_that_says_it(tmp_path: Path)
     (tmp_path / "base").mkdir()
     write(tmp_path / "base", parent='extends = "root.toml"\n[run]\nseed = 2\n', root="[run]\nseed = 1\nwatch = 9\n")
     path = write(tmp_path, child='extends = "base/parent.toml"\n')
-    assert read(path) == {"run": {"seed": 2, "watch": 9}}
+    assert read(path) == {"run": {"seed": 2, "eval_prompts": 9}}
 
 
 def test_a_table_that_uses_another_component_replaces_the_whole_table(tmp_path: Path) -> None:

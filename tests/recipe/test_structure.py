@@ -15,9 +15,8 @@ from margrpo.recipe import Pretraining, Recipe, load
 from margrpo.recipe.explain import explain
 from margrpo.recipe.read import read
 from margrpo.recipe.structure import structure, unstructure
-
-from . import components
-from .broken import GOOD
+from tests.recipe import components
+from tests.recipe.broken import GOOD
 
 ROOT = Path(__file__).parents[2]
 
@@ -173,14 +172,14 @@ def test_the_resolved_recipe_is_the_recipe(tables: dict[str, Any]) -> None:
 
 
 def test_a_name_is_short_for_a_table_of_its_use_alone() -> None:
-    short = load(ROOT / "recipes" / "quickstart.toml", ["kernel=sdpa", "reward.0.on_failure=retry"])
-    long = load(ROOT / "recipes" / "quickstart.toml", ["kernel.use=sdpa", "reward.0.on_failure={use='retry'}"])
+    short = load(ROOT / "recipes" / "quickstart.toml", ["attention=sdpa", "reward.0.on_failure=retry"])
+    long = load(ROOT / "recipes" / "quickstart.toml", ["attention.use=sdpa", "reward.0.on_failure={use='retry'}"])
     assert short == long
     more = load(ROOT / "recipes" / "quickstart.toml", ["reward.0.on_failure=retry", "reward.0.on_failure.attempts=7"])
     assert more.reward[0].on_failure.attempts == 7
 
 
 def test_a_table_builds_on_a_name(tmp_path: Path) -> None:
-    (tmp_path / "parent.toml").write_text("sampler = 'ddim'\nkernel = 'xformers'\n")
-    (tmp_path / "child.toml").write_text("extends = 'parent.toml'\nkernel = 'sdpa'\n[sampler]\neta = 0.5\n")
-    assert read(tmp_path / "child.toml") == {"sampler": {"use": "ddim", "eta": 0.5}, "kernel": "sdpa"}
+    (tmp_path / "parent.toml").write_text("sampler = 'ddim'\nattention = 'xformers'\n")
+    (tmp_path / "child.toml").write_text("extends = 'parent.toml'\nattention = 'sdpa'\n[sampler]\neta = 0.5\n")
+    assert read(tmp_path / "child.toml") == {"sampler": {"use": "ddim", "eta": 0.5}, "attention": "sdpa"}

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from margrpo.evaluate.examination import Examined
-from margrpo.evaluate.verdict import result, write
-from margrpo.maths.dealing import Prompt
+from margrpo.evaluate.result import result, write
+from margrpo.evaluate.suite import Examined
+from margrpo.records import Prompt
 from margrpo.report.evaluation import page
 
 FACTS = {

@@ -14,7 +14,7 @@ from margrpo.train.loop import train
 
 def run(folder: Path, name: str = "run", **tables: Any) -> Path:
     """Train into a folder in the folder."""
-    settings = Run(steps=4, device="cpu", watch=3, maps=2, held_out=3, watch_every=2, save_every=4)
+    settings = Run(steps=4, device="cpu", eval_prompts=3, maps=2, held_out=3, eval_every=2, save_every=4)
     parts = {
         "run": settings,
         "title": "A small run",

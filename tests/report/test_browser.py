@@ -9,8 +9,7 @@ import pytest
 
 from margrpo.report.page import page
 from margrpo.report.past import Past
-
-from . import evaluations, made
+from tests.report import evaluations, made
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: nox -s browser")
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")

@@ -4,12 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from margrpo.evaluate.examination import Examined
-from margrpo.evaluate.verdict import compared, parts, read, result, words
-from margrpo.maths.dealing import Prompt
+from margrpo.evaluate.result import compared, parts, read, result, words
+from margrpo.evaluate.suite import Examined
+from margrpo.records import Prompt
 from margrpo.report.evaluation import page
-
-from . import evaluations
+from tests.report import evaluations
 
 
 def test_a_category_called_like_the_whole_does_not_take_its_place() -> None:

@@ -8,8 +8,7 @@ import pytest
 from margrpo.report.chart import COLOURS, Chart, Curve, svg
 from margrpo.report.page import page
 from margrpo.report.past import Past
-
-from . import made
+from tests.report import made
 
 
 @pytest.fixture(scope="module")

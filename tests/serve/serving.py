@@ -10,13 +10,13 @@ import uvicorn
 
 from margrpo.serve.limits import Limits
 from margrpo.serve.server import Server
-from margrpo.train.jury import seated
+from margrpo.train.verdict.scorers import build_rewards
 
 
 @contextmanager
 def serving(*rewards: Any, token: str = "", limits: Limits | None = None) -> Iterator[str]:
     """The address of a real server, in a thread."""
-    server = Server(seated(rewards, "cpu"), "cpu", limits or Limits(), token)
+    server = Server(build_rewards(rewards, "cpu"), "cpu", limits or Limits(), token)
     config = uvicorn.Config(server.app(), port=0, log_level="error")
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, daemon=True)

@@ -19,7 +19,6 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
-from margrpo import wire
 from margrpo.cli.serving import run
 from margrpo.components.on_failure import DropGroup, Retry
 from margrpo.components.reward.brightness import Brightness
@@ -30,14 +29,14 @@ from margrpo.contracts import OnFailure
 from margrpo.declare import SettingError, component
 from margrpo.errors import DataError, RewardError
 from margrpo.records import Traits
+from margrpo.remote import wire
 from margrpo.serve.limits import Limits
 from margrpo.testing import small
 from margrpo.train.assemble import assemble
-from margrpo.train.judge import score
-from margrpo.train.jury import seated
 from margrpo.train.step import train_step
-
-from .serving import serving
+from margrpo.train.verdict.judge import score
+from margrpo.train.verdict.scorers import build_rewards
+from tests.serve.serving import serving
 
 TOKEN = "a-token-of-twenty-letters"
 IMAGES = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
@@ -361,11 +360,11 @@ def test_a_port_in_use_is_told_before_anything_is_loaded(capsys: pytest.CaptureF
 
 
 def test_what_cannot_be_read_is_not_asked_again() -> None:
-    reward = Counting(done=[], on_failure=Retry(attempts=3, backoff=0.0))
-    (juror,) = seated((reward,), "cpu")
+    settings = Counting(done=[], on_failure=Retry(attempts=3, backoff=0.0))
+    (reward,) = build_rewards((settings,), "cpu")
     with pytest.raises(RewardError, match=r"the metadata is not to be understood$"):
-        score(juror, IMAGES, PROMPTS)
-    assert reward.done == ["cpu", "scored"]
+        score(reward, IMAGES, PROMPTS)
+    assert settings.done == ["cpu", "scored"]
 
 
 def test_what_is_missing_is_told_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -388,15 +387,15 @@ def test_a_step_with_rewards_elsewhere_is_the_step_with_them_here(tmp_path: Path
 
 def test_rewards_elsewhere_are_asked_while_the_next_images_are_drawn(tmp_path: Path) -> None:
     """By the time the second portion is drawn the first one's scores are asked for."""
-    from margrpo.train.early import Early
     from margrpo.train.step import collect
+    from margrpo.train.verdict.in_flight import Early
 
     with serving(Brightness()) as address:
         session = assemble(small.recipe(tmp_path, reward=(Http(servers=(address,)),), measure=Brightness()))
-        early, asked = Early(session.jury), []
+        early, asked = Early(session.scorers), []
         collect(session, 0, lambda part: (early.ask(part), asked.append(len(early.asked["http"]))))
-        assert asked == list(range(1, len(session.portions) + 1))
-        assert len(session.portions) > 1
+        assert asked == list(range(1, len(session.microbatches) + 1))
+        assert len(session.microbatches) > 1
         assert len(early.answers()["http"].values) == 4
         early.close()
 
@@ -420,6 +419,6 @@ def test_shapes_over_http_read_the_prompt() -> None:
 def test_what_a_server_cannot_read_is_not_asked_again_either() -> None:
     with serving(Slow(fails="data")) as address:
         remote = Http(servers=(address,), on_failure=Retry(attempts=3, backoff=60.0))
-        (juror,) = seated((remote,), "cpu")
+        (reward,) = build_rewards((remote,), "cpu")
         with pytest.raises(RewardError, match=r"has none; choose \[prompts\] that have it, or another reward$"):
-            score(juror, IMAGES, PROMPTS)
+            score(reward, IMAGES, PROMPTS)

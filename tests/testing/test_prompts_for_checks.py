@@ -4,7 +4,7 @@ from types import ModuleType
 import pytest
 
 from margrpo import Entry, hookimpl
-from margrpo.maths.dealing import Prompt
+from margrpo.records import Prompt
 from margrpo.testing import every_check
 from margrpo.testing.conformance import alone, cases
 

@@ -6,8 +6,7 @@ import pytest
 
 from margrpo.plugin.registry import Registry
 from margrpo.testing.conformance import cases
-
-from . import wrong
+from tests.testing import wrong
 
 
 @pytest.fixture(scope="module")

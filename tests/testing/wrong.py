@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from margrpo import Entry, component, hookimpl, setting
-from margrpo.case import Case
 from margrpo.components import advantage as advantages
 from margrpo.components import (
     conditioner,
@@ -28,9 +27,9 @@ from margrpo.components import (
     unmasking,
     weighting,
 )
+from margrpo.components.attention import Sdpa
 from margrpo.components.canary import Dark
 from margrpo.components.codec.patch import Patch
-from margrpo.components.kernel import Sdpa
 from margrpo.components.on_failure import Raise
 from margrpo.components.parallel import Single
 from margrpo.components.penalty import GaussianKL, K3OfMeans
@@ -39,13 +38,12 @@ from margrpo.components.prompts.shapes import Shapes as Captions
 from margrpo.components.reference import Frozen
 from margrpo.components.reward.brightness import Brightness
 from margrpo.components.suite.shapes import Shapes as ShapesSuite
+from margrpo.distributed.single import SingleProcess
 from margrpo.errors import RewardError
-from margrpo.maths.dealing import Prompt, grouped
-from margrpo.nets.leash import Leash
-from margrpo.nets.processes import Alone
-from margrpo.records import Evidence, Gaussian
+from margrpo.nets.regularizer import Regularizer
+from margrpo.records import Case, Gaussian, Prompt, Transitions, grouped
 from margrpo.testing import small
-from margrpo.testing.conformance.checks import of_every
+from margrpo.testing.conformance.checks import every
 from margrpo.testing.conformance.every import OF_KIND
 
 WRONG: dict[str, tuple[Entry, Any]] = {}
@@ -154,8 +152,8 @@ wrong("keeps_annotated_shapes", "weighting", like(weighting.Std, "Summing", weig
 
 
 def policy(name: str, change: Callable[[Any], Any]) -> type:
-    def build(self: Any, *, kernel: Any) -> Any:
-        return change(small.policy().build(kernel=kernel))
+    def build(self: Any, *, attention: Any) -> Any:
+        return change(small.policy().build(attention=attention))
 
     return like(Mar, name, build=build)
 
@@ -253,7 +251,7 @@ def seeing_all(self: Any, q: Tensor, k: Tensor, v: Tensor, lengths: Sequence[int
     return Sdpa().attention(q, k, v, (sum(lengths),), dropout)
 
 
-wrong("kernel_is_softmax_attention", "kernel", like(Sdpa, "Boundless", attention=seeing_all))
+wrong("attention_is_softmax", "attention", like(Sdpa, "Boundless", attention=seeing_all))
 
 # drawing
 
@@ -403,18 +401,18 @@ def looking(self: Any, rollout: Any, step: Any) -> Tensor:
 wrong("selector_needs_what_it_says", "selector", like(selector.Every, "Looking", select=looking))
 
 
-def twice(self: Any, rollout: Any, step: Any, selected: Tensor) -> list[Evidence]:
-    return [Evidence.drawn(step.chain, selected)] * 2
+def twice(self: Any, rollout: Any, step: Any, selected: Tensor) -> list[Transitions]:
+    return [Transitions.drawn(step.chain, selected)] * 2
 
 
-wrong("estimator_speaks_of_selected_tokens", "estimator", like(estimator.Single, "Twice", evidence=twice))
+wrong("estimator_speaks_of_selected_tokens", "estimator", like(estimator.Single, "Twice", transitions=twice))
 
 
-def nothing(self: Any, rollout: Any, step: Any, selected: Tensor) -> list[Evidence]:
+def nothing(self: Any, rollout: Any, step: Any, selected: Tensor) -> list[Transitions]:
     return []
 
 
-wrong("estimator_gives_a_gradient", "estimator", like(estimator.Single, "Mute", evidence=nothing))
+wrong("estimator_gives_a_gradient", "estimator", like(estimator.Single, "Mute", transitions=nothing))
 wrong("weights_are_positive_and_of_mean_one", "weighting", like(weighting.Std, "Raw", weights=lambda self, std: std))
 wrong(
     "objective_is_a_policy_gradient_on_policy",
@@ -444,8 +442,8 @@ wrong(
 )
 
 
-class Following(Leash):
-    """A leash whose reference is the model itself."""
+class Following(Regularizer):
+    """A regularizer whose reference is the model itself."""
 
     def __init__(self, model: Any):
         super().__init__(model, lambda mean, reference, std: mean.sum(-1) * 0)
@@ -495,11 +493,11 @@ class Strict:
 wrong("tracker_takes_a_run", "tracker", Strict)
 
 
-wrong("canary_is_still_where_nothing_changed", "canary", like(Dark, "Restless", strayed=lambda self, sight: 0.5))
+wrong("canary_is_still_where_nothing_changed", "canary", like(Dark, "Restless", drift=lambda self, sight: 0.5))
 wrong(
     "canary_tells_from_zero_how_far",
     "canary",
-    like(Dark, "Signed", strayed=lambda self, sight: float((sight.images - sight.before).mean())),
+    like(Dark, "Signed", drift=lambda self, sight: float((sight.images - sight.before).mean())),
 )
 
 
@@ -515,17 +513,17 @@ wrong(
 )
 
 
-class Doubling(Alone):
+class Doubling(SingleProcess):
     """Sums twice."""
 
-    def total(self, x: Tensor) -> Tensor:
+    def all_reduce(self, x: Tensor) -> Tensor:
         return 2 * x
 
 
 wrong("parallel_alone_is_one_process", "parallel", like(Single, "Doubled", join=lambda self, device: Doubling()))
 
 EVERY = {check.__name__ for checks in OF_KIND.values() for check in checks}
-EVERY |= {check.__name__ for check in (*of_every.CHECKS, *of_every.OF_RESULTS)}
+EVERY |= {check.__name__ for check in (*every.CHECKS, *every.OF_RESULTS)}
 
 
 @hookimpl

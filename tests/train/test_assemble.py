@@ -15,16 +15,15 @@ from margrpo.components.timesteps import Random
 from margrpo.components.trainable import Backbone, Everything, Head
 from margrpo.contracts import Trainable
 from margrpo.maths.noise import generator
-from margrpo.recipe.memory import BUDGET
+from margrpo.plan.memory import BUDGET
 from margrpo.recipe.schema import Run
 from margrpo.records import Needs
 from margrpo.testing import small
-from margrpo.train import parity
 from margrpo.train.assemble import assemble, dtype_of, pipeline_of, recording_of, virtual_steps
-from margrpo.train.condition import conditions
-from margrpo.train.judge import judge
-from margrpo.train.step import collect
-from margrpo.train.update import update
+from margrpo.train.rollout.condition import conditions_at
+from margrpo.train.step import collect, update
+from margrpo.train.verdict.judge import judge
+from margrpo.train.watch import parity
 
 
 @pytest.mark.parametrize("trainable", [Backbone(), Head(), Everything()])
@@ -40,7 +39,7 @@ def test_only_what_is_trainable_is_given_to_the_optimizer_and_wants_a_gradient(t
 
 def test_the_origin_and_the_reference_are_frozen_copies(tmp_path: Path):
     session = assemble(small.recipe(tmp_path, penalty=GaussianKL(reference=Frozen())))
-    for copy in (session.origin, session.method.leash.reference):
+    for copy in (session.base, session.method.regularizer.reference):
         assert not any(value.requires_grad for value in copy.parameters())
         assert copy is not session.model
         same = zip(copy.parameters(), session.model.parameters(), strict=True)
@@ -56,34 +55,34 @@ def test_the_pipeline_does_not_drop_and_has_the_recipes_parts(tmp_path: Path):
 
 
 @settings(derandomize=True, deadline=None)
-@given(steps=st.sets(st.integers(0, 9)).map(lambda s: tuple(sorted(s))), earlier=st.booleans())
-def test_unknown_tokens_are_drawn_at_kept_steps_and_where_asked_at_those_before(steps: tuple[int, ...], earlier: bool):
-    found = virtual_steps(steps, Needs(virtual=True, earlier=earlier))
-    assert found == {i for i in range(10) if i in steps or (earlier and i + 1 in steps)}
-    assert virtual_steps(steps, Needs(earlier=earlier)) == frozenset()
+@given(steps=st.sets(st.integers(0, 9)).map(lambda s: tuple(sorted(s))), previous=st.booleans())
+def test_unknown_tokens_are_drawn_at_kept_steps_and_where_asked_at_those_before(steps: tuple[int, ...], previous: bool):
+    found = virtual_steps(steps, Needs(virtual=True, previous=previous))
+    assert found == {i for i in range(10) if i in steps or (previous and i + 1 in steps)}
+    assert virtual_steps(steps, Needs(previous=previous)) == frozenset()
 
 
 def test_a_recording_is_what_selector_and_estimator_need(tmp_path: Path):
     timesteps = Random(ar_steps=2, transitions=2)
-    plain = recording_of(small.recipe(tmp_path, timesteps=timesteps), generator((0,)))
+    plain = recording_of(assemble(small.recipe(tmp_path, timesteps=timesteps)), generator((0,)))
     assert len(plain.steps) == len(plain.transitions) == 2
     assert 0 not in plain.transitions
     assert (plain.virtual, plain.trajectories) == (frozenset(), 0)
     estimator = MultiTrajectory(trajectories=5, where=Uncertain(within=Committed()))
-    several = recording_of(small.recipe(tmp_path, estimator=estimator, selector=Every()), generator((0,)))
+    several = recording_of(assemble(small.recipe(tmp_path, estimator=estimator, selector=Every())), generator((0,)))
     assert (several.virtual, several.trajectories) == (frozenset({0, 1, 2}), 5)
     late = Random(ar_steps=1, transitions=1)
-    consistent = recording_of(small.recipe(tmp_path, selector=Consistent(), timesteps=late), generator((0,)))
+    consistent = recording_of(assemble(small.recipe(tmp_path, selector=Consistent(), timesteps=late)), generator((0,)))
     (kept,) = consistent.steps
     assert consistent.virtual == {kept, max(kept - 1, 0)} | {kept}
 
 
 def test_images_are_measured_by_the_rewards_unless_a_measure_is_given(tmp_path: Path):
     plain = assemble(small.recipe(tmp_path))
-    assert plain.measure is plain.jury
-    assert [juror.scorer for juror in plain.jury] == [Brightness()]
+    assert plain.measure is plain.scorers
+    assert [reward.scorer for reward in plain.scorers] == [Brightness()]
     measured = assemble(small.recipe(tmp_path, measure=Brightness(target=0.5)))
-    assert [juror.scorer for juror in measured.measure] == [Brightness(target=0.5)]
+    assert [reward.scorer for reward in measured.measure] == [Brightness(target=0.5)]
 
 
 def test_the_backbone_is_float32_on_a_cpu_unless_bfloat16_is_asked_for(tmp_path: Path):
@@ -97,14 +96,13 @@ def test_in_bfloat16_conditions_and_log_probabilities_are_float32_and_the_replay
     session = assemble(small.recipe(tmp_path, run=run, selector=Every()))
     rollout = collect(session, 0)
     step = rollout.steps[-1]
-    told = {"scale": 1.0, "dtype": session.pipeline.dtype}
-    given = (session.model, step.tokens, step.unknown, rollout.prompts)
-    z, exact = (conditions(*given, **each).z.detach() for each in (told, {"scale": 1.0}))
+    given, dtypes = (session.model, step, rollout.prompts), (session.pipeline.dtype, torch.float32)
+    z, exact = (conditions_at(*given, scale=1.0, dtype=dtype).z.detach() for dtype in dtypes)
     assert z.dtype == step.chain.mean.dtype == torch.float32
     assert 0 < float((z - exact).abs().max()) < 0.1
     assert parity.check(session.pipeline, rollout, session.method.budget) <= parity.ROUGH
     before = [value.detach().clone() for _, value in session.parameters]
-    update(session, rollout, judge(session.jury, session.recipe.advantage, rollout).advantages, rate=1e-2)
+    update(session, rollout, judge(session.scorers, session.recipe.advantage, rollout).advantages, rate=1e-2)
     assert any(not torch.equal(a, b) for a, (_, b) in zip(before, session.parameters, strict=True))
 
 

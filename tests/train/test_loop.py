@@ -10,15 +10,14 @@ from safetensors.torch import load_file
 from margrpo.components.optimizer import AdamW
 from margrpo.components.tracker.jsonl import Jsonl
 from margrpo.errors import RunError
-from margrpo.figures import is_measured
 from margrpo.plugin.registry import registry
 from margrpo.recipe.schema import Recipe, Run
 from margrpo.testing import small
-from margrpo.train import checkpoint
 from margrpo.train.loop import train
-
-from . import odd
-from .odd import Content, Spoiler, Telling, Wild
+from margrpo.train.run import checkpoint
+from margrpo.train.run.figures import is_measured
+from tests.train import odd
+from tests.train.odd import Content, Spoiler, Telling, Wild
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +29,7 @@ def odd_components() -> Iterator[None]:
 
 
 def recipe(folder: Path, **tables: Any) -> Recipe:
-    run = {"steps": 6, "device": "cpu", "watch": 2, "held_out": 2, "watch_every": 2, "save_every": 2}
+    run = {"steps": 6, "device": "cpu", "eval_prompts": 2, "held_out": 2, "eval_every": 2, "save_every": 2}
     settings = Run(**{**run, **tables.pop("run", {})})
     parts = {"optimizer": AdamW(lr=1e-3), "tracker": (Jsonl(),)}
     return small.recipe(folder, run=settings, **{**parts, **tables})
@@ -119,7 +118,7 @@ def test_a_step_that_is_not_finite_is_skipped_told_and_put_away(tmp_path: Path) 
 
 
 def test_too_many_skips_in_a_row_end_the_run_with_the_likely_cause(tmp_path: Path) -> None:
-    broken = recipe(tmp_path, advantage=Wild(at=(0, 2, 3, 4)), run={"skips": 3})
+    broken = recipe(tmp_path, advantage=Wild(at=(0, 2, 3, 4)), run={"max_skipped_steps": 3})
     with pytest.raises(RunError) as caught:
         train(broken, tmp_path / "run")
     assert "numbers were not finite in 3 steps in a row, the last of them step 4: a gradient grew" in str(caught.value)

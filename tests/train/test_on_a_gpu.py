@@ -12,13 +12,14 @@ from margrpo.components.selector import Every, Uncertain
 from margrpo.evaluate.dense import dense_loss
 from margrpo.recipe.schema import Run
 from margrpo.testing import small
-from margrpo.train import parity
 from margrpo.train.assemble import assemble
-from margrpo.train.chain import Moments, last
-from margrpo.train.condition import Condition
-from margrpo.train.graphs import Graphs
-from margrpo.train.learn import Tally, backward
-from margrpo.train.roll_out import Pipeline, roll_out
+from margrpo.train.rollout.condition import Condition
+from margrpo.train.rollout.cuda_graphs import Graphs
+from margrpo.train.rollout.reverse_process import ReverseProcess
+from margrpo.train.rollout.roll_out import Pipeline, roll_out
+from margrpo.train.update.backward import backward
+from margrpo.train.update.statistics import UpdateStats
+from margrpo.train.watch import parity
 
 pytestmark = pytest.mark.gpu
 ADVANTAGES = torch.tensor([1.5, -0.5, 0.0, 0.25])
@@ -33,7 +34,9 @@ def condition(pipeline: Pipeline, tokens: int) -> tuple[Condition, torch.Tensor]
     generator = torch.Generator("cuda").manual_seed(tokens)
     z, null = torch.randn(2, tokens, 8, generator=generator, device="cuda")
     shape = (pipeline.sampler.steps + 1, 1, tokens, small.CHANNELS)
-    return Condition(z, null, 2.5), torch.randn(shape, generator=generator, device="cuda")
+    return Condition(z, null, torch.full((tokens, 1), 2.5, device="cuda")), torch.randn(
+        shape, generator=generator, device="cuda"
+    )
 
 
 def rolled(pipeline: Pipeline, trajectories: int = 3) -> object:
@@ -47,7 +50,7 @@ def test_the_streamed_gradient_is_that_of_the_whole_loss() -> None:
     rollout, found = rolled(pipeline), []
     estimator = MultiTrajectory(trajectories=3, where=Uncertain(fraction=0.5))
     method = small.method(pipeline, selector=Every(), estimator=estimator, budget=small.budget(rows=20, units=5))
-    backward(pipeline, method, rollout, ADVANTAGES.cuda(), Tally())
+    backward(pipeline, method, rollout, ADVANTAGES.cuda(), UpdateStats())
     found.append(small.gradients(pipeline.model))
     pipeline.model.zero_grad()
     dense_loss(pipeline, method, rollout, ADVANTAGES.cuda()).backward()
@@ -59,10 +62,10 @@ def test_a_chain_of_transitions_never_waits_for_the_device() -> None:
     # Twin: test_nothing_in_a_chain_depends_on_data in test_chain.py.
     pipeline = on_gpu()
     known, noise = condition(pipeline, 5)
-    moments = Moments.all(pipeline.model.head, pipeline.sampler)
+    process = ReverseProcess.of(pipeline.model.head, pipeline.sampler)
     torch.cuda.set_sync_debug_mode("error")
     try:
-        last(pipeline.model.head, pipeline.sampler, known, noise, moments)
+        process.sample(known, noise)
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
@@ -76,12 +79,12 @@ def test_a_cuda_graph_draws_what_the_loop_draws_and_follows_the_weights() -> Non
         with torch.no_grad():
             for value in head.parameters():
                 value.add_(0.01 * change)
-        moments = Moments.all(head, sampler)
+        process = ReverseProcess.of(head, sampler)
         for tokens in (3, 7, 3):
             known, noise = condition(pipeline, tokens)
-            assert graphs.suit(head, sampler, noise)
-            found = graphs.draw(known, noise, moments)
-            assert torch.allclose(found, last(head, sampler, known, noise, moments), atol=1e-4)
+            assert graphs.suit(process, noise)
+            found = graphs.sample(process, known, noise)
+            assert torch.allclose(found, process.sample(known, noise), atol=1e-4)
     assert len(graphs.captured) == 2
 
 

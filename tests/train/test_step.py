@@ -14,10 +14,9 @@ from margrpo.components.selector import Every, Uncertain
 from margrpo.components.trainable import Everything
 from margrpo.testing import small
 from margrpo.train.assemble import Session, assemble
-from margrpo.train.judge import judge
-from margrpo.train.jury import seated
-from margrpo.train.step import collect, train_step
-from margrpo.train.update import update
+from margrpo.train.step import collect, train_step, update
+from margrpo.train.verdict.judge import judge
+from margrpo.train.verdict.scorers import build_rewards
 
 
 def weights(session: Session) -> torch.Tensor:
@@ -36,7 +35,7 @@ def test_a_step_moves_the_backbone_and_never_the_head(tmp_path: Path):
     session = assemble(small.recipe(tmp_path, optimizer=AdamW(lr=1e-2)))
     figures = train_step(session, 0).figures
     for name, value in session.model.named_parameters():
-        moved = not torch.equal(value, dict(session.origin.named_parameters())[name])
+        moved = not torch.equal(value, dict(session.base.named_parameters())[name])
         assert moved == (value.grad is not None and bool((value.grad != 0).any()))
         assert name.startswith("backbone.") or value.grad is None
     assert figures["learning_rate"] == 1e-2
@@ -87,7 +86,7 @@ def test_the_gradient_is_scaled_down_to_the_largest_norm(tmp_path: Path):
 
 def test_the_reference_follows_after_the_steps_it_is_due(tmp_path: Path):
     session = assemble(small.recipe(tmp_path, penalty=GaussianKL(reference=Periodic(every=2))))
-    reference = session.method.leash.reference.backbone.mae.mask_token
+    reference = session.method.regularizer.reference.backbone.mae.mask_token
     for step, follows in ((0, False), (1, True)):
         train_step(session, step)
         assert torch.equal(reference, session.model.backbone.mae.mask_token) == follows
@@ -98,18 +97,20 @@ def test_training_raises_the_reward(tmp_path: Path):
     session = assemble(small.recipe(tmp_path, optimizer=AdamW(lr=1e-2), trainable=Everything()))
     for _ in range(30):
         rollout = collect(session, 0)
-        update(session, rollout, judge(seated((Brightness(),), "cpu"), Group(), rollout).advantages, rate=1e-2)
-    before = judge(seated((Brightness(),), "cpu"), Group(), collect(assemble(small.recipe(tmp_path)), 0)).total.mean()
-    after = judge(seated((Brightness(),), "cpu"), Group(), collect(session, 0)).total.mean()
+        update(session, rollout, judge(build_rewards((Brightness(),), "cpu"), Group(), rollout).advantages, rate=1e-2)
+    before = judge(
+        build_rewards((Brightness(),), "cpu"), Group(), collect(assemble(small.recipe(tmp_path)), 0)
+    ).total.mean()
+    after = judge(build_rewards((Brightness(),), "cpu"), Group(), collect(session, 0)).total.mean()
     assert float(after - before) > 0.05
 
 
 def test_a_gradient_that_is_not_finite_takes_no_step_and_is_counted(tmp_path: Path):
     session = assemble(small.recipe(tmp_path))
     rollout, before = collect(session, 0), weights(session)
-    figures, tally = update(session, rollout, torch.tensor([torch.inf, 1.0, -1.0, 1.0]), rate=0.1)
+    figures, stats = update(session, rollout, torch.tensor([torch.inf, 1.0, -1.0, 1.0]), rate=0.1)
     assert torch.equal(weights(session), before)
     assert figures["skipped"] == 1
-    assert not tally.finite
+    assert not stats.finite
     assert update(session, rollout, torch.tensor([1.0, 1.0, -1.0, -1.0]), rate=0.1)[0]["skipped"] == 0
     assert not torch.equal(weights(session), before)

@@ -8,7 +8,7 @@ from margrpo.declare import at_least, component, not_negative, positive, setting
 from margrpo.errors import MargrpoError
 from margrpo.lazy import torch
 from margrpo.nets.kl16_shape import CHANNELS, GROUPS, KlShape
-from margrpo.weight_source import SOURCES, digest, known_form, unnamed
+from margrpo.weights.source import SOURCES, digest, known_form, unnamed
 
 PUBLISHED = (128, (1, 1, 2, 2, 4), 4)
 """Width, multipliers and level of attention of the published file."""
@@ -83,7 +83,8 @@ class Kl16:
 
     def build(self) -> Autoencoder:
         """The autoencoder, frozen, with its weights loaded unless they are "random"."""
-        from margrpo.nets import kl16, weights
+        from margrpo.nets import kl16
+        from margrpo.weights import modules
 
         self.require()
         shape = KlShape(self.width, self.multipliers, self.attention)
@@ -91,7 +92,7 @@ class Kl16:
             torch.default_generator.manual_seed(self.seed)
             codec = kl16.Kl16(shape, image=self.image, scale=self.scale, batch=self.batch)
         if self.weights != "random":
-            weights.load(codec, "codec", self, cure=self.cure)
+            modules.load(codec, "codec", self, cure=self.cure)
         return codec.requires_grad_(False).eval()
 
     def cure(self, tensors: Any) -> str:

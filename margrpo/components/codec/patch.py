@@ -4,7 +4,7 @@ from typing import Literal
 
 from margrpo.contracts import Autoencoder
 from margrpo.declare import at_least, component, setting
-from margrpo.weight_source import SOURCES, digest, known_form, unnamed
+from margrpo.weights.source import SOURCES, digest, known_form, unnamed
 
 
 @component
@@ -44,11 +44,11 @@ class Patch:
 
     def build(self) -> Autoencoder:
         """The projection, with its components loaded unless they are still to be fitted."""
-        from margrpo.nets import weights
         from margrpo.nets.patches import Patches
+        from margrpo.weights import modules
 
         codec = Patches(side=self.image // self.patch, patch=self.patch, components=self.components)
         if self.weights != "random":
-            weights.load(codec, "codec", self)
+            modules.load(codec, "codec", self)
             codec.fitted = True
         return codec

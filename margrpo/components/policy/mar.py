@@ -3,12 +3,12 @@
 from contextlib import nullcontext
 from typing import Any, Literal
 
-from margrpo.contracts import Conditioner, Kernel, Model, Parameterization
+from margrpo.contracts import Attention, Conditioner, Model, Parameterization
 from margrpo.declare import at_least, between, component, not_negative, positive, setting
 from margrpo.lazy import torch
 from margrpo.nets import mar_size
 from margrpo.nets.mar_size import SIZES
-from margrpo.weight_source import SOURCES, digest, known_form, unnamed
+from margrpo.weights.source import SOURCES, digest, known_form, unnamed
 
 _ONE = at_least(1)
 
@@ -84,23 +84,23 @@ class Mar:
         classes = self.classes()
         return found if classes is None else {**found, "conditioner.classes": classes}
 
-    def build(self, *, kernel: Kernel) -> Model:
+    def build(self, *, attention: Attention) -> Model:
         """The model on the CPU, in evaluation mode, with its weights loaded unless they are "random"."""
-        from margrpo.nets import weights
-        from margrpo.nets.published import published_name
+        from margrpo.weights import modules
+        from margrpo.weights.published_names import published_name
 
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)
-            model = self.assemble(kernel, drawn=self.weights == "random")
+            model = self.assemble(attention, drawn=self.weights == "random")
         if self.weights != "random":
-            weights.load(model, "policy", self, published=published_name, cure=self.cure)
+            modules.load(model, "policy", self, published=published_name, cure=self.cure)
         return model.eval()
 
     def cure(self, tensors: Any) -> str:
         """Which settings would fit tensors that do not."""
         return mar_size.cure({name: tensor.shape for name, tensor in tensors.items()}, self.sizes(), self.size)
 
-    def assemble(self, kernel: Kernel, *, drawn: bool = True) -> Model:
+    def assemble(self, attention: Attention, *, drawn: bool = True) -> Model:
         """The model with random weights; where they are not `drawn`, its large parts are memory not written yet."""
         from margrpo.nets import mae, mar
         from margrpo.nets.denoiser import Denoiser
@@ -118,7 +118,7 @@ class Mar:
         )
         with nullcontext() if drawn else torch.device("meta"):
             net = Denoiser(channels=self.channels, condition=self.width, width=self.head_width, depth=self.head_depth)
-            trunk = mae.Mae(shape, kernel.attention)
+            trunk = mae.Mae(shape, attention.attention)
         if not drawn:
             net, trunk = net.to_empty(device="cpu"), trunk.to_empty(device="cpu")
         backbone = mar.Backbone(trunk, self.conditioner.build(width=self.width))

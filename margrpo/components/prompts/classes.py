@@ -4,12 +4,12 @@ import re
 from functools import cached_property
 from hashlib import sha256
 
-from margrpo.class_names import Names, key, label_of, labels_of, spoken_names, with_article
 from margrpo.declare import Check, at_least, between, component, positive, setting
 from margrpo.errors import DataError
-from margrpo.maths.dealing import Prompt, deal, grouped
-from margrpo.records import Prompts
+from margrpo.maths.dealing import deal
+from margrpo.records import Prompt, Prompts, grouped
 from margrpo.worlds import imagenet
+from margrpo.worlds.imagenet.naming import Names, key, label_of, labels_of, spoken_names, with_article
 
 _PLACE = re.compile(r"\{(.*?)\}")
 _each_once = Check(

@@ -3,9 +3,9 @@
 from functools import cached_property
 
 from margrpo.declare import between, component, positive, setting
-from margrpo.maths.dealing import Prompt, deal, grouped
+from margrpo.maths.dealing import deal
 from margrpo.prompt_file import split_files
-from margrpo.records import Prompts
+from margrpo.records import Prompt, Prompts, grouped
 
 
 @component

@@ -1,8 +1,8 @@
 """The captions of the world of shapes."""
 
 from margrpo.declare import Check, component, positive, setting
-from margrpo.maths.dealing import Prompt, dealt, grouped
-from margrpo.records import Prompts
+from margrpo.maths.dealing import dealt
+from margrpo.records import Prompt, Prompts, grouped
 
 KINDS = ("single object", "two objects", "counting", "colour", "position", "colour attribution")
 some_kinds = Check(

@@ -2,12 +2,10 @@
 
 from jaxtyping import Float
 
-from margrpo.case import Case
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import between, component, setting
 from margrpo.lazy import Tensor, torch
-from margrpo.maths.dealing import Prompt
-from margrpo.records import Prompts, Traits
+from margrpo.records import Case, Prompt, Prompts, Traits
 
 LUMA = (0.299, 0.587, 0.114)
 """The shares of red, green and blue in luma (ITU-R BT.601, which JPEG uses too)."""

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from margrpo.case import Case
-from margrpo.contracts import OnFailure, Proven, Requiring, Reward, Scorer
+from margrpo.contracts import HasRequirements, OnFailure, Reward, Scorer, ShipsCases
 from margrpo.declare import at_least, component, setting
-from margrpo.records import Traits
+from margrpo.records import Case, Traits
 
 
 @component
@@ -32,15 +31,15 @@ class Cached:
 
     def require(self) -> None:
         """What the reward requires."""
-        if isinstance(self.of, Requiring):
+        if isinstance(self.of, HasRequirements):
             self.of.require()
 
     def cases(self) -> Sequence[Case]:
         """The pictures that the reward ships."""
-        return self.of.cases() if isinstance(self.of, Proven) else ()
+        return self.of.cases() if isinstance(self.of, ShipsCases) else ()
 
     def build(self, device: str) -> Scorer:
         """The reward's scorer behind a memory."""
-        from margrpo.nets.remembering import Remembering
+        from margrpo.remote.cache import CachingScorer
 
-        return Remembering(self.of.build(device), (*self.traits.reads, *self.traits.may_read), self.entries)
+        return CachingScorer(self.of.build(device), (*self.traits.reads, *self.traits.may_read), self.entries)

@@ -6,13 +6,11 @@ from typing import Any
 from einops import repeat
 from jaxtyping import Float
 
-from margrpo.case import Case
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import Check, component, one_of, setting
 from margrpo.errors import DataError
 from margrpo.lazy import Tensor, torch
-from margrpo.maths.dealing import Prompt
-from margrpo.records import Prompts, Traits
+from margrpo.records import Case, Prompt, Prompts, Traits
 
 below_zero = Check(lambda value: value < 0, "less than 0", {"exclusiveMaximum": 0})
 

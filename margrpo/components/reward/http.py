@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import Check, at_least, component, not_negative, positive, setting
 from margrpo.errors import RewardError
-from margrpo.records import PARTS, Traits
+from margrpo.records import PROMPT_FIELDS, Traits
 
 _URL = re.compile(r"https?://[^/\s]+(/\S*)?")
 
@@ -46,7 +46,7 @@ class Http:
     weight: float = setting(1.0, "factor of this reward in the sum")
     on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
 
-    traits = Traits(may_read=PARTS, elsewhere=True)
+    traits = Traits(may_read=PROMPT_FIELDS, remote=True)
 
     def require(self) -> None:
         """Raise `RewardError` where the client or the token is missing."""
@@ -57,7 +57,7 @@ class Http:
 
     def build(self, device: str) -> Scorer:
         """The connection, once a server has said that it serves this reward."""
-        from margrpo.nets.remote import Remote
+        from margrpo.remote.client import HttpScorer
 
         self.require()
-        return Remote(self, os.environ[self.token] if self.token else "")
+        return HttpScorer(self, os.environ[self.token] if self.token else "")

@@ -5,13 +5,11 @@ from typing import Any
 
 from jaxtyping import Float
 
-from margrpo.case import Case
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import between, component, setting
 from margrpo.errors import RewardError
 from margrpo.lazy import Tensor, torch
-from margrpo.maths.dealing import Prompt
-from margrpo.records import Prompts, Traits
+from margrpo.records import Case, Prompt, Prompts, Traits
 
 
 @component

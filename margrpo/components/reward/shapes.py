@@ -3,12 +3,10 @@
 from einops import rearrange
 from jaxtyping import Float
 
-from margrpo.case import Case
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.declare import between, component, setting
 from margrpo.lazy import Tensor, torch
-from margrpo.maths.dealing import Prompt
-from margrpo.records import Prompts, Traits
+from margrpo.records import Case, Prompt, Prompts, Traits
 
 
 @component

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from margrpo.contracts import Requiring, Reward
+from margrpo.contracts import HasRequirements, Reward
 from margrpo.declare import Check, component, setting
-from margrpo.maths.dealing import Prompt
-from margrpo.prompt_file import read_prompts
-from margrpo.prompt_line import prompt_of_object
+from margrpo.prompt_file import prompt_of_object, read_prompts
+from margrpo.records import Prompt
 
 WITHOUT = "other"
 """The category of a prompt that says none."""
@@ -32,7 +31,7 @@ class Preference:
         """Read the file, and ask for what the rewards need."""
         assert self._prompts
         for reward in self.reward:
-            if isinstance(reward, Requiring):
+            if isinstance(reward, HasRequirements):
                 reward.require()
 
     def prompts(self) -> list[Prompt]:

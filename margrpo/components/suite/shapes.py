@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from margrpo.declare import at_least, component, setting
-from margrpo.maths.dealing import Prompt
+from margrpo.records import Prompt
 
 
 @component

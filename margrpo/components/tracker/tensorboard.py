@@ -55,14 +55,14 @@ class TensorboardTrack:
         self._writer.add_text("said", sentence, self._said)
         self._said += 1
 
-    def show(self, step: int, name: str, file: Path) -> None:
+    def log_image(self, step: int, name: str, file: Path) -> None:
         """A picture."""
         import numpy as np
         from PIL import Image
 
         self._writer.add_image(name, np.asarray(Image.open(file).convert("RGB")), step, dataformats="HWC")
 
-    def spread(self, step: int, name: str, values: Float[Tensor, "_"]) -> None:
+    def log_histogram(self, step: int, name: str, values: Float[Tensor, "_"]) -> None:
         """A histogram."""
         self._writer.add_histogram(name, values, step)
 

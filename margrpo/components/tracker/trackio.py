@@ -65,13 +65,13 @@ class TrackioTrack:
     def say(self, sentence: str) -> None:
         """Take no notice: it is on the terminal."""
 
-    def show(self, step: int, name: str, file: Path) -> None:
+    def log_image(self, step: int, name: str, file: Path) -> None:
         """A picture."""
         import trackio
 
         self._run.log({f"pictures/{name}": trackio.Image(str(file))}, step=step)
 
-    def spread(self, step: int, name: str, values: Float[Tensor, "_"]) -> None:
+    def log_histogram(self, step: int, name: str, values: Float[Tensor, "_"]) -> None:
         """A histogram."""
         import trackio
 

@@ -75,13 +75,13 @@ class WandbTrack:
     def say(self, sentence: str) -> None:
         """Take no notice: it is on the terminal."""
 
-    def show(self, step: int, name: str, file: Path) -> None:
+    def log_image(self, step: int, name: str, file: Path) -> None:
         """A picture."""
         import wandb
 
         self._run.log({"step": step, f"pictures/{name}": wandb.Image(str(file))})
 
-    def spread(self, step: int, name: str, values: Float[Tensor, "_"]) -> None:
+    def log_histogram(self, step: int, name: str, values: Float[Tensor, "_"]) -> None:
         """A histogram."""
         import wandb
 

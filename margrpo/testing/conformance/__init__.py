@@ -14,13 +14,13 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import Any
 
-from margrpo.maths.dealing import Prompt
 from margrpo.plugin.registry import Registry
+from margrpo.records import Prompt
 from margrpo.testing import small
-from margrpo.testing.conformance.every import Case, cases
+from margrpo.testing.conformance.every import Promise, cases
 from margrpo.testing.conformance.subject import BreachError, Examples, NotApplicable, Subject, claim
 
-__all__ = ["BreachError", "Case", "NotApplicable", "Subject", "cases", "claim", "every_check"]
+__all__ = ["BreachError", "NotApplicable", "Promise", "Subject", "cases", "claim", "every_check"]
 
 
 def every_check(
@@ -41,7 +41,7 @@ def every_check(
     if isinstance(plugin, ModuleType):
         among, plugin = alone(plugin), plugin.__name__
 
-    def called(case: Case) -> Callable[[], None]:
+    def called(case: Promise) -> Callable[[], None]:
         def check() -> None:
             try:
                 case()

@@ -7,34 +7,27 @@ from pathlib import Path
 import attrs
 
 from margrpo.errors import MargrpoError, PluginError
-from margrpo.maths.dealing import Prompt
 from margrpo.plugin.hookspecs import Entry
+from margrpo.plugin.loading import described
 from margrpo.plugin.registry import Registry, registry
-from margrpo.plugin.target import described
+from margrpo.records import Prompt
 from margrpo.testing import small
-from margrpo.testing.conformance.checks import (
-    around_the_run,
-    of_drawing,
-    of_every,
-    of_the_model,
-    of_the_update,
-    of_the_verdict,
-)
+from margrpo.testing.conformance.checks import every, model, rollout, run, update, verdict
 from margrpo.testing.conformance.subject import BreachError, Examples, Maker, Subject
 from margrpo.testing.conformance.work import WORK
 
 Check = Callable[[Subject], None]
 OF_KIND: dict[str, tuple[Check, ...]] = {
-    **of_the_model.CHECKS,
-    **of_drawing.CHECKS,
-    **of_the_verdict.CHECKS,
-    **of_the_update.CHECKS,
-    **around_the_run.CHECKS,
+    **model.CHECKS,
+    **rollout.CHECKS,
+    **verdict.CHECKS,
+    **update.CHECKS,
+    **run.CHECKS,
 }
 
 
 @attrs.frozen
-class Case:
+class Promise:
     """One check of one component; calling it raises `BreachError`, or `NotApplicable` with the reason."""
 
     entry: Entry
@@ -49,7 +42,7 @@ class Case:
         return f"{self.entry.id}-{self.check.__name__}"
 
     def __call__(self) -> None:
-        """Look."""
+        """Validation."""
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
             component = Maker(self.registry, place, self.examples).specimen(self.entry)
@@ -65,7 +58,7 @@ def cases(
     examples: Examples | None = None,
     prompts: Sequence[str | Prompt] = small.TEXTS,
     among: Registry | None = None,
-) -> Iterator[Case]:
+) -> Iterator[Promise]:
     """Each check of each component of a plugin, by the plugin's name or that of its distribution; of all without one.
 
     `examples` are instances by id, or functions that make one from a folder: for components that have no default, or
@@ -75,12 +68,12 @@ def cases(
     found = among or registry()
     for entry in entries_of(plugin, found):
         for check in checks_of(entry.kind):
-            yield Case(entry, check, found, examples or {}, prompts)
+            yield Promise(entry, check, found, examples or {}, prompts)
 
 
 def checks_of(kind: str) -> tuple[Check, ...]:
     """What is asked of a component of this kind; of a plugin's own kind, what is asked of all."""
-    return (*of_every.CHECKS, *(of_every.OF_RESULTS if kind in WORK else ()), *OF_KIND.get(kind, ()))
+    return (*every.CHECKS, *(every.OF_RESULTS if kind in WORK else ()), *OF_KIND.get(kind, ()))
 
 
 def entries_of(plugin: str | None, found: Registry) -> list[Entry]:

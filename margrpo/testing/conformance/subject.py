@@ -9,15 +9,14 @@ from typing import Any, NoReturn
 import attrs
 import torch
 
-from margrpo.contracts import Requiring
+from margrpo.contracts import HasRequirements
 from margrpo.errors import MargrpoError
-from margrpo.maths.dealing import Prompt, grouped
 from margrpo.plugin.hookspecs import Entry
 from margrpo.plugin.kinds import kind_of
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.leaf import inner_types
 from margrpo.recipe.structure import settings_of
-from margrpo.records import Prompts
+from margrpo.records import Prompt, Prompts, grouped
 from margrpo.testing import small
 
 
@@ -122,7 +121,7 @@ class Maker:
             with suppress(BreachError, MargrpoError):  # the next may do
                 if entry.id not in making:
                     made = self.specimen(entry, making)
-                    if isinstance(made, Requiring):
+                    if isinstance(made, HasRequirements):
                         made.require()
                     return made
         return None

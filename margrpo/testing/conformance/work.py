@@ -7,21 +7,20 @@ from typing import Any
 import torch
 from einops import rearrange
 
-from margrpo.components.kernel import Sdpa
-from margrpo.contracts import Proven, Requiring
+from margrpo.components.attention import Sdpa
+from margrpo.contracts import HasRequirements, ShipsCases
 from margrpo.errors import MargrpoError
-from margrpo.maths.dealing import grouped
-from margrpo.records import Gaussian, Prediction, Rollout, Sight
+from margrpo.records import CanaryInputs, Gaussian, Prediction, Rollout, grouped
 from margrpo.testing import small
 from margrpo.testing.conformance.subject import Subject, foremost, not_applicable
-from margrpo.train.roll_out import Pipeline, roll_out
+from margrpo.train.rollout.roll_out import Pipeline, roll_out
 
 TRANSITIONS = 5
 
 
 def model_of(subject: Subject) -> Any:
     """The policy built, on the device."""
-    return subject.component.build(kernel=Sdpa()).to(subject.device)
+    return subject.component.build(attention=Sdpa()).to(subject.device)
 
 
 class Bare(torch.nn.Module):
@@ -121,7 +120,7 @@ def of_parameterization(subject: Subject, dtype: torch.dtype = torch.float32) ->
     output, x = (numbers(subject, 6, 3, seed=seed, dtype=dtype) for seed in (0, 1))
     level = torch.full((6, 1), 0.25, dtype=dtype, device=subject.device)
     component = subject.component
-    return component.epsilon(output, x, 0.25), component.clean(output, x, 0.25), component.target(output, x, level)
+    return component.epsilon(output, x, 0.25), component.x0(output, x, 0.25), component.target(output, x, level)
 
 
 def of_codec(subject: Subject) -> Any:
@@ -131,7 +130,7 @@ def of_codec(subject: Subject) -> Any:
     return images, built.encode(images)
 
 
-def of_kernel(subject: Subject, dtype: torch.dtype = torch.float32) -> Any:
+def of_attention(subject: Subject, dtype: torch.dtype = torch.float32) -> Any:
     """Attention within two sequences."""
     require(subject)
     q, k, v = (numbers(subject, 7, 2, 8, seed=seed, dtype=dtype) for seed in range(3))
@@ -178,33 +177,33 @@ def of_reward(subject: Subject) -> Any:
 
 def scorer_of(subject: Subject) -> Any:
     """The reward built, unless its files or packages are missing here."""
-    if isinstance(subject.component, Requiring):
+    if isinstance(subject.component, HasRequirements):
         require(subject)
     return subject.component.build(subject.device)
 
 
 def of_canary(subject: Subject) -> Any:
     """How far some images have strayed."""
-    return torch.tensor(perch_of(subject).strayed(sight(subject, changed=True)))
+    return torch.tensor(monitor_of(subject).drift(canary_inputs(subject, changed=True)))
 
 
-def perch_of(subject: Subject) -> Any:
+def monitor_of(subject: Subject) -> Any:
     """The canary built, unless its files or packages are missing here."""
-    if isinstance(subject.component, Requiring):
+    if isinstance(subject.component, HasRequirements):
         require(subject)
     return subject.component.build(subject.device)
 
 
-def sight(subject: Subject, *, changed: bool) -> Sight:
+def canary_inputs(subject: Subject, *, changed: bool) -> CanaryInputs:
     """Random images, as they were before training or darker; those of the step are all different."""
     images = subject.images.to(subject.device)
     groups = rearrange(images, "(g k) c h w -> g k c h w", k=2)
-    return Sight(subject.prompts.to(subject.device), images * (0.5 if changed else 1.0), images, groups)
+    return CanaryInputs(subject.prompts.to(subject.device), images * (0.5 if changed else 1.0), images, groups)
 
 
 def shown(subject: Subject) -> tuple[torch.Tensor, Any]:
     """Images and prompts for a reward: its own cases where it has some of one size, else random pixels."""
-    cases = list(subject.component.cases()) if isinstance(subject.component, Proven) else []
+    cases = list(subject.component.cases()) if isinstance(subject.component, ShipsCases) else []
     cases = [case for case in cases if case.image.shape == cases[0].image.shape]
     if len(cases) < 2:
         return subject.images, subject.prompts
@@ -232,7 +231,7 @@ def of_selector(subject: Subject) -> Any:
 def of_estimator(subject: Subject) -> Any:
     """The evidence of every AR step."""
     made = rollout(subject)
-    found = [subject.component.evidence(made, step, step.unknown) for step in made.steps]
+    found = [subject.component.transitions(made, step, step.unknown) for step in made.steps]
     return [(each.where, *each.part()) for evidence in found for each in evidence]
 
 
@@ -256,9 +255,9 @@ def of_replay(subject: Subject) -> Any:
 
 def of_penalty(subject: Subject) -> Any:
     """The divergence of some transitions."""
-    leash = subject.component.build(small.model(small.policy()))
+    regularizer = subject.component.build(small.model(small.policy()))
     mean, reference = (numbers(subject, 2, 6, 3, seed=seed) for seed in range(2))
-    return leash.divergence(mean, reference, torch.full_like(mean, 0.5))
+    return regularizer.divergence(mean, reference, torch.full_like(mean, 0.5))
 
 
 def of_reference(subject: Subject) -> Any:
@@ -300,7 +299,7 @@ WORK: Mapping[str, Work] = {
     "conditioner": of_conditioner,
     "parameterization": of_parameterization,
     "codec": of_codec,
-    "kernel": of_kernel,
+    "attention": of_attention,
     "prompts": of_prompts,
     "unmasking": of_unmasking,
     "sampler": of_sampler,
@@ -320,7 +319,7 @@ WORK: Mapping[str, Work] = {
     "optimizer": of_optimizer,
     "dataset": of_dataset,
 }
-KEEPS_DTYPE = ("parameterization", "kernel", "sampler", "advantage", "weighting", "objective")
+KEEPS_DTYPE = ("parameterization", "attention", "sampler", "advantage", "weighting", "objective")
 """Kinds whose results have the precision of what they are given; the others answer in float32."""
 
 

@@ -20,7 +20,7 @@ LESSON = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
+class Split:
     """Grey images in [0, 1], ink is 1, and the digit that each shows."""
 
     images: Float[np.ndarray, "n 64"]
@@ -31,11 +31,11 @@ class Part:
 
 
 @cache
-def part(name: str) -> Part:
+def part(name: str) -> Split:
     """One of `PARTS`, in the order of the collection; `DataError` where scikit-learn is missing."""
     whole = _collection()
     chosen = np.sort([index for digit in range(len(NAMES)) for index in _dealt(whole.labels, digit)[name]])
-    return Part(whole.images[chosen], whole.labels[chosen])
+    return Split(whole.images[chosen], whole.labels[chosen])
 
 
 def problems() -> list[str]:
@@ -58,10 +58,10 @@ def _shuffle(index: int) -> str:
 
 
 @cache
-def _collection() -> Part:
+def _collection() -> Split:
     if missing := problems():
         raise DataError(missing[0])
     from sklearn.datasets import load_digits
 
     digits = load_digits()
-    return Part(rearrange(digits.images / 16, "n h w -> n (h w)"), digits.target)
+    return Split(rearrange(digits.images / 16, "n h w -> n (h w)"), digits.target)

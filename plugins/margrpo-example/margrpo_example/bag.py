@@ -3,9 +3,9 @@
 from typing import Literal
 
 from margrpo import at_least, component, not_negative, setting
-from margrpo.contracts import Conditioner, Kernel, Model, Parameterization
+from margrpo.contracts import Attention, Conditioner, Model, Parameterization
 from margrpo.lazy import torch
-from margrpo.weight_source import SOURCES, digest, known_form, unnamed
+from margrpo.weights.source import SOURCES, digest, known_form, unnamed
 
 
 @component
@@ -41,9 +41,9 @@ class Bag:
         """Those of the conditioner."""
         return self.conditioner.classes
 
-    def build(self, *, kernel: Kernel) -> Model:
-        """The model on the CPU; it attends to nothing, so it needs no kernel."""
-        from margrpo.nets import weights
+    def build(self, *, attention: Attention) -> Model:
+        """The model on the CPU; it attends to nothing, so it needs no attention."""
+        from margrpo.weights import modules
         from margrpo_example.bag_model import BagModel
 
         with torch.random.fork_rng(devices=[]):
@@ -51,5 +51,5 @@ class Bag:
             prompt = self.conditioner.build(width=self.width)
             model = BagModel(prompt, self.parameterization, (self.tokens, self.channels, self.width))
         if self.weights != "random":
-            weights.load(model, "policy", self)
+            modules.load(model, "policy", self)
         return model.eval()

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from margrpo.contracts import Parameterization, Prefix
+from margrpo.contracts import Parameterization, PromptEmbedder
 from margrpo.nets.denoiser import Denoiser
 from margrpo.nets.mar import Head, initialise
 from margrpo.records import Prompts
@@ -13,7 +13,7 @@ from margrpo.records import Prompts
 class Front(nn.Module):
     """What stands before the head; by this part's name, `backbone`, `trainable` tells it from the head."""
 
-    def __init__(self, prompt: Prefix, tokens: int, channels: int, width: int):
+    def __init__(self, prompt: PromptEmbedder, tokens: int, channels: int, width: int):
         super().__init__()
         self.prompt = prompt
         self.nothing = nn.Parameter(0.02 * torch.randn(width))
@@ -33,7 +33,7 @@ class Front(nn.Module):
 class BagModel(nn.Module):
     """Front and head, under the names of the contract `Model`."""
 
-    def __init__(self, prompt: Prefix, parameterization: Parameterization, shape: tuple[int, int, int]):
+    def __init__(self, prompt: PromptEmbedder, parameterization: Parameterization, shape: tuple[int, int, int]):
         super().__init__()
         self.tokens, self.channels, width = shape
         self.backbone = Front(prompt, *shape)

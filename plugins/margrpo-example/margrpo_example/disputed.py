@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Int
 from margrpo import between, component, setting
 from margrpo.contracts import Selector
 from margrpo.lazy import Tensor, torch
-from margrpo.maths.tokens import largest
+from margrpo.maths.uncertainty import largest
 from margrpo.records import ARStep, Needs, Rollout
 
 

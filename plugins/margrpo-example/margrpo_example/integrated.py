@@ -4,7 +4,7 @@ from jaxtyping import Bool
 
 from margrpo import component, positive, setting
 from margrpo.lazy import Tensor
-from margrpo.records import ARStep, Evidence, Needs, Rollout
+from margrpo.records import ARStep, Needs, Rollout, Transitions
 
 
 @component
@@ -21,9 +21,9 @@ class Integrated:
         """Nothing beyond what the selector needs."""
         return Needs()
 
-    def evidence(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Evidence]:
+    def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
         """One chain for every selected token."""
         return [
-            Evidence.drawn(step.chain, selected & step.committed),
-            Evidence.expected(step.chain, selected & ~step.committed, self.later),
+            Transitions.drawn(step.chain, selected & step.committed),
+            Transitions.expected(step.chain, selected & ~step.committed, self.later),
         ]

@@ -6,11 +6,11 @@ import torch
 from margrpo_example.bag import Bag
 
 from margrpo import MargrpoError
-from margrpo.components.kernel import Sdpa
-from margrpo.nets import weights
+from margrpo.components.attention import Sdpa
 from margrpo.testing import small
 from margrpo.train.assemble import assemble
 from margrpo.train.step import train_step
+from margrpo.weights import modules
 
 
 def bag(**settings: Any) -> Bag:
@@ -28,7 +28,7 @@ def test_it_trains_in_a_whole_step(tmp_path: Path) -> None:
 
 
 def test_the_order_of_known_tokens_makes_no_difference() -> None:
-    model, tokens = bag().build(kernel=Sdpa()), torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(0))
+    model, tokens = bag().build(attention=Sdpa()), torch.randn(1, 4, 3, generator=torch.Generator().manual_seed(0))
     unknown, prefix = torch.tensor([[True, False, False, False]]), model.null_prefix(1)
     swapped = tokens[:, [0, 3, 1, 2]]
     assert torch.allclose(
@@ -37,13 +37,13 @@ def test_the_order_of_known_tokens_makes_no_difference() -> None:
 
 
 def test_its_weights_are_read_from_the_file_of_a_run(tmp_path: Path) -> None:
-    first = bag(seed=1).build(kernel=Sdpa())
-    weights.write(tmp_path / "policy.safetensors", {"policy": first})
-    again = bag(checkpoint=str(tmp_path / "policy.safetensors"), weights="model").build(kernel=Sdpa())
+    first = bag(seed=1).build(attention=Sdpa())
+    modules.write(tmp_path / "policy.safetensors", {"policy": first})
+    again = bag(checkpoint=str(tmp_path / "policy.safetensors"), weights="model").build(attention=Sdpa())
     assert all(map(torch.equal, first.state_dict().values(), again.state_dict().values()))
 
 
 def test_weights_without_a_file_are_refused() -> None:
     assert bag(weights="model").problems()[0].startswith("checkpoint is missing; give a path")
     with pytest.raises(MargrpoError, match=r"policy\.checkpoint is empty"):
-        bag(weights="model").build(kernel=Sdpa())
+        bag(weights="model").build(attention=Sdpa())

@@ -6,7 +6,7 @@ from margrpo_example.colourfulness import Colourfulness
 from torch import Tensor
 
 from margrpo import MargrpoError
-from margrpo.maths.dealing import Prompt, grouped
+from margrpo.records import Prompt, grouped
 
 
 def score(*images: Tensor, **settings: float) -> list[float]:

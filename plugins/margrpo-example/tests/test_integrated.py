@@ -12,7 +12,7 @@ STEP = DRAWN.steps[0]
 
 
 def test_committed_tokens_are_scored_by_what_was_drawn_and_others_by_its_mean() -> None:
-    committed, others = Integrated().evidence(DRAWN, STEP, STEP.unknown)
+    committed, others = Integrated().transitions(DRAWN, STEP, STEP.unknown)
     assert torch.equal(committed.where, STEP.committed)
     assert torch.equal(others.where, STEP.unknown & ~STEP.committed)
     assert torch.equal(committed.part()[1], STEP.chain.next[:, :, STEP.chain.rows(STEP.committed)])
@@ -21,7 +21,7 @@ def test_committed_tokens_are_scored_by_what_was_drawn_and_others_by_its_mean() 
 
 @given(later=st.floats(0.01, 10))
 def test_later_weighs_only_the_uncommitted(later: float) -> None:
-    assert [each.weight for each in Integrated(later=later).evidence(DRAWN, STEP, STEP.unknown)] == [1.0, later]
+    assert [each.weight for each in Integrated(later=later).transitions(DRAWN, STEP, STEP.unknown)] == [1.0, later]
 
 
 def test_a_weight_of_zero_is_refused() -> None:

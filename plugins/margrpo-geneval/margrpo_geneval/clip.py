@@ -1,6 +1,7 @@
 """CLIP as a colour classifier."""
 
-from margrpo import at_least, component, pretrained, setting
+from margrpo import at_least, component, setting
+from margrpo.weights import pretrained
 from margrpo_geneval.contracts import Namer
 
 

@@ -1,9 +1,8 @@
 """Whether a picture shows the objects that its prompt asks for, in the right number, colour and place."""
 
 from margrpo import at_least, between, component, setting
-from margrpo.case import Case
 from margrpo.contracts import OnFailure, Scorer
-from margrpo.records import Traits
+from margrpo.records import Case, Traits
 from margrpo_geneval.contracts import ColourClassifier, Detector, Relation
 
 

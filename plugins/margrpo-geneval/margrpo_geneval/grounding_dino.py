@@ -1,6 +1,7 @@
 """Grounding DINO as a detector."""
 
-from margrpo import between, component, pretrained, setting
+from margrpo import between, component, setting
+from margrpo.weights import pretrained
 from margrpo_geneval.contracts import Finder
 
 

@@ -1,7 +1,8 @@
 """OWLv2 as a detector."""
 
-from margrpo import between, component, pretrained, setting
+from margrpo import between, component, setting
 from margrpo.declare import Check
+from margrpo.weights import pretrained
 from margrpo_geneval.contracts import Finder
 
 has_name = Check(lambda said: "{name}" in said, "a text with {name} in it")

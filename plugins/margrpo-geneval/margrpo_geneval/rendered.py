@@ -2,8 +2,7 @@
 
 import torch
 
-from margrpo.case import Case
-from margrpo.maths.dealing import Prompt
+from margrpo.records import Case, Prompt
 from margrpo.worlds import shapes
 from margrpo_geneval.captions import metadata_of
 

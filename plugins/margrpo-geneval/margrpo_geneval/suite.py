@@ -5,9 +5,8 @@ from functools import cached_property
 
 from margrpo import at_least, component, not_negative, setting
 from margrpo.contracts import Reward
-from margrpo.maths.dealing import Prompt
-from margrpo.prompt_file import read_prompts
-from margrpo.prompt_line import prompt_of_object
+from margrpo.prompt_file import prompt_of_object, read_prompts
+from margrpo.records import Prompt
 from margrpo_geneval.contracts import ColourClassifier, Detector, Relation
 from margrpo_geneval.geneval import Geneval
 

@@ -30,8 +30,8 @@ from transformers import (
 )
 
 from margrpo.errors import DataError, MargrpoError, PluginError, WeightsError
-from margrpo.maths.dealing import Prompt, grouped
-from margrpo.pictures import picture
+from margrpo.pictures.grid import picture
+from margrpo.records import Prompt, grouped
 
 from . import tiny
 
@@ -236,7 +236,7 @@ def test_what_is_missing_is_told_before_anything_is_loaded(tmp_path: Path, monke
         Geneval(detector=Owlv2(), colour_classifier=Clip(checkpoint=str(tmp_path / "empty"))).require()
     with pytest.raises(MargrpoError, match=r"query = 'cat' must be a text with \{name\} in it"):
         Owlv2(query="cat")
-    monkeypatch.setattr("margrpo.pretrained.find_spec", lambda name: None)
+    monkeypatch.setattr("margrpo.weights.pretrained.find_spec", lambda name: None)
     with pytest.raises(PluginError, match="detector owlv2 needs transformers, which is not installed; pip install tra"):
         Geneval(detector=Owlv2()).require()
 

@@ -9,7 +9,7 @@ from margrpo_geneval.geneval import Geneval
 from margrpo_geneval.mask2former import Mask2former
 from margrpo_geneval.suite import Suite
 
-from margrpo.maths.dealing import Prompt
+from margrpo.records import Prompt
 from margrpo.testing import every_check
 
 from . import tiny

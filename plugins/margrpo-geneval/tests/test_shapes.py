@@ -44,7 +44,7 @@ def test_every_caption_has_metadata_that_its_own_picture_satisfies() -> None:
     captions = [shapes.caption(one) for kind in shapes.KINDS for one in shapes.repertoire(kind)][::7]
     pixels = np.stack([shapes.render(shapes.place(shapes.parse(text), rng)) for text in captions])
     images = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
-    from margrpo.maths.dealing import Prompt, grouped
+    from margrpo.records import Prompt, grouped
 
     prompts = grouped([Prompt(text, metadata=metadata_of(text)) for text in captions], 1)
     assert bool((ours.score(images, prompts) == 1).all())

@@ -7,8 +7,8 @@ from margrpo_geneval.captions import metadata_of
 from margrpo_geneval.suite import Suite
 
 from margrpo.errors import DataError
-from margrpo.evaluate.examination import rewards_of
-from margrpo.maths.dealing import grouped
+from margrpo.evaluate.suite import rewards_of
+from margrpo.records import grouped
 from margrpo.worlds import shapes
 
 

@@ -10,7 +10,7 @@ import torch
 from margrpo_ocr.ocr import Ocr
 from margrpo_ocr.picture import picture
 
-from margrpo.maths.dealing import Prompt, grouped
+from margrpo.records import Prompt, grouped
 
 TEXTS = {
     "FRESH COFFEE": ("Fresh Coffee", "Fresh Toffee", "Mind the gap"),

@@ -3,11 +3,9 @@
 from importlib.util import find_spec
 
 from margrpo import at_least, component, setting
-from margrpo.case import Case
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.errors import PluginError
-from margrpo.maths.dealing import Prompt
-from margrpo.records import Traits
+from margrpo.records import Case, Prompt, Traits
 
 PARAMETERS = 7_790_994
 """Float32 numbers in the two model files that RapidOCR 3.10 ships, by their size: 9,929,594 and 21,234,383 bytes."""

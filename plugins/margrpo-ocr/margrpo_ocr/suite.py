@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from margrpo import component, setting
-from margrpo.maths.dealing import Prompt
+from margrpo.records import Prompt
 
 SCENES = ("a sign that says", "a poster that says", "a book cover with the title", "a shop window that reads")
 TEXTS = (
@@ -20,8 +20,8 @@ TEXTS = (
         "Ice cream",
     ),
     *(
-        "Please do not feed the birds",
-        "The early bird catches the worm",
+        "Please do not feed the canaries",
+        "The early canary catches the worm",
         "All roads lead to Rome",
         "Once upon a time in the west",
         "Back in five minutes",

@@ -4,7 +4,7 @@ from margrpo_ocr.ocr import PARAMETERS, Ocr
 from margrpo_ocr.picture import picture
 
 from margrpo.errors import PluginError
-from margrpo.maths.dealing import Prompt, grouped
+from margrpo.records import Prompt, grouped
 
 SCORER = Ocr().build("cpu")
 

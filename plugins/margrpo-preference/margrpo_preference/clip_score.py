@@ -1,8 +1,9 @@
 """How well a picture fits its text, by CLIP."""
 
-from margrpo import at_least, component, positive, pretrained, setting
+from margrpo import at_least, component, positive, setting
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.records import Traits
+from margrpo.weights import pretrained
 
 
 @component

@@ -1,10 +1,11 @@
 """Human Preference Score v2.1."""
 
-from margrpo import at_least, component, pretrained, setting
+from margrpo import at_least, component, setting
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.errors import WeightsError
 from margrpo.records import Traits
-from margrpo.weight_source import SOURCES, digest, fetched, known_form, obstacle, verify
+from margrpo.weights import pretrained
+from margrpo.weights.source import SOURCES, digest, fetched, known_form, obstacle, verify
 
 
 @component

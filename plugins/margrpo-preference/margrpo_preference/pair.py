@@ -8,8 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 from transformers import CLIPConfig, CLIPModel, CLIPTokenizer
 
-from margrpo.pretrained import loaded
 from margrpo.records import Prompts
+from margrpo.weights.pretrained import loaded
 from margrpo_preference.pixels import cropped, normalised
 
 Fit = Callable[[Tensor, int], Tensor]

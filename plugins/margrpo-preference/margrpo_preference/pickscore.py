@@ -1,8 +1,9 @@
 """Which of two pictures people pick for a text."""
 
-from margrpo import at_least, component, pretrained, setting
+from margrpo import at_least, component, setting
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.records import Traits
+from margrpo.weights import pretrained
 
 
 @component

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from transformers import BertTokenizer, CLIPImageProcessorPil, CLIPModel, CLIPTokenizer
 
 from margrpo.errors import MargrpoError, PluginError, WeightsError
-from margrpo.maths.dealing import Prompt, grouped
+from margrpo.records import Prompt, grouped
 
 from . import tiny
 from .image_reward_plain import Plain
@@ -183,7 +183,7 @@ def test_what_is_missing_is_told_before_anything_is_loaded(clip: Path, tmp_path:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(WeightsError, match="is not in the Hub's cache, and HF_HUB_OFFLINE is set"):
         Pickscore(checkpoint="hf://nobody/nothing").require()
-    monkeypatch.setattr("margrpo.pretrained.find_spec", lambda name: None)
+    monkeypatch.setattr("margrpo.weights.pretrained.find_spec", lambda name: None)
     with pytest.raises(
         PluginError, match="reward aesthetic needs transformers, which is not installed; pip install tra"
     ):

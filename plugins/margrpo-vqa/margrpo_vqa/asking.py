@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from margrpo import record
-from margrpo.pictures import picture
+from margrpo.pictures.grid import picture
 from margrpo.records import Prompts
 from margrpo_vqa.question import Question, questions
 

@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import AutoImageProcessor, AutoTokenizer, GitForCausalLM
 
-from margrpo.pretrained import loaded
+from margrpo.weights.pretrained import loaded
 from margrpo_vqa.answer import Answer
 from margrpo_vqa.git_vqa import GitVqa
 

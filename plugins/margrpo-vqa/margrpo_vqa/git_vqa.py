@@ -1,8 +1,9 @@
 """The probability that GIT answers yes."""
 
-from margrpo import at_least, component, pretrained, setting
+from margrpo import at_least, component, setting
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.records import Traits
+from margrpo.weights import pretrained
 from margrpo_vqa.question import has_text
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from margrpo.errors import WeightsError
-from margrpo.pretrained import loaded
+from margrpo.weights.pretrained import loaded
 from margrpo_vqa.answer import Answer
 from margrpo_vqa.vlm_judge import QUESTION, VlmJudge
 

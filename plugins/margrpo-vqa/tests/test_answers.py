@@ -19,8 +19,8 @@ from transformers import (
 )
 
 from margrpo.errors import DataError, MargrpoError, PluginError, WeightsError
-from margrpo.maths.dealing import Prompt, grouped
-from margrpo.pictures import picture
+from margrpo.pictures.grid import picture
+from margrpo.records import Prompt, grouped
 
 from . import tiny
 
@@ -187,6 +187,6 @@ def test_settings_that_ask_nothing_are_refused(monkeypatch: pytest.MonkeyPatch) 
         VlmJudge(template="x")
     with pytest.raises(WeightsError, match="reward vlm_judge: nowhere is no folder"):
         VlmJudge(checkpoint="nowhere").require()
-    monkeypatch.setattr("margrpo.pretrained.find_spec", lambda name: None)
+    monkeypatch.setattr("margrpo.weights.pretrained.find_spec", lambda name: None)
     with pytest.raises(PluginError, match="reward git_vqa needs transformers, which is not installed"):
         GitVqa().require()

@@ -10,9 +10,8 @@ from margrpo.components.codec.kl16 import Kl16, MissingDiffusers
 from margrpo.contracts import Autoencoder
 from margrpo.declare import SettingError
 from margrpo.errors import WeightsError
-from margrpo.nets import weights
-
-from ...golden.reading import allowed, largest_difference, recorded
+from margrpo.weights import modules
+from tests.golden.reading import allowed, largest_difference, recorded
 
 GOLDEN = recorded("vae")
 SIZES = {"image": 32, "width": 32, "multipliers": (1, 1, 2), "attention": 1}
@@ -52,8 +51,8 @@ def test_nothing_in_it_can_be_trained(codec: Autoencoder):
 
 def test_what_a_run_writes_holds_the_published_names_and_is_read_back(codec: Autoencoder, tmp_path: Path):
     file = tmp_path / "policy.safetensors"
-    weights.write(file, {"policy": torch.nn.Linear(1, 1), "codec": codec})
-    assert set(weights.read(str(file), "codec")) == set(recorded("vae", "state_dict."))
+    modules.write(file, {"policy": torch.nn.Linear(1, 1), "codec": codec})
+    assert set(modules.read(str(file), "codec")) == set(recorded("vae", "state_dict."))
     again = Kl16(checkpoint=str(file), **SIZES).build()
     assert all(torch.equal(value, codec.state_dict()[name]) for name, value in again.state_dict().items())
 

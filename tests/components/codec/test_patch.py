@@ -5,7 +5,7 @@ import torch
 
 from margrpo.components.codec.patch import Patch
 from margrpo.declare import SettingError
-from margrpo.nets import weights
+from margrpo.weights import modules
 
 
 @pytest.mark.parametrize(("patch", "components", "geometry"), [(2, 0, (16, 12)), (4, 5, (4, 5)), (8, 0, (1, 192))])
@@ -19,7 +19,7 @@ def test_a_fitted_codec_comes_back_from_its_file(tmp_path: Path):
     settings, images = {"image": 4, "patch": 2, "components": 3}, torch.rand(9, 3, 4, 4)
     codec = Patch(**settings).build()
     codec.fit(images)
-    weights.write(tmp_path / "codec.safetensors", {"codec": codec})
+    modules.write(tmp_path / "codec.safetensors", {"codec": codec})
     again = Patch(**settings, checkpoint=str(tmp_path / "codec.safetensors")).build()
     assert torch.equal(again.encode(images), codec.encode(images))
 

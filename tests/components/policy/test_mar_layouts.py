@@ -1,13 +1,12 @@
 import pytest
 import torch
 
+from margrpo.components.attention import Sdpa
 from margrpo.components.conditioner import Label
-from margrpo.components.kernel import Sdpa
 from margrpo.components.parameterization import Epsilon
 from margrpo.components.policy.mar import Mar
-from margrpo.nets.published import published_name
-
-from ...golden.reading import layouts
+from margrpo.weights.published_names import published_name
+from tests.golden.reading import layouts
 
 
 @pytest.mark.golden("STATE_DICT_LAYOUTS")

@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from margrpo.class_names import spoken_names
 from margrpo.components.prompts.classes import Classes
 from margrpo.declare import SettingError
 from margrpo.errors import DataError
 from margrpo.worlds.imagenet import class_names
+from margrpo.worlds.imagenet.naming import spoken_names
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 

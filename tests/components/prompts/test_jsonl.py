@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from margrpo.components.prompts.jsonl import Jsonl
 from margrpo.errors import DataError
-from margrpo.prompt_line import prompt_of_object
+from margrpo.prompt_file import prompt_of_object
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3))
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from margrpo.components.reward.brightness import Brightness
 from margrpo.declare import SettingError
-from margrpo.maths.dealing import Prompt, grouped
+from margrpo.records import Prompt, grouped
 
 ONE = grouped([Prompt("anything")], 1)
 

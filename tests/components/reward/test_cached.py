@@ -8,11 +8,10 @@ from margrpo.components.reward.brightness import Brightness
 from margrpo.components.reward.cached import Cached
 from margrpo.components.reward.http import Http
 from margrpo.declare import component
-from margrpo.maths.dealing import Prompt, grouped
 from margrpo.plugin.registry import registry
-from margrpo.records import Prompts, Traits
+from margrpo.records import Prompt, Prompts, Traits, grouped
 from margrpo.testing import small
-from margrpo.train.jury import reward_names
+from margrpo.train.verdict.scorers import reward_names
 
 IMAGES = torch.rand(4, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 

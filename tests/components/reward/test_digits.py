@@ -10,7 +10,7 @@ from margrpo.components.dataset.digits import Digits as Images
 from margrpo.components.reward.digits import Digits
 from margrpo.declare import SettingError
 from margrpo.errors import DataError
-from margrpo.maths.dealing import Prompt, grouped
+from margrpo.records import Prompt, grouped
 from margrpo.worlds import digits
 
 

@@ -7,7 +7,7 @@ from PIL import Image
 from margrpo.components.reward.jpeg_compressibility import JpegCompressibility
 from margrpo.declare import SettingError
 from margrpo.errors import RewardError
-from margrpo.maths.dealing import Prompt, grouped
+from margrpo.records import Prompt, grouped
 
 PROMPTS = grouped([Prompt("flat"), Prompt("noisy")], 1)
 

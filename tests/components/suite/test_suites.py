@@ -6,7 +6,7 @@ from margrpo.components.reward.brightness import Brightness
 from margrpo.components.suite.preference import Preference
 from margrpo.components.suite.shapes import Shapes
 from margrpo.errors import DataError, MargrpoError
-from margrpo.evaluate.examination import rewards_of
+from margrpo.evaluate.suite import rewards_of
 from margrpo.worlds.shapes import KINDS, held_out_captions
 
 

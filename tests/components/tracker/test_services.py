@@ -18,7 +18,7 @@ from margrpo.components.tracker.jsonl import Jsonl
 from margrpo.components.tracker.tensorboard import Tensorboard
 from margrpo.components.tracker.trackio import Trackio
 from margrpo.components.tracker.wandb import Wandb
-from margrpo.contracts import Showing, Spreading, Tracker
+from margrpo.contracts import TakesHistograms, TakesImages, Tracker
 from margrpo.errors import PluginError
 from margrpo.testing import small
 from margrpo.train.loop import train
@@ -28,15 +28,15 @@ def shown(tracker: Tracker, folder: Path, *, start: int, end: int, value: float)
     """Some steps with a picture and a distribution each."""
     (folder / "recipe.toml").write_text('title = "a run"\n')
     track: Any = tracker.open(folder, "a run", 10, start)
-    assert isinstance(track, Showing)
-    assert isinstance(track, Spreading)
+    assert isinstance(track, TakesImages)
+    assert isinstance(track, TakesHistograms)
     track.say("the run begins")
     for step in range(start, end):
         track.write(step, {"reward": value + step, "kl": math.nan})
         file = folder / "picture.png"
         Image.new("RGB", (8, 6), (255, 0, 0)).save(file)
-        track.show(step, "held_out", file)
-        track.spread(step, "advantage", torch.linspace(-1, 1, 9))
+        track.log_image(step, "held_out", file)
+        track.log_histogram(step, "advantage", torch.linspace(-1, 1, 9))
     track.close()
 
 

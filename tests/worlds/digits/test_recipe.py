@@ -9,9 +9,9 @@ from margrpo.components.reward.digits import Digits
 from margrpo.errors import RecipeError
 from margrpo.recipe import Recipe, load
 from margrpo.train.assemble import pipeline_of
-from margrpo.train.held_out import look
-from margrpo.train.jury import seated
 from margrpo.train.loop import train
+from margrpo.train.verdict.scorers import build_rewards
+from margrpo.train.watch.held_out import validate
 from margrpo.worlds import digits
 
 RECIPES = Path(__file__).parents[3] / "recipes"
@@ -35,13 +35,13 @@ def test_the_shipped_model_draws_grey_digits_of_which_the_judge_reads_the_docume
     # Three standard deviations of 500 images, 0.066, are left in one seed of 370; the seed is fixed.
     tuning = recipe()
     prompts = tuning.prompts.held_out().part(slice(500))
-    seen = look(pipeline_of(tuning), prompts, seated((Digits(classifier="judge", by="accuracy"),), "cpu"), 0)
+    seen = validate(pipeline_of(tuning), prompts, build_rewards((Digits(classifier="judge", by="accuracy"),), "cpu"), 0)
     assert float(seen.scores.mean()) == pytest.approx(0.633, abs=0.066)
     assert torch.allclose(seen.images, seen.images.mean(1, keepdim=True), atol=1e-5)
 
 
 def test_an_update_of_the_recipe_runs_and_is_judged_before_and_after(tmp_path: Path):
-    sets = ["run.steps=1", "run.held_out=20", "run.watch=10", "run.watch_every=1", "prompts.prompts=2"]
+    sets = ["run.steps=1", "run.held_out=20", "run.eval_prompts=10", "run.eval_every=1", "prompts.prompts=2"]
     summary = train(recipe(*sets), tmp_path / "run")
     assert summary is not None
     assert summary["held_out"]["prompts"] == 20

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
 
-from margrpo.pictures import picture
-from margrpo.pretrained import loaded
+from margrpo.pictures.grid import picture
+from margrpo.weights.pretrained import loaded
 from margrpo_geneval.clip import Clip
 from margrpo_geneval.colours import PALETTE
 from margrpo_geneval.contracts import Detection

@@ -7,7 +7,7 @@ from PIL import Image
 from transformers import AutoImageProcessor, AutoTokenizer, GroundingDinoForObjectDetection
 
 from margrpo.errors import DataError
-from margrpo.pretrained import loaded
+from margrpo.weights.pretrained import loaded
 from margrpo_geneval.contracts import Detection
 from margrpo_geneval.grounding_dino import GroundingDino
 from margrpo_geneval.photographs.searching import box_of

@@ -9,7 +9,7 @@ from torch.nn import functional
 from transformers import AutoImageProcessor, Mask2FormerForUniversalSegmentation
 
 from margrpo.errors import DataError
-from margrpo.pretrained import loaded
+from margrpo.weights.pretrained import loaded
 from margrpo_geneval.contracts import Detection
 from margrpo_geneval.mask2former import Mask2former
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from PIL import Image
 from transformers import Owlv2ForObjectDetection, Owlv2Processor
 
-from margrpo.pretrained import loaded
+from margrpo.weights.pretrained import loaded
 from margrpo_geneval.contracts import Detection
 from margrpo_geneval.owlv2 import Owlv2
 from margrpo_geneval.photographs.searching import box_of

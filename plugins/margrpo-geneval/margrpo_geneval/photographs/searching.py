@@ -9,7 +9,7 @@ from jaxtyping import Float
 from PIL import Image
 from torch import Tensor
 
-from margrpo.pictures import picture
+from margrpo.pictures.grid import picture
 from margrpo_geneval.contracts import Detection
 
 

@@ -1,0 +1,74 @@
+"""`margrpo doctor`."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.text import Text
+
+from margrpo.cli.arguments import Sets, recipe_of, training
+from margrpo.cli.exits import REFUSED
+from margrpo.cli.terminal import out
+from margrpo.cli.threads import settle_threads
+from margrpo.errors import RunError
+from margrpo.plugin.registry import registry
+
+if TYPE_CHECKING:
+    from margrpo.doctor.finding import Finding
+
+STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red"}
+
+
+def doctor(
+    recipe: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RECIPE]", help="A recipe file or a run's folder to examine too.", show_default=False),
+    ] = None,
+    sets: Sets = None,
+    place: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where runs would be written.")] = Path("runs"),
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Examine this machine, its plugins and a recipe: each line passes, warns, or fails with what to do.
+
+    The exit code is 2 where something fails.
+    """
+    if sets and recipe is None:
+        raise RunError("--set changes a recipe, and none is given; name it before --set")
+    settle_threads()
+    findings = []
+    for finding in examined(recipe, sets, place):
+        findings.append(finding)
+        if not as_json:
+            show(finding)
+    if as_json:
+        typer.echo(json.dumps([vars(finding) for finding in findings], indent=2, ensure_ascii=False))
+    if any(finding.status == "fail" for finding in findings):
+        raise typer.Exit(REFUSED)
+
+
+def examined(given: Path | None, sets: list[str] | None, place: Path) -> "Iterator[Finding]":
+    """Every finding, as it is found; of a recipe that cannot be read nothing more is asked."""
+    from margrpo.doctor import machine
+    from margrpo.doctor import recipe as of_recipe
+
+    for each in machine.examinations(registry(), place):
+        yield from each.findings()
+    if given is None:
+        return
+    source = recipe_of(given)
+    patient = of_recipe.RecipeUnderTest(lambda: training(source, sets), source, place)
+    for each in of_recipe.examinations(patient):
+        found = list(each.findings())
+        yield from found
+        if each.what in ("recipe", "files") and not of_recipe.sound(found):
+            return
+
+
+def show(finding: "Finding") -> None:
+    """One line, and what to do below it."""
+    line = Text.assemble((finding.status, STYLES[finding.status]), f"  {finding.what:<14}", finding.said)
+    out().print(line, soft_wrap=True)
+    if finding.remedy:
+        out().print(Text(f"      {'':<14}{finding.remedy}", "dim"), soft_wrap=True)

@@ -1,0 +1,179 @@
+"""`margrpo evaluate`."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markdown import Markdown
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from margrpo import run_folder
+from margrpo.cli.arguments import Sets, loadable, recipe_of, sound, weights_of, with_weights, with_weights_of
+from margrpo.cli.terminal import err, facts, out
+from margrpo.cli.threads import settle_threads
+from margrpo.contracts import Suite
+from margrpo.errors import RecipeError, RunError
+from margrpo.plugin.kinds import KINDS
+from margrpo.recipe import Pretraining, Recipe
+from margrpo.recipe.override import OverrideError, apply_overrides, parse_override
+from margrpo.recipe.structure import component_of
+
+REPORT = "report.html"
+
+
+def evaluate(  # what is drawn, on what, how, and where to: each is an option of its own
+    given: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RECIPE]", help="A recipe file, or the folder of a run.", show_default=False),
+    ] = None,
+    suite: Annotated[str, typer.Option(metavar="NAME", help="The suite: see components list suite.")] = "shapes",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="A=VALUE", help="Change a setting of the suite; may be repeated."),
+    ] = None,
+    images: Annotated[int, typer.Option(metavar="N", min=1, help="Images of each prompt.")] = 1,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="The seed of every draw.")] = 0,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Weights to evaluate; unless given, the recipe's or the run's."),
+    ] = None,
+    base: Annotated[
+        bool, typer.Option("--base/--no-base", help="Compare with the recipe's own weights, those before training.")
+    ] = True,
+    to: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The folder to write; a new one.")] = None,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(metavar="A B", help="Compare two folders of evaluations of the same prompts instead."),
+    ] = None,
+    sets: Sets = None,
+) -> None:
+    """Draw a suite's prompts, score the pictures, and compare base and tuned weights on the same noise.
+
+    Scores are told for each category, with bootstrap intervals and a paired test.
+    """
+    if compare is not None:
+        write_comparison(*compare, to)
+        return
+    if given is None:
+        raise RunError("give a recipe or the folder of a run, or two evaluations with --compare A B")
+    chosen = suite_of(suite, settings or [])
+    chosen.require()
+    policies = {who: loadable(recipe, given) for who, recipe in policies_of(given, weights, sets, base=base).items()}
+    stem = recipe_of(given).parent.name if given.is_dir() else given.stem
+    folder = fresh(to or Path("evaluations") / f"{stem}-{suite}")
+    examined_into(folder, chosen, suite, policies, images=images, seed=seed)
+
+
+def suite_of(name: str, settings: list[str]) -> Suite:
+    """The suite with its settings, or a `RecipeError`."""
+    table: dict[str, Any] = {"use": name}
+    try:
+        apply_overrides(table, [parse_override(text) for text in settings])
+    except OverrideError as error:
+        raise RecipeError(f"suite {name}", [str(error)]) from None
+    made: Suite = component_of(table, KINDS["suite"], source=f"suite {name}")
+    return made
+
+
+def policies_of(
+    given: Path, weights: str | None, sets: list[str] | None, *, base: bool
+) -> dict[str, Recipe | Pretraining]:
+    """The recipes to draw with: of what training made, and of what it began with where that is another."""
+    source = recipe_of(given)
+    before = sound(source, sets, to_draw=True)
+    if weights is None and given.is_dir():
+        weights = str(run_folder.newest_weights(given))
+    if weights is None:
+        return {"policy": before}
+    tuned = with_weights_of(weights, sound(source, with_weights(sets, weights), to_draw=True))
+    return {"base": before, "tuned": tuned} if base else {"tuned": tuned}
+
+
+def examined_into(
+    folder: Path,
+    suite: Suite,
+    name: str,
+    policies: Mapping[str, Recipe | Pretraining],
+    *,
+    images: int,
+    seed: int,
+) -> None:
+    """Draw and score with each policy in turn, and write what was found."""
+    from margrpo.evaluate.result import result, write
+    from margrpo.evaluate.suite import examine, jury_of
+    from margrpo.train.assemble import pipeline_of
+
+    settle_threads()
+    found = {}
+    for who, recipe in reversed(list(policies.items())):  # weights of training, which may not fit, are opened first
+        with err().status(f"loading {who}"):
+            pipeline = pipeline_of(recipe)
+            scorers = jury_of(suite, pipeline.device)
+        with drawing(f"drawing with {who}") as progress:
+            place = folder / "images" / who
+            found[who] = examine(pipeline, suite, scorers, images=images, seed=seed, folder=place, progress=progress)
+    found = {who: found[who] for who in policies}
+    told = {
+        "suite": name,
+        "prompts": len(suite.prompts()),
+        "images": images,
+        "seed": seed,
+        "note": "",
+        "shares": [reward.name for reward in scorers if (reward.traits.low, reward.traits.high) == (0, 1)],
+        "weights": {who: weights_of(recipe.policy) for who, recipe in policies.items()},
+    }
+    whole = result(found, told)
+    write(folder, found, whole)
+    show(whole, folder, dict.fromkeys(policies, folder))
+
+
+def write_comparison(one: Path, other: Path, to: Path | None) -> None:
+    """Compare two evaluations, and write what was found where that is asked for."""
+    import json
+
+    from margrpo.evaluate.result import RESULT, WORDS, compared, words
+
+    found = compared(one, other)
+    if to is None:
+        out().print(Markdown("\n".join(words(found))))
+        return
+    folder = fresh(to)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / WORDS).write_text("\n".join(words(found)) + "\n", encoding="utf-8")
+    (folder / RESULT).write_text(json.dumps(found, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    show(found, folder, {"first": one, "second": other})
+
+
+def show(found: Mapping[str, Any], folder: Path, folders: Mapping[str, Path]) -> None:
+    """The words on the terminal, and the page."""
+    from margrpo.evaluate.result import RESULT, WORDS, words
+    from margrpo.report.evaluation import page
+
+    (folder / REPORT).write_text(page(found, folders), encoding="utf-8")
+    out().print(Markdown("\n".join(words(found))))
+    report = (folder / REPORT).absolute().as_uri()
+    facts([("report", report), ("words", folder / WORDS), ("numbers", folder / RESULT)])
+
+
+def fresh(folder: Path) -> Path:
+    """A folder that can be made, with a number behind where one of that name has something in it already."""
+    from margrpo.train.run.folder import check
+
+    number, place = 1, folder
+    while place.exists() and (not place.is_dir() or any(place.iterdir())):
+        number += 1
+        place = folder.with_name(f"{folder.name}-{number}")
+    check(place)
+    return place
+
+
+@contextmanager
+def drawing(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A bar over the pictures; only a terminal sees it."""
+    console = err()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, of: bar.update(task, completed=done, total=of)

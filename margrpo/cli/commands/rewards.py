@@ -1,0 +1,139 @@
+"""`margrpo rewards`: list them, test them, serve them."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from margrpo.cli.arguments import Sets, recipe_of, sound
+from margrpo.cli.exits import REFUSED, with_error_report
+from margrpo.cli.terminal import err, facts, out
+from margrpo.cli.threads import settle_threads
+from margrpo.contracts import HasRequirements, Reward
+from margrpo.errors import MargrpoError, RecipeError
+from margrpo.plugin import from_file
+from margrpo.plugin.kinds import KINDS
+from margrpo.plugin.registry import registry
+from margrpo.recipe import Recipe
+from margrpo.recipe.override import OverrideError, apply_overrides, parse_override
+from margrpo.recipe.structure import component_of
+
+app = typer.Typer(help="List, test and serve rewards.", no_args_is_help=True)
+Given = Annotated[
+    str, typer.Argument(metavar="RECIPE-OR-NAME", help="A recipe, whose rewards are meant, or the name of a reward.")
+]
+
+
+@app.command("list")
+@with_error_report
+def list_rewards() -> None:
+    """List every reward with its range, what it reads of a prompt, and how large its networks are."""
+    from margrpo.contracts import Reward
+
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
+    for name in ("reward", "range", "reads", "parameters", "what it is"):
+        table.add_column(name, no_wrap=name != "what it is")
+    found = registry()
+    for entry in found.entries("reward"):
+        traits = None
+        try:
+            made: Reward = found.load(entry)()
+            traits = made.traits
+        except (MargrpoError, TypeError):  # it has a setting without a default
+            pass
+        row = (
+            ("by its settings", "", "")
+            if traits is None
+            else (
+                f"{traits.low:g} to {traits.high:g}",
+                ", ".join(traits.reads) or "–",
+                f"{traits.parameters:,}" if traits.parameters else "–",
+            )
+        )
+        table.add_row(f"[bold cyan]{entry.name}[/]", *row, entry.summary)
+    out().print(table)
+
+
+@app.command("test")
+@with_error_report
+def prove(given: Given, sets: Sets = None) -> None:
+    """Score the pictures that a reward ships, compare with what they must score, and measure its time."""
+    rewards = rewards_of(given, sets)
+    from margrpo.evaluate.self_test import self_test
+
+    settle_threads()
+    failed = 0
+    for reward in rewards:
+        with err().status("scoring"):
+            found = self_test(reward)
+        out().print(Text(found.name, "bold cyan"))
+        for each in found.cases:
+            word, style = ("ok", "green") if each.holds else ("fail", "bold red")
+            low, high = each.case.low, each.case.high
+            must = f"must be {low:g}" + (f" to {high:g}" if low < high else "")
+            line = Text.assemble("  ", (f"{word:<5}", style), f"{each.case.what}: {each.score:g}", (f"  {must}", "dim"))
+            out().print(line, soft_wrap=True)
+            failed += not each.holds
+        if not found.cases:
+            out().print(Text("  it ships no pictures whose scores are known", "dim"))
+        took = "not measured: it ships no pictures, and cannot score noise"
+        if found.seconds is not None:
+            took = f"{1000 * found.seconds:.3g} ms an image, {found.images} at once, the median of {found.times}"
+        facts([("time", took)])
+    if failed:
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+@with_error_report
+def serve(
+    given: Given,
+    sets: Sets = None,
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="N", min=1, max=65535, help="The port to listen on.")] = 8700,
+    token: Annotated[
+        str, typer.Option(metavar="VARIABLE", help="Environment variable with the token that is asked for.")
+    ] = "MARGRPO_TOKEN",
+    device: Annotated[str, typer.Option(metavar="DEVICE", help='"auto", "cpu" or "cuda:N".')] = "auto",
+    seconds: Annotated[float, typer.Option(metavar="S", min=0.1, help="The most that one request may take.")] = 60.0,
+    images: Annotated[int, typer.Option(metavar="N", min=1, help="The most images in one request.")] = 256,
+) -> None:
+    """Compute rewards for runs elsewhere, over HTTP: `use = "http"` in their recipes asks this server.
+
+    Anything but this machine may ask only with a token: put it into the environment variable, on both sides.
+    """
+    rewards = rewards_of(given, sets)
+    from margrpo.cli.serving import run, token_of
+
+    run(rewards, host=host, port=port, token=token_of(token, host), device=device, seconds=seconds, images=images)
+
+
+def rewards_of(given: str, sets: list[str] | None) -> tuple[Reward, ...]:
+    """The rewards, once their files and packages are there; imports no torch."""
+    path = Path(given)
+    is_name = from_file.names_file(given) or any(entry.name == given for entry in registry().entries("reward"))
+    is_recipe = path.exists() and not is_name
+    rewards = of_recipe(path, sets) if is_recipe else (by_name(given, sets or []),)
+    for reward in rewards:
+        if isinstance(reward, HasRequirements):
+            reward.require()
+    return rewards
+
+
+def of_recipe(path: Path, sets: list[str] | None) -> tuple[Reward, ...]:
+    """Those of a recipe, or the measure of a recipe for pre-training."""
+    recipe = sound(recipe_of(path), sets, to_draw=True)
+    return recipe.reward if isinstance(recipe, Recipe) else (recipe.measure,)
+
+
+def by_name(name: str, sets: list[str]) -> Reward:
+    """The reward of this name with its default settings, but for those that are set."""
+    table: dict[str, Any] = {"use": from_file.anchored(name, Path.cwd())}
+    try:
+        apply_overrides(table, [parse_override(text) for text in sets])
+    except OverrideError as error:
+        raise RecipeError(name, [str(error)]) from None
+    made: Reward = component_of(table, KINDS["reward"], source=name)
+    return made

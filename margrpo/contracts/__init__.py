@@ -1,0 +1,103 @@
+"""The architecture: one Protocol per kind of component, by stage: model, rollout, verdict, update, run.
+
+A kind's name is its Protocol in lower case: the recipe table `[selector]`, the folder `margrpo/components/selector`
+and the entry id `selector.NAME` all mean `Selector`. A component holds settings only. Where a part has weights
+or state, its component *builds* a second object that holds them; those objects have their contracts here too.
+"""
+
+from margrpo.contracts.model import (
+    Attention,
+    Autoencoder,
+    Codec,
+    Conditioner,
+    Head,
+    Model,
+    Parameterization,
+    Policy,
+    PromptEmbedder,
+    Weights,
+)
+from margrpo.contracts.rollout import Guidance, NamesClasses, PromptSource, Sampler, Timesteps, Unmasking
+from margrpo.contracts.run import (
+    Canary,
+    Dataset,
+    Monitor,
+    OpenTracker,
+    Parallel,
+    Processes,
+    Stateful,
+    Suite,
+    TakesHistograms,
+    TakesImages,
+    Tracker,
+)
+from margrpo.contracts.update import (
+    Estimator,
+    Objective,
+    Optimizer,
+    Penalty,
+    Reference,
+    Regularizer,
+    Replay,
+    Selector,
+    Trainable,
+    Weighting,
+)
+from margrpo.contracts.verdict import (
+    Advantage,
+    HandlesFailure,
+    HasRequirements,
+    OnFailure,
+    Reward,
+    Scorer,
+    ShipsCases,
+    WrapsReward,
+)
+
+__all__ = [
+    "Advantage",
+    "Attention",
+    "Autoencoder",
+    "Canary",
+    "Codec",
+    "Conditioner",
+    "Dataset",
+    "Estimator",
+    "Guidance",
+    "HandlesFailure",
+    "HasRequirements",
+    "Head",
+    "Model",
+    "Monitor",
+    "NamesClasses",
+    "Objective",
+    "OnFailure",
+    "OpenTracker",
+    "Optimizer",
+    "Parallel",
+    "Parameterization",
+    "Penalty",
+    "Policy",
+    "Processes",
+    "PromptEmbedder",
+    "PromptSource",
+    "Reference",
+    "Regularizer",
+    "Replay",
+    "Reward",
+    "Sampler",
+    "Scorer",
+    "Selector",
+    "ShipsCases",
+    "Stateful",
+    "Suite",
+    "TakesHistograms",
+    "TakesImages",
+    "Timesteps",
+    "Tracker",
+    "Trainable",
+    "Unmasking",
+    "Weighting",
+    "Weights",
+    "WrapsReward",
+]

@@ -1,0 +1,184 @@
+"""A recipe on this machine: its files, its memory and disk, its replay, its rewards and canaries."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, partial
+from math import isfinite
+from pathlib import Path
+
+import torch
+
+from margrpo.contracts import Canary, Reward, ShipsCases
+from margrpo.doctor.finding import Check, Finding
+from margrpo.doctor.machine import free_memory
+from margrpo.evaluate.self_test import self_test
+from margrpo.maths import noise
+from margrpo.plan.memory import GIB, memory
+from margrpo.plan.sizes import sizes, trained
+from margrpo.recipe.presence import lacking, not_here
+from margrpo.recipe.schema import Recipe
+from margrpo.records import CanaryInputs, Rollout
+from margrpo.train.assemble import Session, assemble, device_of, recording_of
+from margrpo.train.rollout.roll_out import roll_out
+from margrpo.train.verdict.judge import score
+from margrpo.train.verdict.scorers import BuiltReward
+from margrpo.train.watch import parity
+from margrpo.train.watch.canaries import build_canaries, check_canaries
+
+IMAGES = 4
+"""Drawn for the check, at most."""
+
+
+class RecipeUnderTest:
+    """A recipe that is read when it is first looked at, and drawn from once."""
+
+    def __init__(self, read: Callable[[], Recipe], source: Path, place: Path):
+        self.read, self.source, self.place = read, source, place
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe, or a `RecipeError`."""
+        return self.read()
+
+    @cached_property
+    def session(self) -> Session:
+        """Everything built."""
+        return assemble(self.recipe)
+
+    @cached_property
+    def rollout(self) -> Rollout:
+        """A few images of the first step, recorded as in training."""
+        run = self.recipe.run
+        prompts = self.recipe.prompts.draw(0, run.seed).part(slice(IMAGES)).to(self.session.pipeline.device)
+        recording = recording_of(self.session, noise.generator((run.seed, "doctor")))
+        return roll_out(self.session.pipeline, prompts, (run.seed, "doctor"), recording)
+
+
+def examinations(patient: RecipeUnderTest) -> list[Check]:
+    """What is looked at of a recipe; what depends on something broken is broken too, and says so."""
+    return [
+        Check("recipe", lambda: read(patient)),
+        Check("files", lambda: present(patient)),
+        Check("its memory", lambda: fits(patient)),
+        Check("its disk", lambda: has_room(patient)),
+        Check("its prompts", lambda: prompts(patient)),
+        Check("its replay", lambda: replay(patient)),
+        Check("its rewards", lambda: rewards(patient)),
+    ]
+
+
+def sound(findings: Sequence[Finding]) -> bool:
+    """Whether the recipe could be read and its files are there, without which there is nothing more to look at."""
+    return all(each.status != "fail" for each in findings)
+
+
+def read(patient: RecipeUnderTest) -> Iterator[Finding]:
+    """Whether it can be read, and runs on a device that is there."""
+    recipe = patient.recipe
+    yield Finding("recipe", "pass", f"{recipe.title or patient.source}, on {device_of(recipe.run.device)}")
+
+
+def present(patient: RecipeUnderTest) -> Iterator[Finding]:
+    """Whether weights and packages are there."""
+    problems, hint = lacking(patient.recipe)
+    for problem in problems:
+        yield Finding("files", "fail", problem, hint if problem is problems[-1] else "")
+    if problems:
+        return
+    for each in not_here(patient.recipe):
+        yield Finding("files", "warn", f"{each} will be downloaded", "the first start takes longer")
+    yield Finding("files", "pass", "weights, packages and prompts are there")
+
+
+def fits(patient: RecipeUnderTest) -> Iterator[Finding]:
+    """Whether the peak of memory that is planned is free."""
+    estimate, device = memory(patient.recipe), device_of(patient.recipe.run.device)
+    free = free_memory(device)
+    if estimate is None or free is None:
+        yield Finding("its memory", "warn", "cannot be told beforehand", "watch bytes/memory in the first steps")
+        return
+    said = f"{estimate.peak / GIB:.1f} GiB at its peak, and {free / GIB:.1f} GiB are free on {device}"
+    if estimate.peak < free:
+        yield Finding("its memory", "pass", said)
+    else:
+        yield Finding(
+            "its memory", "fail", said, "lower run.budget, prompts.prompts, prompts.group or run.eval_prompts"
+        )
+
+
+def has_room(patient: RecipeUnderTest) -> Iterator[Finding]:
+    """Whether the checkpoints that are kept, and one more, fit the disk."""
+    of, recipe = sizes(patient.recipe.policy), patient.recipe
+    above = next(each for each in (patient.place, *patient.place.absolute().parents) if each.exists())
+    free = shutil.disk_usage(above).free
+    if of is None:
+        yield Finding("its disk", "warn", "the size of a checkpoint is not known beforehand", "see bytes/checkpoint")
+        return
+    one = 4 * (of.backbone + of.head) + 8 * trained(recipe.trainable, of)
+    kept = recipe.run.keep_last + 1 + (recipe.run.steps // recipe.run.keep_every if recipe.run.keep_every else 0)
+    said = f"{kept} checkpoints of {one / GIB:.2f} GiB, and {free / GIB:.1f} GiB are free at {above.absolute()}"
+    if one * kept < free:
+        yield Finding("its disk", "pass", said)
+    else:
+        yield Finding("its disk", "fail", said, "free some space, lower run.keep_last, or choose another --out")
+
+
+def prompts(patient: RecipeUnderTest) -> Iterator[Finding]:
+    """Whether policy and rewards can read the prompts of the first step and the held-out ones."""
+    recipe, session = patient.recipe, patient.session
+    held_out, first = recipe.prompts.held_out(), recipe.prompts.draw(0, recipe.run.seed)
+    for some, scorers in ((held_out, session.measure), (first, session.scorers)):
+        for reward in scorers:
+            reward.refuse_unreadable(some)
+        with torch.no_grad():
+            session.model.prefix(some.part(slice(64)).to(session.pipeline.device))
+    yield Finding("its prompts", "pass", f"{len(first)} images a step, {len(held_out)} held-out prompts")
+
+
+def replay(patient: RecipeUnderTest) -> Iterator[Finding]:
+    """Promise 1, on a few images: replayed log-probabilities equal the recorded ones."""
+    off = parity.check(patient.session.pipeline, patient.rollout, patient.session.method.budget)
+    yield Finding("its replay", "pass", f"log-probabilities agree within {off:.1e} nats")
+
+
+def rewards(patient: RecipeUnderTest) -> Iterator[Finding]:
+    """Whether each reward scores what was drawn, and its own pictures as it says; the measure and canaries too."""
+    recipe, session, rollout = patient.recipe, patient.session, patient.rollout
+    judged = [("its rewards", *pair) for pair in zip(recipe.reward, session.scorers, strict=True)]
+    if recipe.measure is not None:
+        judged.append(("its measure", recipe.measure, session.measure[0]))
+    for what, settings, reward in judged:
+        yield from Check(what, partial(check_reward, what, settings, reward, rollout)).findings()
+    for canary in recipe.canary:
+        yield from Check("its canaries", partial(check_canary, canary, session.pipeline.device, rollout)).findings()
+
+
+def check_reward(what: str, settings: Reward, reward: BuiltReward, rollout: Rollout) -> Iterator[Finding]:
+    """Check one reward on the images of a rollout."""
+    scores = score(reward, rollout.images, rollout.prompts)
+    said = f"{reward.name}: {float(scores.mean()):.3g} on average for {len(scores)} images"
+    off = (
+        [told.case.what for told in self_test(settings).cases if not told.holds]
+        if isinstance(settings, ShipsCases)
+        else []
+    )
+    if off:
+        remedy = f"margrpo rewards test {reward.name}"
+        yield Finding(what, "fail", f"{said}; its own pictures score otherwise: {', '.join(off)}", remedy)
+    elif len(scores) > 1 and float(scores.std()) == 0:
+        remedy = "without a difference within a prompt nothing is learned; see `live_groups` in the first steps"
+        yield Finding(what, "warn", f"{said}, all the same", remedy)
+    else:
+        yield Finding(what, "pass", said)
+
+
+def check_canary(canary: Canary, device: str, rollout: Rollout) -> Iterator[Finding]:
+    """Check one canary, which is given one set of images as those of now and of before training."""
+    inputs = CanaryInputs(rollout.prompts, rollout.images, rollout.images, rollout.images[None])
+    built = build_canaries((canary,), device)
+    (drift,) = check_canaries(built, inputs).figures.values()
+    said = f"canary {built[0].name}: reads {drift:.3g} on unchanged pictures"
+    if isfinite(drift):
+        yield Finding("its canaries", "pass", said)
+    else:
+        yield Finding("its canaries", "fail", said, "mend the canary, or its reward, or leave it out")

@@ -1,0 +1,127 @@
+"""`margrpo pretrain`: the loop around the pre-training loss."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import tomlkit
+import torch
+
+from margrpo.pictures.grid import save_grid
+from margrpo.pretrain import loss
+from margrpo.recipe import Pretraining, unstructure
+from margrpo.train.assemble import pipeline_of
+from margrpo.train.rollout.roll_out import Pipeline
+from margrpo.train.run import durable
+from margrpo.train.run import folder as run_folder
+from margrpo.train.run.trackers import Trackers
+from margrpo.train.verdict.scorers import build_rewards
+from margrpo.train.watch.held_out import Validation, validate
+from margrpo.weights import modules
+
+FITTED_ON = 2048
+"""Images that a codec with something to learn is fitted on."""
+
+
+def run(recipe: Pretraining, folder: Path, *, stopped: Callable[[], bool] = lambda: False) -> dict[str, Any] | None:
+    """Pre-train into the folder and return the summary, or None where `stopped` ended it; the weights are the average.
+
+    Pre-training begins anew when it is started again: an interrupted run leaves its last average in `final/`.
+    """
+    run_folder.check(folder)
+    run_folder.refuse_run(folder)
+    loop = _Loop(recipe)
+    run_folder.make(folder / "images")
+    durable.write_text(folder / "recipe.toml", tomlkit.dumps(unstructure(recipe)))
+    durable.write_json(folder / "versions.json", run_folder.versions())
+    with ExitStack() as stack:
+        return loop.run(folder, Trackers.of(recipe, folder, 0, stack), stopped)
+
+
+class _Loop:
+    """A pre-training run on its way."""
+
+    folder: Path
+    tracks: Trackers
+
+    def __init__(self, recipe: Pretraining):
+        self.recipe = recipe
+        self.pipeline = pipeline_of(recipe)
+        self.measure = build_rewards((recipe.measure,), self.pipeline.device)
+        self.model = self.pipeline.model.train()
+        self.average = loss.Average(self.model, recipe.run.average)
+        self.parameters = list(self.model.parameters())
+        self.optimizer = recipe.optimizer.build(self.parameters)
+        settings = recipe.run
+        self.masking = loss.Masking(settings.masked_mean, settings.masked_std, settings.masked_least)
+        self.began = perf_counter()
+
+    def run(self, folder: Path, tracks: Trackers, stopped: Callable[[], bool]) -> dict[str, Any] | None:
+        """Fit the codec, then step."""
+        self.folder, self.tracks = folder, tracks
+        tracks.say(f"the run's folder: {folder}")
+        images, _ = self.recipe.dataset.images(-1 % 2**32, FITTED_ON, self.recipe.run.seed)
+        self.pipeline.codec.fit(images.to(self.pipeline.device))
+        for step in range(self.recipe.run.steps):
+            figures, done = self.step(step), step + 1
+            if done % self.recipe.run.eval_every == 0:
+                figures |= self.evaluate(done)
+            tracks.write(step, figures)
+            early = stopped()
+            if early or done % self.recipe.run.save_every == 0:
+                self.save()
+            if early and done < self.recipe.run.steps:
+                return None
+        return self.finish()
+
+    def step(self, step: int) -> dict[str, float]:
+        """One batch."""
+        recipe, key, device = self.recipe, (self.recipe.run.seed, "pretrain", step), self.pipeline.device
+        images, prompts = recipe.dataset.images(step, recipe.run.batch, recipe.run.seed)
+        prompts = prompts.to(device)
+        tokens = self.pipeline.codec.encode(images.to(device))
+        unknown = loss.hidden(self.masking, len(prompts), self.model.tokens, key).to(device)
+        prefix = loss.without_prompt(self.model, prompts, recipe.run.unconditional, key)
+        error, bound = loss.loss(self.model, recipe.policy.parameterization, tokens, prefix, unknown, key=key)
+        for group in self.optimizer.param_groups:
+            group["lr"] = recipe.optimizer.rate(step, recipe.run.steps)
+        self.optimizer.zero_grad(set_to_none=True)
+        (error + bound).backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, recipe.optimizer.max_norm)
+        self.optimizer.step()
+        self.average.update(self.model, step)
+        return {"loss": float(error.detach()), "variance_bound": float(bound.detach()), "gradient_norm": float(norm)}
+
+    def validate(self, count: int) -> Validation:
+        """Held-out prompts drawn by the averaged weights."""
+        pipeline = Pipeline(**{**vars(self.pipeline), "model": self.average.model})
+        prompts = self.recipe.prompts.held_out().part(slice(count)).to(pipeline.device)
+        return validate(pipeline, prompts, self.measure, self.recipe.run.seed)
+
+    def evaluate(self, done: int) -> dict[str, float]:
+        """A score and a grid."""
+        seen = self.validate(self.recipe.run.eval_prompts)
+        file = self.folder / "images" / f"step-{done:06d}.png"
+        save_grid(file, seen.images, seen.prompts.text)
+        self.tracks.log_image(done, "held_out", file)
+        return {"held_out": float(seen.scores.mean())}
+
+    def save(self) -> None:
+        """The averaged weights and the codec."""
+        modules.write(
+            self.folder / "final" / "policy.safetensors", {"policy": self.average.model, "codec": self.pipeline.codec}
+        )
+
+    def finish(self) -> dict[str, Any]:
+        """Final weights, score and summary."""
+        self.save()
+        seen = self.validate(self.recipe.run.held_out)
+        summary = {
+            "held_out": {"after": float(seen.scores.mean()), "prompts": len(seen.prompts)},
+            "steps": self.recipe.run.steps,
+            "seconds": perf_counter() - self.began,
+        }
+        durable.write_json(self.folder / "summary.json", summary)
+        return summary

@@ -1,0 +1,1 @@
+"""Rewards that are computed or remembered elsewhere."""

@@ -1,0 +1,53 @@
+"""What trackers and kinds of processes promise."""
+
+import math
+
+import torch
+from PIL import Image
+
+from margrpo.contracts import HasRequirements, TakesHistograms, TakesImages
+from margrpo.testing import small
+from margrpo.testing.conformance.subject import Subject, claim
+from margrpo.testing.conformance.work import require
+
+FIGURES = {"reward": 0.5, "reward/shapes": 0.25, "skipped": 1, "kl": math.nan}
+
+
+def tracker_takes_a_run(subject: Subject) -> None:
+    """It takes a run and one that goes on: figures, finite or not, sentences, and what it says it takes besides."""
+    if isinstance(subject.component, HasRequirements):
+        require(subject)
+    picture = subject.folder / "picture.png"
+    Image.new("RGB", (8, 8)).save(picture)
+    for start, steps in ((0, 2), (2, 4)):
+        track = subject.component.open(subject.folder, "a run", 4, start)
+        track.say("the run begins")
+        for step in range(start, steps):
+            track.write(step, FIGURES)
+            if isinstance(track, TakesImages):
+                track.log_image(step, "held_out", picture)
+            if isinstance(track, TakesHistograms):
+                track.log_histogram(step, "reward", torch.linspace(0, 1, 5))
+        track.close()
+
+
+def parallel_alone_is_one_process(subject: Subject) -> None:
+    """One process alone is the first of one, whose sums and weights are its own."""
+    subject.component.require(1)
+    processes = subject.component.join("cpu")
+    try:
+        claim((processes.rank, processes.world_size) == (0, 1), "alone it is not the first of one")
+        model = small.model(small.policy())
+        before = [value.clone() for value in model.parameters()]
+        processes.wrap(model)
+        processes.enter("the check")
+        x = torch.tensor([1.0, 2.0])
+        claim(torch.equal(processes.all_reduce(x), x), "the sum over one process is not its own number")
+        claim(torch.equal(processes.all_gather(x), x[None]), "what is gathered of one process is not its own")
+        processes.unshard()
+        claim(all(map(torch.equal, before, model.parameters())), "sharing the model among one changes its weights")
+    finally:
+        processes.close()
+
+
+CHECKS = {"tracker": (tracker_takes_a_run,), "parallel": (parallel_alone_is_one_process,)}

@@ -1,0 +1,1 @@
+"""The rollout: prompts in, images and their record out."""

@@ -1,0 +1,34 @@
+"""Which images of a step a process draws, and how many at once.
+
+The prompts of a step are split into microbatches, and each process draws some of them. Sums depend on the number of
+images in them: a microbatch is drawn at once, so that its images are the same to the last bit whoever draws it.
+"""
+
+from margrpo.contracts import Processes
+from margrpo.errors import ParallelError
+from margrpo.records import Prompts
+
+MICROBATCHES = 4
+"""Microbatches of a step on a CPU by default; less than all prompts of its process would not keep a GPU busy."""
+
+
+def dealt(prompts: int, rollout_batch: int | None, *, device: str, processes: Processes) -> list[range]:
+    """The prompts of each microbatch that this process draws; `ParallelError` where there is not one for each process.
+
+    `rollout_batch` is the number of prompts in a microbatch; None chooses it by the device.
+    """
+    count = processes.world_size
+    size = rollout_batch or (max(1, prompts // MICROBATCHES) if device == "cpu" else -(-prompts // count))
+    every = [range(start, min(start + size, prompts)) for start in range(0, prompts, size)]
+    if len(every) < count:
+        raise ParallelError(
+            f"prompts.prompts = {prompts}, {size} in a microbatch, make {len(every)} microbatches, fewer than the "
+            f"{count} processes; raise prompts.prompts, lower run.rollout_batch, or start fewer processes"
+        )
+    first, last = (len(every) * place // count for place in (processes.rank, processes.rank + 1))
+    return every[first:last]
+
+
+def images(prompts: Prompts, some: range, group: int) -> Prompts:
+    """The images of some prompts of a step."""
+    return prompts.part(slice(some.start * group, some.stop * group))

@@ -1,0 +1,163 @@
+"""What a checkpoint holds: taken from a run, written, and put back; nothing in it can run code."""
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import attrs
+import torch
+
+from margrpo.contracts import Model, Regularizer, Stateful, Weights
+from margrpo.declare import record
+from margrpo.errors import RunError
+from margrpo.plugin.loading import described
+from margrpo.train.assemble import Session
+from margrpo.train.run import manifest
+from margrpo.train.run.packing import Tensors, pack, unpack
+from margrpo.weights import modules
+
+POLICY, REFERENCE, STATE, PROMPT_FIELDS = "policy.safetensors", "reference.safetensors", "state", "parts"
+NAME = "step-??????"
+FORMAT = 1
+"""Of checkpoints; another one is not read."""
+
+
+@record
+class Snapshot:
+    """The tensors and the plain state of a run after a step, copied, so that the run may go on."""
+
+    step: int
+    files: Mapping[str, Tensors]
+    plain: Mapping[str, Any]
+    facts: Mapping[str, Any]
+
+    def with_state_of(self, parts: Mapping[str, Stateful]) -> "Snapshot":
+        """The same with what components have declared as their state, which has files of its own."""
+        plain, tensors = pack({name: part.state_dict() for name, part in parts.items()}, PROMPT_FIELDS)
+        files = {**self.files, f"{PROMPT_FIELDS}.safetensors": on_the_cpu(tensors)} if tensors else self.files
+        return replace(self, files=files, plain={**self.plain, PROMPT_FIELDS: plain})
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of the tensors."""
+        return sum(value.nbytes for tensors in self.files.values() for value in tensors.values())
+
+    def write(self, checkpoints: Path) -> None:
+        """Make the checkpoint's folder."""
+        manifest.write(place_of(checkpoints, self.step), self.fill, {"format": FORMAT, "step": self.step, **self.facts})
+
+    def fill(self, folder: Path) -> None:
+        """Write the files."""
+        for name, tensors in self.files.items():
+            modules.write_tensors(folder / name, tensors)
+        for name, plain in self.plain.items():
+            (folder / f"{name}.json").write_text(json.dumps(plain) + "\n", encoding="utf-8")
+
+
+def place_of(checkpoints: Path, step: int) -> Path:
+    """The folder of the checkpoint after a step."""
+    return checkpoints / f"step-{step:06d}"
+
+
+def step_of(place: Path) -> int:
+    """The step after which a checkpoint was made."""
+    return int(place.name.removeprefix("step-"))
+
+
+def all_in(checkpoints: Path) -> list[Path]:
+    """The checkpoints, the newest last."""
+    return sorted(place for place in checkpoints.glob(NAME) if place.name[5:].isdecimal())
+
+
+def snapshot(session: Session, step: int, memory: Mapping[str, Any], facts: Mapping[str, Any]) -> Snapshot:
+    """Copy everything that changes in a step; all processes must ask, and the first one has the whole."""
+    plain, tensors = pack({"memory": memory, "optimizer": session.processes.optimizer_state(session.optimizer)}, STATE)
+    reference = session.method.regularizer.reference
+    files = {
+        POLICY: {**copied("policy", session.model), **copied("codec", session.pipeline.codec, changes=False)},
+        f"{STATE}.safetensors": on_the_cpu(tensors),
+    }
+    if reference is not None:
+        files[REFERENCE] = copied("policy", reference)
+    return Snapshot(step, files, {STATE: plain}, facts)
+
+
+def on_the_cpu(tensors: Tensors) -> Tensors:
+    """Copies."""
+    return {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
+
+
+def copied(name: str, module: Weights, *, changes: bool = True) -> Tensors:
+    """A module's tensors in float32 on the CPU; those of one that never changes need no copy."""
+    return {
+        f"{name}.{key}": value.detach().to("cpu", torch.float32, copy=changes)
+        for key, value in module.state_dict().items()
+    }
+
+
+def restore_weights(place: Path, model: Model, regularizer: Regularizer) -> None:
+    """Put the weights of a sound checkpoint into a policy and its reference, before processes share them."""
+    put(model, place / POLICY)
+    if regularizer.reference is not None:
+        put(regularizer.reference, place / REFERENCE)
+
+
+def put(model: Model, path: Path) -> None:
+    """Copy a file's policy into a model in place."""
+    modules.put(model, modules.read(str(path), "policy"), str(path))
+
+
+def restore_state(place: Path, session: Session, parts: Mapping[str, Stateful]) -> dict[str, Any]:
+    """Let the optimizer and whatever declares state take up theirs from a sound checkpoint; the run's own memory."""
+    state, of_parts = unpacked(place, STATE), unpacked(place, PROMPT_FIELDS)
+    session.processes.restore_optimizer(session.optimizer, state["optimizer"])
+    for name, part in parts.items():
+        if name in of_parts:
+            part.load_state_dict(of_parts[name])
+    memory: dict[str, Any] = state["memory"]
+    return memory
+
+
+def unpacked(place: Path, name: str) -> dict[str, Any]:
+    """Some state of a sound checkpoint."""
+    tensors = place / f"{name}.safetensors"
+    try:
+        plain = json.loads((place / f"{name}.json").read_text(encoding="utf-8"))
+        state: dict[str, Any] = unpack(plain, modules.read_tensors(tensors) if tensors.exists() else {})
+    except (ValueError, KeyError, AttributeError) as error:
+        raise RunError(f"{place}: {name}.json is no state that a run has written ({described(error)})") from None
+    return state
+
+
+def stateful(recipe: Any, **built: Any) -> dict[str, Stateful]:
+    """Everything that declares state, by name: components of the recipe by their path, and what they have built."""
+    found = {name: part for name, part in built.items() if isinstance(part, Stateful)}
+    return {**{name: part for name, part in components(recipe) if isinstance(part, Stateful)}, **found}
+
+
+def components(settings: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every component in some settings, with its path."""
+    for field in attrs.fields(type(settings)):
+        value = getattr(settings, field.name)
+        some = value if isinstance(value, tuple) else (value,)
+        for number, each in enumerate(some):
+            if attrs.has(type(each)):
+                name = f"{path}{field.name}" + (f".{number}" if some is value else "")
+                yield name, each
+                yield from components(each, f"{name}.")
+
+
+def prune(checkpoints: Path, *, keep: int, keep_every: int | None) -> None:
+    """Remove all but the newest few, and those whose step is a multiple of `keep_every`."""
+    for place in all_in(checkpoints)[:-keep]:
+        if keep_every is None or step_of(place) % keep_every:
+            shutil.rmtree(place)
+
+
+def clear_partial(checkpoints: Path) -> None:
+    """Remove what a run that was killed while it wrote has left."""
+    for place in checkpoints.glob(f"*{manifest.PARTIAL}"):
+        shutil.rmtree(place)

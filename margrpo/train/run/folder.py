@@ -1,0 +1,152 @@
+"""The run folder: what is in it, and that one run at a time writes to it."""
+
+import json
+import os
+import socket
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from margrpo.errors import RunError
+from margrpo.plugin.registry import Registry, registry
+
+RECIPE, VERSIONS, SUMMARY, CHECKPOINTS, LOCK = "recipe.toml", "versions.json", "summary.json", "checkpoints", ".lock"
+
+
+def check(folder: Path) -> None:
+    """Refuse a folder that cannot be made, or written to."""
+    above = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise RunError(
+            f"{folder}: cannot be made, because {above} is no folder that can be written; choose another --out"
+        )
+
+
+def refuse_run(folder: Path) -> None:
+    """Refuse a folder that holds a run already."""
+    if holds_run(folder):
+        raise RunError(f"{folder}: holds a run already; choose another --out")
+
+
+def holds_run(folder: Path) -> bool:
+    """Whether a run was begun in the folder."""
+    return (folder / RECIPE).exists()
+
+
+@contextmanager
+def occupied(folder: Path) -> Iterator[None]:
+    """Make the folder and let nobody else run in it meanwhile; one that stays empty is removed again."""
+    make(folder)
+    lock, holder = FileLock(folder / LOCK), said(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        by = f" ({holder})" if holder else ""
+        raise RunError(
+            f"{folder}: is in use by another process{by}; wait for its end, or choose another --out"
+        ) from None
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from None
+    try:
+        (folder / LOCK).write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        yield
+    finally:
+        empty = {path.name for path in folder.iterdir()} <= {LOCK}
+        if empty:
+            (folder / LOCK).unlink(missing_ok=True)
+            folder.rmdir()
+        lock.release()
+
+
+def said(lock: Path) -> str:
+    """Who holds, or last held, the folder, as it says itself."""
+    try:
+        return lock.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def make(folder: Path) -> None:
+    """Make the folder."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"{folder}: cannot be made ({error.strerror}); choose another --out") from None
+
+
+def recipe_of(folder: Path) -> dict[str, Any]:
+    """The table of the recipe that the run was begun with."""
+    path = folder / RECIPE
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:  # no TOML, or no UTF-8
+        raise RunError(
+            f"{path}: is not as it was written ({error}); copy it anew from the manifest of a checkpoint, "
+            "or begin in another --out"
+        ) from None
+
+
+def summary(folder: Path) -> dict[str, Any] | None:
+    """The summary of a run that finished."""
+    path = folder / SUMMARY
+    try:
+        found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+    except ValueError:
+        raise RunError(f"{path}: is not as it was written; remove it, and the run will write it again") from None
+    return found
+
+
+def next_free(stem: str) -> Path:
+    """runs/STEM-1, or the first number that is not taken."""
+    number = 1
+    while (Path("runs") / f"{stem}-{number}").exists():
+        number += 1
+    return Path("runs") / f"{stem}-{number}"
+
+
+def versions(among: Registry | None = None) -> dict[str, str]:
+    """The versions of the libraries that decide the numbers, of plugins' distributions, and what files are used."""
+    found = among or registry()
+    names = ("margrpo", "torch", "numpy", "scipy", "einops", "attrs", "cattrs", "pluggy", "safetensors")
+    plugins = sorted({found.distribution(entry) for entry in found.entries()})
+    return {name: installed(name) for name in (*names, *plugins)} | found.files()
+
+
+def installed(name: str) -> str:
+    """The version of a distribution, or that it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
+    """What tells one table from another: each key that differs, dotted, and how."""
+    old, new = flat(before), flat(after)
+    return {
+        key: f"{value_text(old, key)}, now {value_text(new, key)}"
+        for key in {**old, **new}
+        if old.get(key) != new.get(key)
+    }
+
+
+def flat(table: Any, path: str = "") -> dict[str, Any]:
+    """The values of a table and of the tables in it by their dotted keys."""
+    pairs = table.items() if isinstance(table, Mapping) else enumerate(table)
+    values: dict[str, Any] = {}
+    for key, value in pairs:
+        inner = isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(v, Mapping) for v in value))
+        values |= flat(value, f"{path}{key}.") if inner else {f"{path}{key}": value}
+    return values
+
+
+def value_text(values: Mapping[str, Any], key: str) -> str:
+    """A value as JSON, short enough for a sentence."""
+    return json.dumps(values[key], ensure_ascii=False)[:60] if key in values else "absent"

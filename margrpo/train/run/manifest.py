@@ -1,0 +1,76 @@
+"""A folder that is complete or absent, and that shows any change to it: a manifest of digests, sealed by its own."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from hashlib import file_digest
+from pathlib import Path
+from typing import Any
+
+from margrpo.errors import RunError
+from margrpo.train.run import durable
+
+MANIFEST, SEAL = "manifest.json", "manifest.sha256"
+PARTIAL = ".partial"
+
+
+class CorruptError(RunError):
+    """A sealed folder that is not what was written."""
+
+
+def write(place: Path, fill: Callable[[Path], None], facts: Mapping[str, Any]) -> None:
+    """Let `fill` write files into a folder, and put it in its place when it is complete and on the disk.
+
+    The manifest holds the facts, and under "files" the size and SHA-256 of each file.
+    """
+    beside = place.with_name(place.name + PARTIAL)
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+    try:
+        fill(beside)
+        files = {path.name: fingerprint(path) for path in sorted(beside.iterdir())}
+        for name in files:
+            durable.sync(beside / name)
+        durable.write_json(beside / MANIFEST, {**facts, "files": files})
+        durable.write_text(beside / SEAL, seal_of(beside / MANIFEST))
+        beside.rename(place)
+        durable.sync(place.parent)
+    except BaseException:
+        shutil.rmtree(beside, ignore_errors=True)  # on a full disk it would be in the way
+        raise
+
+
+def read(place: Path) -> dict[str, Any]:
+    """The manifest of a folder that is as it was written, or a `CorruptError` that names the file that is not."""
+    try:
+        if (place / SEAL).read_bytes() != seal_of(place / MANIFEST).encode():
+            raise CorruptError(f"{place}: {MANIFEST} is not what was written: its SHA-256 is not the one in {SEAL}")
+        manifest: dict[str, Any] = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
+        for name, wanted in manifest["files"].items():
+            found = fingerprint(place / name)
+            if found != wanted:
+                raise CorruptError(f"{place}: {name} is not what was written: {difference(found, wanted)}")
+    except OSError as error:
+        name = Path(error.filename or place).name
+        raise CorruptError(f"{place}: {name} cannot be read ({error.strerror})") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CorruptError(f"{place}: {MANIFEST} is no manifest") from None
+    return manifest
+
+
+def fingerprint(path: Path) -> dict[str, Any]:
+    """The size and the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return {"bytes": path.stat().st_size, "sha256": file_digest(file, "sha256").hexdigest()}
+
+
+def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """What tells a file from the one that was written, in a few words."""
+    if found["bytes"] != wanted["bytes"]:
+        return f"it has {found['bytes']:,} bytes instead of {wanted['bytes']:,}"
+    return "its SHA-256 differs"
+
+
+def seal_of(manifest: Path) -> str:
+    """The line by which `sha256sum --check` knows the manifest."""
+    return f"{fingerprint(manifest)['sha256']}  {MANIFEST}\n"

@@ -1,0 +1,114 @@
+"""Going on with a run: its newest sound checkpoint, and whether the recipe is the one that it was begun with."""
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+import torch
+
+from margrpo.contracts import Processes, Stateful
+from margrpo.declare import record
+from margrpo.errors import RunError
+from margrpo.recipe.schema import Recipe
+from margrpo.train.assemble import Session, assemble
+from margrpo.train.run import checkpoint, folder
+from margrpo.train.run import manifest as sealed
+
+FREE = (
+    *("title", "notes", "tracker", "canary", "run.maps", "run.signal_every"),
+    *("run.save_every", "run.keep_last", "run.keep_every"),
+)
+"""What a resumed run may change without a word: nothing that a weight depends on, or a figure that both have."""
+
+
+@record
+class Start:
+    """Where a run begins: at a sound checkpoint, or at step 0 where there is none; and what is to be said of it."""
+
+    place: Path | None = None
+    step: int = 0
+    notes: tuple[str, ...] = ()
+
+    def assembled(self, recipe: Recipe, processes: Processes) -> Session:
+        """Everything built, with the weights of the checkpoint."""
+        place = self.place
+        if place is None:
+            return assemble(recipe, processes)
+        return assemble(recipe, processes, partial(checkpoint.restore_weights, place))
+
+    def remembered(self, session: Session, parts: Mapping[str, Stateful]) -> dict[str, Any]:
+        """What the run remembered; optimizer and parts take up their state."""
+        return {} if self.place is None else checkpoint.restore_state(self.place, session, parts)
+
+
+def start_of(run: Path, processes: Processes) -> Start:
+    """The newest sound checkpoint of a run; the first process looks for all."""
+    checkpoints = run / folder.CHECKPOINTS
+    notes: list[str] = []
+    found = newest_sound(checkpoints, notes.append) if processes.rank == 0 else None
+    step = int(processes.all_reduce(torch.tensor(-1 if found is None and processes.rank == 0 else step_of(found))))
+    if step < 0:
+        anew = ("there is no checkpoint to go on from: the run begins anew",) if folder.holds_run(run) else ()
+        return Start(notes=(*notes, *anew))
+    manifest = found or sealed.read(checkpoint.place_of(checkpoints, step))
+    if manifest.get("format") != checkpoint.FORMAT:
+        raise RunError(f"{run}: its checkpoints are of another version of margrpo; go on with the one that wrote them")
+    return Start(checkpoint.place_of(checkpoints, step), step, (*notes, *other_versions(manifest)))
+
+
+def step_of(manifest: Mapping[str, Any] | None) -> int:
+    """The step of a checkpoint by its manifest; 0 where this process has none."""
+    return manifest["step"] if manifest else 0
+
+
+def newest_sound(checkpoints: Path, say: Callable[[str], None]) -> dict[str, Any] | None:
+    """The manifest of the newest checkpoint that is as it was written; damaged ones are named and set aside."""
+    checkpoint.clear_partial(checkpoints)
+    for place in reversed(checkpoint.all_in(checkpoints)):
+        try:
+            return sealed.read(place)
+        except sealed.CorruptError as error:
+            say(f"{error}; it was set aside as {set_aside(place).name}")
+    return None
+
+
+def set_aside(place: Path) -> Path:
+    """Where a damaged checkpoint now lies."""
+    names = ("damaged", *(f"damaged-{number}" for number in range(2, 1000)))
+    aside = next(free for name in names if not (free := place.with_name(f"{place.name}.{name}")).exists())
+    return place.rename(aside)
+
+
+def check_same(run: Path, resolved: Mapping[str, Any], allowed: Iterable[str]) -> None:
+    """Refuse to go on with another recipe, naming what changed, unless it is allowed or decides no number."""
+    changed = folder.changes(folder.recipe_of(run), resolved)
+    refused = {key: how for key, how in changed.items() if not covered(key, (*FREE, *allowed))}
+    if refused:
+        listed = "; ".join(f"{key} = {how}" for key, how in refused.items())
+        names = " ".join(f"--allow-change {key}" for key in refused)
+        raise RunError(
+            f"{run}: was begun with another recipe: {listed}; go on with its own (margrpo resume {quote(str(run))}), "
+            f"choose another --out, or allow it ({names})"
+        )
+
+
+def covered(key: str, names: Iterable[str]) -> bool:
+    """Whether a key, or a table that it is in, is among the names."""
+    return any(key == name or key.startswith(f"{name}.") for name in names)
+
+
+def other_versions(manifest: Mapping[str, Any]) -> list[str]:
+    """A sentence where libraries are not those that wrote the checkpoint."""
+    now = folder.versions()
+    changed = [
+        f"{name} {old}, now {now.get(name, 'absent')}"
+        for name, old in manifest["versions"].items()
+        if now.get(name) != old
+    ]
+    return (
+        [f"other versions than before: {'; '.join(changed)}; figures may differ in their last digits"]
+        if changed
+        else []
+    )

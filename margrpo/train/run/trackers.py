@@ -1,0 +1,51 @@
+"""The opened trackers of a run as one, each of which takes what it can."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from jaxtyping import Float
+from torch import Tensor
+
+from margrpo.contracts import OpenTracker, TakesHistograms, TakesImages
+from margrpo.recipe.schema import Pretraining, Recipe
+
+
+class Trackers:
+    """Where figures, pictures, distributions and sentences go; nowhere in a process that is not the first."""
+
+    def __init__(self, opened: Sequence[OpenTracker] = ()):
+        self.opened = opened
+
+    @classmethod
+    def of(cls, recipe: Recipe | Pretraining, folder: Path, start: int, stack: ExitStack) -> "Trackers":
+        """Open the recipe's trackers for a run that goes on from a step; the stack closes them."""
+        opened: list[OpenTracker] = []
+        for tracker in recipe.tracker:
+            opened.append(tracker.open(folder, recipe.title or folder.name, recipe.run.steps, start))
+            stack.callback(opened[-1].close)
+        return cls(opened)
+
+    def write(self, step: int, figures: Mapping[str, float]) -> None:
+        """The figures of one step."""
+        for track in self.opened:
+            track.write(step, figures)
+
+    def say(self, sentence: str) -> None:
+        """A sentence for the person who watches."""
+        for track in self.opened:
+            track.say(sentence)
+
+    def log_image(self, step: int, name: str, file: Path) -> None:
+        """A picture that was written."""
+        for track in self.opened:
+            if isinstance(track, TakesImages):
+                track.log_image(step, name, file)
+
+    def log_histogram(self, step: int, distributions: Mapping[str, Float[Tensor, "_"]]) -> None:
+        """The distributions of one step; one that is not finite, or has no values, is left out."""
+        for track in self.opened:
+            if isinstance(track, TakesHistograms):
+                for name, values in distributions.items():
+                    if len(values) and values.isfinite().all():
+                        track.log_histogram(step, name, values)

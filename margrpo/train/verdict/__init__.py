@@ -1,0 +1,1 @@
+"""The verdict: images in, advantages out."""

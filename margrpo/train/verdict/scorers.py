@@ -1,0 +1,75 @@
+"""The rewards of a recipe at work: each with its name, what it promises, and what scores."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from margrpo.components.on_failure import Raise
+from margrpo.contracts import HandlesFailure, OnFailure, Reward, Scorer, WrapsReward
+from margrpo.declare import record
+from margrpo.errors import DataError
+from margrpo.plugin.registry import registry
+from margrpo.records import NO_LABEL, Prompts, Traits
+
+
+@record
+class BuiltReward:
+    """One reward that has been built."""
+
+    name: str
+    weight: float
+    traits: Traits
+    policy: OnFailure
+    scorer: Scorer
+
+    def refuse_unreadable(self, prompts: Prompts) -> None:
+        """Raise `DataError` where a prompt lacks what this reward reads of it."""
+        for text, label, metadata in zip(prompts.text, prompts.label.tolist(), prompts.metadata, strict=True):
+            lacking = {"text": not text.strip(), "label": label == NO_LABEL, "metadata": not metadata}
+            for part in self.traits.reads:
+                if lacking[part]:
+                    raise DataError(
+                        f"reward {self.name} reads the {part} of a prompt, and prompt {text!r} has none; choose "
+                        "[prompts] that have it, or another reward"
+                    )
+
+
+Scorers = tuple[BuiltReward, ...]
+
+
+def build_rewards(rewards: Sequence[Reward], device: str) -> Scorers:
+    """The rewards, built on a device, with what each is called and what its settings say is done when it fails."""
+    return tuple(
+        BuiltReward(name, reward.weight, reward.traits, policy_of(reward), reward.build(device))
+        for name, reward in zip(reward_names(rewards), rewards, strict=True)
+    )
+
+
+def policy_of(reward: Reward) -> OnFailure:
+    """What the reward's settings say is done when it fails; a failure is raised where they say nothing."""
+    otherwise: Any = Raise()
+    chosen = reward.on_failure if isinstance(reward, HandlesFailure) else None
+    return chosen or otherwise
+
+
+def innermost(reward: Reward) -> Reward:
+    """The reward inside one that only wraps it."""
+    return innermost(reward.of) if isinstance(reward, WrapsReward) and isinstance(reward.of, Reward) else reward
+
+
+def reward_names(rewards: Sequence[Reward]) -> tuple[str, ...]:
+    """The name of each reward in the recipe (its class's, if it is no plugin's), numbered where it occurs twice."""
+    return numbered([registry().short_name("reward", innermost(reward)) for reward in rewards])
+
+
+def numbered(names: Sequence[str]) -> tuple[str, ...]:
+    """Each name, with its place behind it where it occurs twice."""
+    return tuple(name if names.count(name) == 1 else f"{name}_{place}" for place, name in enumerate(names))
+
+
+def weights(scorers: Scorers, device: str | torch.device = "cpu") -> Float[Tensor, "r"]:
+    """The weight of each reward."""
+    return torch.tensor([reward.weight for reward in scorers], device=device)

@@ -1,0 +1,78 @@
+"""Numbers that went wrong: the likely cause, and the rollout put away for a look."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from torch import Tensor
+
+from margrpo.pictures.grid import save_grid
+from margrpo.records import Rollout
+from margrpo.train.assemble import Session
+from margrpo.train.run import durable
+from margrpo.weights import modules
+
+FOLDER = "skipped"
+KEPT = 3
+"""Rollouts that are kept: a run in trouble must not fill the disk."""
+STEEP = 1e-3
+"""A std below which the log-probability of a token is steeper than float32 gradients bear."""
+HISTORY, FAR = 50, 10.0
+"""Steps whose gradient norms are remembered, and how many times their median is worth a word."""
+
+
+def cause(session: Session, rollout: Rollout) -> str:
+    """What most likely made numbers of a step not finite, and what to do."""
+    rate = f"optimizer.lr = {getattr(session.recipe.optimizer, 'lr', '?')}"
+    for name, value in session.model.state_dict().items():
+        if not value.isfinite().all():
+            return f"the weights themselves are not finite ({name}); go back to an earlier checkpoint and lower {rate}"
+    if not rollout.tokens.isfinite().all():
+        return f"the policy drew tokens that are not finite, so it has drifted far; lower {rate}, or add a penalty"
+    smallest = min((float(step.chain.std.min()) for step in rollout.steps if step.chain.std.numel()), default=1.0)
+    if smallest < STEEP:
+        return (
+            f"the smallest std of a trained transition is {smallest:.1e}, which makes log-probabilities steep; choose "
+            '`weighting.use = "variance"`, or raise sampler.temperature'
+        )
+    if session.method.regularizer.reference is not None:
+        return "the penalty grows beyond what a number can hold where the policy is far from its reference; lower it"
+    return f"a gradient grew beyond what a number can hold; lower {rate}"
+
+
+def put_away(folder: Path, step: int, rollout: Rollout, facts: Mapping[str, Any], process: int) -> Path:
+    """Write everything that a rollout holds, what is known of it, and its images; all but the last few are removed."""
+    place = folder / FOLDER
+    place.mkdir(exist_ok=True)
+    name = f"step-{step:06d}-process-{process}"
+    modules.write_tensors(place / f"{name}.safetensors", dict(tensors_in(rollout)))
+    durable.write_json(place / f"{name}.json", {**facts, "prompts": rollout.prompts.text})
+    save_grid(place / f"{name}.png", rollout.images.nan_to_num(), rollout.prompts.text)
+    older = sorted({path.stem for path in place.glob(f"step-*-process-{process}.*")})[:-KEPT]
+    for path in (path for path in list(place.iterdir()) if path.stem in older):
+        path.unlink()
+    return place / f"{name}.safetensors"
+
+
+def tensors_in(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Every tensor of a record and of the records in it, by its path."""
+    if isinstance(value, Tensor):
+        yield path, value.detach().cpu().clone()
+        return
+    parts: Mapping[Any, Any] = {}
+    if is_dataclass(value):
+        parts = vars(value)
+    elif isinstance(value, tuple):
+        parts = dict(enumerate(value))
+    for name, part in parts.items():
+        yield from tensors_in(part, f"{path}.{name}" if path else str(name))
+
+
+def far_off(norm: float, history: Sequence[float]) -> str:
+    """A sentence where a gradient norm is far above those of the steps before; otherwise nothing."""
+    usual = median(history) if len(history) >= HISTORY // 5 else 0.0
+    if not usual or norm <= FAR * usual:
+        return ""
+    return f"the gradient's norm is {norm:.3g}, {norm / usual:.0f} times the median of the last {len(history)} updates"

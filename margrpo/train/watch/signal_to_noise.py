@@ -1,0 +1,98 @@
+"""How much of an update's gradient is signal, and how much it would be under other estimators."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from time import perf_counter
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from margrpo.components.estimator import MultiTrajectory, RaoBlackwell, Single
+from margrpo.components.penalty import NoPenalty
+from margrpo.contracts import Estimator
+from margrpo.declare import record
+from margrpo.distributed.single import SingleProcess
+from margrpo.maths import noise
+from margrpo.maths.signal import Moments
+from margrpo.records import Rollout
+from margrpo.train.assemble import Session, recording_of, virtual_steps
+from margrpo.train.rollout import microbatches
+from margrpo.train.rollout.roll_out import roll_out
+from margrpo.train.update.backward import backward
+from margrpo.train.update.method import Method
+from margrpo.train.update.statistics import UpdateStats
+from margrpo.train.verdict.judge import judge
+
+OWN = "own"
+FEW, MANY = (1, 4), (1, 2, 4, 8)
+"""Trajectories that are tried: in a run, and where it is asked for."""
+
+
+@record
+class Signal:
+    """The moments of an estimator's gradients over the prompts of a step, and the seconds that they took."""
+
+    moments: Moments
+    seconds: float
+
+    def joined(self, other: "Signal") -> "Signal":
+        """Over the prompts of both."""
+        return Signal(self.moments.joined(other.moments), self.seconds + other.seconds)
+
+
+def tried(trajectories: tuple[int, ...]) -> dict[str, Estimator]:
+    """The estimators that are compared, by name."""
+    kinds = {"multi_trajectory": MultiTrajectory, "rao_blackwell": RaoBlackwell}
+    several = {f"{name}_{k}": kind(trajectories=k) for name, kind in kinds.items() for k in trajectories}
+    return {"single": Single(), **several}
+
+
+def signals(session: Session, step: int, trajectories: tuple[int, ...] = FEW) -> dict[str, Signal]:
+    """The recipe's own estimator and others on the prompts of a step, drawn afresh; each prompt is a gradient.
+
+    Selection, weighting and replay are the recipe's; the penalty is left out. Nothing of the run is changed.
+    """
+    recipe, key = session.recipe, (session.recipe.run.seed, "signal", step)
+    estimators: Mapping[str, Estimator] = {OWN: session.method.estimator, **tried(trajectories)}
+    recording = recording_of(session, noise.generator((*key, "timesteps")))
+    needs = session.method.selector.needs()
+    for each in estimators.values():
+        needs = needs | each.needs()
+    recording = replace(recording, virtual=virtual_steps(recording.steps, needs), trajectories=needs.trajectories)
+    recording = replace(recording, usable=None)
+    prompts = recipe.prompts.draw(step, recipe.run.seed).to(session.pipeline.device)
+    empty = torch.zeros(sum(value.numel() for _, value in session.parameters), device=session.pipeline.device)
+    found = {name: Signal(Moments.none(empty), 0.0) for name in estimators}
+    for place in range(recipe.prompts.prompts):
+        mine = microbatches.images(prompts, range(place, place + 1), recipe.prompts.group)
+        rollout = roll_out(session.pipeline, mine, key, recording)
+        advantages = judge(session.scorers, recipe.advantage, rollout).advantages
+        for name, estimator in estimators.items():
+            clock, method = perf_counter(), method_of_one_process(session, estimator=estimator)
+            sums = found[name].moments + gradient(session, method, rollout, advantages)
+            found[name] = Signal(sums, found[name].seconds + perf_counter() - clock)
+    return found
+
+
+def figures(session: Session, step: int) -> dict[str, float]:
+    """What a run writes of them."""
+    clock = perf_counter()
+    ratios = {f"signal_to_noise/{name}": each.moments.ratio for name, each in signals(session, step).items()}
+    return {**ratios, "seconds/signal": perf_counter() - clock}
+
+
+def method_of_one_process(session: Session, **parts: object) -> Method:
+    """The recipe's method with some parts changed, of this process alone, and without a penalty."""
+    return replace(session.method, regularizer=NoPenalty().build(session.model), processes=SingleProcess(), **parts)  # type: ignore[arg-type]
+
+
+def gradient(session: Session, method: Method, rollout: Rollout, advantages: Float[Tensor, "b"]) -> Float[Tensor, "p"]:
+    """The gradient by all trainable parameters under a method; their own are empty afterwards."""
+    for _, value in session.parameters:
+        value.grad = None
+    backward(session.pipeline, method, rollout, advantages, UpdateStats())
+    parts = [torch.zeros_like(value) if value.grad is None else value.grad for _, value in session.parameters]
+    for _, value in session.parameters:
+        value.grad = None
+    return torch.cat([one.flatten() for one in parts])

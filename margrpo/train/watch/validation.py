@@ -1,0 +1,109 @@
+"""The looks at held-out prompts before, during and after a run: scores, pictures, and how far the policy has gone."""
+
+from dataclasses import replace
+from math import isqrt
+from pathlib import Path
+from time import perf_counter
+
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor
+
+from margrpo.contracts import Model
+from margrpo.pictures import token_maps
+from margrpo.pictures.grid import save_grid, save_maps, save_pairs
+from margrpo.records import CanaryInputs, Prompts, Rollout
+from margrpo.train.assemble import Session
+from margrpo.train.rollout.roll_out import Pipeline
+from margrpo.train.run.trackers import Trackers
+from margrpo.train.watch.canaries import NO_CANARIES, CanaryReport, build_canaries, check_canaries
+from margrpo.train.watch.held_out import Validation, drift, half_width, paired_difference, validate
+from margrpo.train.watch.token_maps import maps_of
+
+SHOWN = 24
+"""Pictures of before and after, at most."""
+
+
+class Validator:
+    """A run's held-out prompts, looked at by all processes; the first one writes the pictures into the folder."""
+
+    def __init__(self, session: Session, held_out: Prompts, folder: Path, trackers: Trackers):
+        self.session, self.folder, self.trackers, run = session, folder, trackers, session.recipe.run
+        held_out = held_out.to(session.pipeline.device)
+        self.canaries = build_canaries(session.recipe.canary, session.pipeline.device)
+        self.base_images: Float[Tensor, "b 3 h w"] | None = None
+        self.prompts, self.eval_prompts = held_out.part(slice(run.held_out)), held_out.part(slice(run.eval_prompts))
+
+    def before(self) -> Float[Tensor, "b"]:
+        """The scores of the policy as it came."""
+        seen = self.validate(self.session.pipeline, self.prompts)
+        self.show(seen, 0)
+        return seen.scores
+
+    def during(self, done: int, drawn: Rollout) -> tuple[dict[str, float], CanaryReport]:
+        """The figures of a look at the watched prompts, and what the canaries say; `drawn` are images of the step."""
+        clock, seen = perf_counter(), self.validate(self.session.pipeline, self.eval_prompts, self.session.base)
+        self.show(seen, done)
+        kl = seen.kl
+        self.map(done, kl)
+        canaries = check_canaries(self.canaries, self.canary_inputs(seen, drawn)) if self.canaries else NO_CANARIES
+        figures = {
+            "held_out": float(seen.scores.mean()),
+            "held_out_ci95": half_width(seen.scores),
+            "kl": float(kl.mean()),
+            "kl_median": float(kl.median()),
+            **canaries.figures,
+            "seconds/eval": perf_counter() - clock,
+        }
+        return figures, canaries
+
+    def canary_inputs(self, seen: Validation, drawn: Rollout) -> CanaryInputs:
+        """What canaries are shown; the images before training are drawn when they are first asked for."""
+        if self.base_images is None:
+            base = replace(self.session.pipeline, model=self.session.base)
+            self.base_images = self.validate(base, self.eval_prompts).images
+        images = self.session.of_all(drawn.images)
+        groups = rearrange(images, "(g k) c h w -> g k c h w", k=self.session.recipe.prompts.group)
+        return CanaryInputs(seen.prompts, seen.images, self.base_images, groups)
+
+    def after(self, before: Float[Tensor, "b"]) -> tuple[dict[str, object], float]:
+        """The score against that of before, and the drift; pictures of some prompts by the policy as it came and is."""
+        session, shown = self.session, slice(min(len(self.eval_prompts), SHOWN))
+        seen = self.validate(session.pipeline, self.prompts)
+        base = replace(session.pipeline, model=session.base)
+        base_images, prompts = self.validate(base, self.prompts.part(shown)), self.prompts.part(shown)
+        if session.processes.rank == 0:
+            save_pairs(self.folder / "before_after.png", base_images.images, seen.images[shown], prompts.text)
+        return paired_difference(before, seen.scores.cpu()), float(self.drift().mean())
+
+    def validate(self, pipeline: Pipeline, prompts: Prompts, base: Model | None = None) -> Validation:
+        """Draw and measure, with a base policy the KL from it too."""
+        session = self.session
+        session.processes.enter("a look at held-out prompts")
+        seed = session.recipe.run.seed
+        return validate(pipeline, prompts, session.measure, seed, processes=session.processes, base=base)
+
+    def drift(self) -> Float[Tensor, "b n"]:
+        """The divergence of the policy from what it was, of each token of the watched prompts' images."""
+        session = self.session
+        return drift(session.pipeline, session.base, self.eval_prompts, session.recipe.run.seed, session.processes)
+
+    def map(self, step: int, kl: Float[Tensor, "b n"]) -> None:
+        """The token maps of the first few watched prompts, as a file and as a picture."""
+        session, some = self.session, slice(self.session.recipe.run.maps)
+        prompts = self.eval_prompts.part(some)
+        if session.processes.rank != 0 or not len(prompts) or isqrt(kl.shape[1]) ** 2 != kl.shape[1]:
+            return
+        maps, file = maps_of(session, prompts), token_maps.place(self.folder.parent / token_maps.FOLDER, step)
+        token_maps.write(file, maps.arrays(kl[some].cpu()), prompts.text)
+        picture = self.folder / f"maps-{step:06d}.png"
+        save_maps(picture, token_maps.read(file))
+        self.trackers.log_image(step, "token_maps", picture)
+
+    def show(self, seen: Validation, step: int) -> None:
+        """A grid of the watched prompts."""
+        shown = slice(len(self.eval_prompts))
+        if self.session.processes.rank == 0:
+            file = self.folder / f"step-{step:06d}.png"
+            save_grid(file, seen.images[shown], seen.prompts.text[shown])
+            self.trackers.log_image(step, "held_out", file)

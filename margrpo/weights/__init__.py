@@ -1,0 +1,1 @@
+"""From a checkpoint's name to tensors in a module, and back to a file."""
