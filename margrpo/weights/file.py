@@ -18,7 +18,7 @@ from margrpo.errors import WeightsError
 from margrpo.weights import source as weight_source
 
 Tensors = Mapping[str, Tensor]
-PROMPT_FIELDS = ("policy", "codec")
+PARTS = ("policy", "codec")
 """The sets of a file that margrpo wrote: the first word of every name."""
 PREFERENCE = {"ema": ("model_ema", "model", "state_dict"), "model": ("model", "state_dict")}
 """The sets of a published file that serve each choice, the best first."""
@@ -45,7 +45,7 @@ class WeightFile:
     @property
     def is_ours(self) -> bool:
         """Whether margrpo wrote it."""
-        return set(self.sets) <= set(PROMPT_FIELDS)
+        return set(self.sets) <= set(PARTS)
 
     def chosen(self, part: str, which: str) -> Tensors:
         """The tensors for a policy or a codec; of a published file the moving average for "ema", if it has one."""
@@ -76,7 +76,7 @@ def opened(source: str, sha256: str = "") -> WeightFile:
         sets = _split(_mapped(path, source))
     else:
         sets, rest = _sorted_out(_unpickled(path, source, in_zip="zip" in form))
-    for name in (*PREFERENCE["ema"], *PROMPT_FIELDS):
+    for name in (*PREFERENCE["ema"], *PARTS):
         if name in rest:
             raise WeightsError(f"{source}: {name} is no set of named dense tensors; save it again, as a state_dict")
     if not sets:
@@ -115,7 +115,7 @@ def _mapped(path: Path, source: str) -> Tensors:
 
 def _split(tensors: Tensors) -> dict[str, Tensors]:
     """The sets of a safetensors file: by the first word where margrpo wrote it, else one."""
-    if not all(name.startswith(tuple(f"{part}." for part in PROMPT_FIELDS)) for name in tensors):
+    if not all(name.startswith(tuple(f"{part}." for part in PARTS)) for name in tensors):
         return {"model": tensors}
     found: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():

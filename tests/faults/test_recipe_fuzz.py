@@ -160,9 +160,9 @@ def test_a_mutated_text_is_a_recipe_or_refused_in_sentences(copied: Path, data: 
     bounded(lambda: check(loadable(sound(path, []), path)))
 
 
-PROMPT_FIELDS = ("run", "steps", "reward", "0", "weight", "use", "estimator", "where", "policy", "", "x", "-1", "99")
+PARTS = ("run", "steps", "reward", "0", "weight", "use", "estimator", "where", "policy", "", "x", "-1", "99")
 VALUES = (*NAMES, "1", "-1", "1e999", "[", "{", "{use=1}", '"', "nan", "9" * 5000, "[" * 5000)
-paths = st.lists(st.sampled_from(PROMPT_FIELDS), min_size=1, max_size=4).map(".".join)
+paths = st.lists(st.sampled_from(PARTS), min_size=1, max_size=4).map(".".join)
 set_texts = st.tuples(paths, st.text(max_size=8) | st.sampled_from(VALUES)).map("=".join) | st.text(max_size=20)
 
 

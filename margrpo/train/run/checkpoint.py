@@ -19,7 +19,7 @@ from margrpo.train.run import manifest
 from margrpo.train.run.packing import Tensors, pack, unpack
 from margrpo.weights import modules
 
-POLICY, REFERENCE, STATE, PROMPT_FIELDS = "policy.safetensors", "reference.safetensors", "state", "parts"
+POLICY, REFERENCE, STATE, PARTS = "policy.safetensors", "reference.safetensors", "state", "parts"
 NAME = "step-??????"
 FORMAT = 1
 """Of checkpoints; another one is not read."""
@@ -36,9 +36,9 @@ class Snapshot:
 
     def with_state_of(self, parts: Mapping[str, Stateful]) -> "Snapshot":
         """The same with what components have declared as their state, which has files of its own."""
-        plain, tensors = pack({name: part.state_dict() for name, part in parts.items()}, PROMPT_FIELDS)
-        files = {**self.files, f"{PROMPT_FIELDS}.safetensors": on_the_cpu(tensors)} if tensors else self.files
-        return replace(self, files=files, plain={**self.plain, PROMPT_FIELDS: plain})
+        plain, tensors = pack({name: part.state_dict() for name, part in parts.items()}, PARTS)
+        files = {**self.files, f"{PARTS}.safetensors": on_the_cpu(tensors)} if tensors else self.files
+        return replace(self, files=files, plain={**self.plain, PARTS: plain})
 
     @property
     def bytes(self) -> int:
@@ -112,7 +112,7 @@ def put(model: Model, path: Path) -> None:
 
 def restore_state(place: Path, session: Session, parts: Mapping[str, Stateful]) -> dict[str, Any]:
     """Let the optimizer and whatever declares state take up theirs from a sound checkpoint; the run's own memory."""
-    state, of_parts = unpacked(place, STATE), unpacked(place, PROMPT_FIELDS)
+    state, of_parts = unpacked(place, STATE), unpacked(place, PARTS)
     session.processes.restore_optimizer(session.optimizer, state["optimizer"])
     for name, part in parts.items():
         if name in of_parts:
