@@ -12,8 +12,9 @@ class Backbone:
     """Everything in front of the head; the head is frozen   (mar_grpo, section 3.2)."""
 
     def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:
-        """The backbone's parameters with their names in the model."""
-        return ((name, value) for name, value in model.named_parameters() if name.startswith("backbone."))
+        """The parameters that are not those of the model's head, with their names in the model."""
+        head = set(map(id, model.head.parameters()))
+        return ((name, value) for name, value in model.named_parameters() if id(value) not in head)
 
 
 @component
@@ -21,8 +22,9 @@ class Head:
     """The diffusion head only."""
 
     def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:
-        """The head's parameters with their names in the model."""
-        return ((name, value) for name, value in model.named_parameters() if name.startswith("head."))
+        """The parameters of the model's head, with their names in the model."""
+        head = set(map(id, model.head.parameters()))
+        return ((name, value) for name, value in model.named_parameters() if id(value) in head)
 
 
 @component

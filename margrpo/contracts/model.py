@@ -191,16 +191,19 @@ class Policy(Protocol):
         ...
 
 
-@runtime_checkable
 class Model(Weights, Protocol):
-    """The built policy, an nn.Module: backbone and head."""
+    """The built policy: an nn.Module with a backbone and a head.
+
+    `isinstance` is not for it: from Python 3.12 on it would not see a submodule, which is not in the instance's
+    dictionary.
+    """
 
     tokens: int
     channels: int
 
     @property
     def head(self) -> "Head":
-        """The per-token denoiser."""
+        """The per-token denoiser; an ordinary attribute will do."""
         ...
 
     def prefix(self, prompts: Prompts) -> Float[Tensor, "b p c"]:
@@ -221,6 +224,10 @@ class Model(Weights, Protocol):
 @runtime_checkable
 class Head(Protocol):
     """The per-token denoiser, an nn.Module in phases: what depends on t only, on (z, t), and on x."""
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All parameters of the head, by which the rest of the model is told from it."""
+        ...
 
     def embed_times(self, times: Sequence[float]) -> Float[Tensor, "t w"]:
         """What the head makes of model times, of any width; computed once and shared by all tokens."""

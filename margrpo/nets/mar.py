@@ -63,14 +63,8 @@ class Mar(nn.Module):
 
     def __init__(self, backbone: Backbone, head: Head):
         super().__init__()
-        self.backbone = backbone
-        self._modules["head"] = head
+        self.backbone, self.head = backbone, head
         self.tokens, self.channels = backbone.mae.shape.tokens, backbone.mae.shape.channels
-
-    @property
-    def head(self) -> Head:
-        """The denoiser; a property, because from Python 3.12 on a protocol does not see what __getattr__ would find."""
-        return self._modules["head"]  # type: ignore[return-value]
 
     def prefix(self, prompts: Prompts) -> Float[Tensor, "b p c"]:
         """What the backbone reads of the prompts."""

@@ -23,7 +23,7 @@ def test_only_the_release_replays_a_mask_that_was_not_the_input():
     for step in rollout.steps:
         for replay in (Guided(), Conditional(), Released(mask_at="before")):
             assert torch.equal(replay.mask(rollout, step), step.unknown)
-        after = Released().unknown(rollout, step)
+        after = Released().mask(rollout, step)
         left = step.unknown & ~step.committed
         if step.index < len(rollout.steps) - 1:
             assert torch.equal(after, left)
@@ -33,7 +33,7 @@ def test_only_the_release_replays_a_mask_that_was_not_the_input():
 
 
 def test_a_mask_that_is_neither_is_refused():
-    with pytest.raises(SettingError, match="mask = 'later' must be one of 'after', 'before'"):
+    with pytest.raises(SettingError, match="mask_at = 'later' must be one of 'after', 'before'"):
         Released(mask_at="later")
 
 

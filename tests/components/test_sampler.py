@@ -19,7 +19,7 @@ def state(seed: int) -> tuple[torch.Tensor, Prediction]:
 def test_a_transition_has_a_std_exactly_where_it_has_a_density(sampler: Ddpm | Ddim, seed: int):
     x, prediction = state(seed)
     for t in range(sampler.steps):
-        std = sampler.step_gaussian(x, prediction, t).std
+        std = sampler.transition(x, prediction, t).std
         assert bool((std > 0).all()) == sampler.has_density(t)
         assert (sampler.nominal_std(t) > 0) == sampler.has_density(t)
     assert [t for t in range(sampler.steps) if not sampler.has_density(t)] == [0]
@@ -33,7 +33,7 @@ def test_scoring_the_last_transition_gives_it_a_std_and_draws_no_noise(steps: in
     assert scored.has_density(0)
     assert not plain.has_density(0)
     for t in range(steps):
-        ours, theirs = scored.step_gaussian(x, prediction, t), plain.step_gaussian(x, prediction, t)
+        ours, theirs = scored.transition(x, prediction, t), plain.transition(x, prediction, t)
         assert scored.draws_noise(t) == plain.draws_noise(t) == (t > 0)
         assert torch.equal(ours.mean, theirs.mean)
         assert torch.equal(ours.std, theirs.std) == (t > 0)
@@ -47,7 +47,7 @@ def test_without_eta_nothing_has_a_density(steps: int, seed: int):
     sampler, (x, prediction) = Ddim(steps=steps, eta=0.0), state(seed)
     for t in range(steps):
         assert not sampler.has_density(t)
-        assert torch.equal(sampler.step_gaussian(x, prediction, t).std, torch.zeros_like(x))
+        assert torch.equal(sampler.transition(x, prediction, t).std, torch.zeros_like(x))
 
 
 @settings(derandomize=True, deadline=None)
@@ -56,7 +56,7 @@ def test_temperature_scales_the_std_and_leaves_the_mean(sampler: Ddpm | Ddim, se
     x, prediction = state(seed)
     plain = Ddpm(steps=sampler.steps) if isinstance(sampler, Ddpm) else Ddim(steps=sampler.steps, eta=sampler.eta)
     for t in range(sampler.steps):
-        warm, cold = sampler.step_gaussian(x, prediction, t), plain.step_gaussian(x, prediction, t)
+        warm, cold = sampler.transition(x, prediction, t), plain.transition(x, prediction, t)
         assert torch.equal(warm.mean, cold.mean)
         assert torch.allclose(warm.std, cold.std * sampler.temperature)
         assert sampler.nominal_std(t) == pytest.approx(plain.nominal_std(t) * sampler.temperature)
@@ -68,7 +68,7 @@ def test_the_nominal_std_of_ddpm_is_the_middle_of_its_learned_range(steps: int, 
     x, prediction = state(seed)
     middle = Prediction(prediction.epsilon, torch.zeros_like(x))
     for t in range(2, steps):
-        std = Ddpm(steps=steps).step_gaussian(x, middle, t).std
+        std = Ddpm(steps=steps).transition(x, middle, t).std
         assert torch.allclose(std, torch.full_like(std, Ddpm(steps=steps).nominal_std(t)), rtol=1e-4)
 
 
@@ -77,7 +77,7 @@ def test_the_nominal_std_of_ddpm_is_the_middle_of_its_learned_range(steps: int, 
 def test_the_nominal_std_of_ddim_is_the_std(steps: int, eta: float, seed: int):
     x, prediction = state(seed)
     for t in range(steps):
-        std = Ddim(steps=steps, eta=eta).step_gaussian(x, prediction, t).std
+        std = Ddim(steps=steps, eta=eta).transition(x, prediction, t).std
         assert torch.allclose(std, torch.full_like(std, Ddim(steps=steps, eta=eta).nominal_std(t)))
 
 

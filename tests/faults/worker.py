@@ -73,7 +73,7 @@ def main(out: str, parallel: str, trouble: str = "", steps: str = "6") -> None:
     if trouble == "dies" and os.environ["TORCHELASTIC_RESTART_COUNT"] != "0" and os.environ["RANK"] == "0":
         time.sleep(1)  # the other one comes first, and finds what the attempt before has left in the store
     if trouble == "unsummed":
-        DdpProcesses.wrap = lambda self, touch: touch  # type: ignore[method-assign]
+        DdpProcesses.summing = lambda self, touch: touch  # type: ignore[method-assign]
     allowed = ("parallel", "reward", "run.steps")
     with stopping("stopping") as stopped:
         recipe = runs.recipe(Path(out).parent / "weights", steps=int(steps), **parts)

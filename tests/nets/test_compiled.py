@@ -24,8 +24,8 @@ for tokens, chains, transitions in ((5, 3, 1), (7, 3, 2), (6, 2, 4), (9, 5, 3)):
     found = []
     for each in (plain, head):
         leaf = z.clone().requires_grad_()
-        moments = each.moments([float(t) for t in range(transitions)])
-        output, variance = each(x, each.prepare(leaf, moments))
+        times = each.embed_times([float(t) for t in range(transitions)])
+        output, variance = each(x, each.prepare(leaf, times))
         (output.square().sum() + variance.sum()).backward()
         found.append((output, variance, leaf.grad))
     for ours, theirs in zip(*found):

@@ -30,7 +30,9 @@ def test_a_recipe_takes_what_it_does_not_say_from_the_one_it_extends(tmp_path: P
 
 def test_extends_chains_and_is_relative_to_the_file_that_says_it(tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
-    write(tmp_path / "base", parent='extends = "root.toml"\n[run]\nseed = 2\n', root="[run]\nseed = 1\nwatch = 9\n")
+    write(
+        tmp_path / "base", parent='extends = "root.toml"\n[run]\nseed = 2\n', root="[run]\nseed = 1\neval_prompts = 9\n"
+    )
     path = write(tmp_path, child='extends = "base/parent.toml"\n')
     assert read(path) == {"run": {"seed": 2, "eval_prompts": 9}}
 

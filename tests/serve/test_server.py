@@ -386,18 +386,18 @@ def test_a_step_with_rewards_elsewhere_is_the_step_with_them_here(tmp_path: Path
 
 
 def test_rewards_elsewhere_are_asked_while_the_next_images_are_drawn(tmp_path: Path) -> None:
-    """By the time the second portion is drawn the first one's scores are asked for."""
+    """By the time the second microbatch is drawn the first one's scores are asked for."""
     from margrpo.train.step import collect
-    from margrpo.train.verdict.in_flight import Early
+    from margrpo.train.verdict.in_flight import ScoresInFlight
 
     with serving(Brightness()) as address:
         session = assemble(small.recipe(tmp_path, reward=(Http(servers=(address,)),), measure=Brightness()))
-        early, asked = Early(session.scorers), []
-        collect(session, 0, lambda part: (early.ask(part), asked.append(len(early.asked["http"]))))
+        flight, asked = ScoresInFlight(session.scorers), []
+        collect(session, 0, lambda part: (flight.send(part), asked.append(len(flight.asked["http"]))))
         assert asked == list(range(1, len(session.microbatches) + 1))
         assert len(session.microbatches) > 1
-        assert len(early.answers()["http"].values) == 4
-        early.close()
+        assert len(flight.results()["http"].values) == 4
+        flight.close()
 
 
 def test_a_server_that_stays_away_drops_the_group_where_the_recipe_says_so(tmp_path: Path) -> None:

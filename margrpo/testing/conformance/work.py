@@ -250,7 +250,7 @@ def of_objective(subject: Subject, dtype: torch.dtype = torch.float32) -> Any:
 def of_replay(subject: Subject) -> Any:
     """What a policy is told in replay."""
     made = rollout(subject)
-    return [(subject.component.scale(2.0), subject.component.unknown(made, step)) for step in made.steps]
+    return [(subject.component.scale(2.0), subject.component.mask(made, step)) for step in made.steps]
 
 
 def of_penalty(subject: Subject) -> Any:

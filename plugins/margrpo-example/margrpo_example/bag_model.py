@@ -38,13 +38,8 @@ class BagModel(nn.Module):
         self.tokens, self.channels, width = shape
         self.backbone = Front(prompt, *shape)
         net = Denoiser(channels=self.channels, condition=width, width=width, depth=1)
-        self._modules["head"] = Head(net, parameterization)
+        self.head = Head(net, parameterization)
         initialise(self)
-
-    @property
-    def head(self) -> Head:
-        """The denoiser; a property, because from Python 3.12 on a protocol sees no more than what the class has."""
-        return self._modules["head"]  # type: ignore[return-value]
 
     def prefix(self, prompts: Prompts) -> Float[Tensor, "b p c"]:
         """What is read of the prompts."""

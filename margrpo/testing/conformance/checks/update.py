@@ -111,7 +111,7 @@ def replay_puts_the_model_back(subject: Subject) -> None:
     model = small.model(small.policy())
     before = {name: value.clone() for name, value in model.state_dict().items()}
     modes = [part.training for part in model.modules()]
-    with subject.component.playing(model, ("replay",)):
+    with subject.component.mode(model, ("replay",)):
         pass
     claim(modes == [part.training for part in model.modules()], "after a replay the model is in another mode")
     same = all(torch.equal(before[name], value) for name, value in model.state_dict().items())
@@ -122,11 +122,11 @@ def replay_masks_tokens(subject: Subject) -> None:
     """What it takes as unknown is a mask with a token in every image, and its scale is a finite number."""
     made = rollout(subject)
     for step in made.steps:
-        mask = subject.component.unknown(made, step)
+        mask = subject.component.mask(made, step)
         claim(mask.shape == step.unknown.shape and mask.any(1).all(), "an image has no unknown token in replay")
     scale = subject.component.scale(2.0)
     claim(math.isfinite(scale) and scale >= 0, f"its scale for a rollout's 2 is {scale}")
-    claim(subject.component.floor >= 0, f"its floor = {subject.component.floor} is negative")
+    claim(subject.component.min_variance >= 0, f"its min_variance = {subject.component.min_variance} is negative")
 
 
 def penalty_is_zero_at_equality(subject: Subject) -> None:
