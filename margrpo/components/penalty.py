@@ -4,7 +4,7 @@ from jaxtyping import Float
 
 from margrpo.contracts import Model, Reference, Regularizer, Selector
 from margrpo.declare import component, not_negative, setting
-from margrpo.lazy import Tensor, torch
+from margrpo.lazy import Tensor
 from margrpo.maths import divergence
 from margrpo.records import Needs
 
@@ -19,11 +19,9 @@ class NoPenalty:
 
     def build(self, model: Model) -> Regularizer:
         """A regularizer without a reference."""
-        from margrpo.nets import regularizer
+        from margrpo.nets.regularizer import no_penalty
 
-        return regularizer.Regularizer(
-            None, lambda mean, reference, std: torch.zeros(mean.shape[:-1], device=mean.device)
-        )
+        return no_penalty()
 
 
 @component

@@ -7,21 +7,22 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from margrpo.components.estimator import MultiTrajectory, RaoBlackwell, Single
-from margrpo.components.selector import Committed, Uncommitted
-from margrpo.components.weighting import Density, Std, Variance
 from margrpo.contracts import Estimator, Weighting
 from margrpo.declare import record
 from margrpo.errors import RunError
 from margrpo.maths import noise
+from margrpo.plugin.registry import registry
 from margrpo.recipe import Recipe
+from margrpo.recipe.by_name import component
 from margrpo.records import Rollout
 from margrpo.train.assemble import Session, assemble, recording_of
 from margrpo.train.rollout.roll_out import Recording, roll_out
 from margrpo.train.verdict.judge import judge
-from margrpo.train.watch.signal_to_noise import MANY, Signal, gradient, method_of_one_process, signals
+from margrpo.train.watch.signal_to_noise import Signal, gradient, method_of_one_process, signals
 
 TRAJECTORIES = (1, 2, 4, 8)
+COMPARED = ("multi_trajectory", "rao_blackwell")
+"""Estimators that are compared on the same chains."""
 
 
 @record
@@ -90,6 +91,7 @@ class FixedRollout:
 
     def __init__(self, recipe: Recipe, *, images: int, replicates: int):
         self.session, self.replicates = assemble(recipe), replicates
+        self.later = component("selector", "uncommitted")
         steps = recording_of(self.session, noise.generator((recipe.run.seed, "variance", "timesteps")))
         every = frozenset(steps.steps)
         recording = Recording(steps.steps, steps.transitions, every, max(TRAJECTORIES) * replicates)
@@ -98,8 +100,8 @@ class FixedRollout:
     def comparison(self, trajectories: int, rollout: Rollout) -> EstimatorComparison:
         """Both estimators at this K, on the same chains."""
         plain, expected = (
-            spread([self.gradient(kind(trajectories=trajectories), rollout, each) for each in range(self.replicates)])
-            for kind in (MultiTrajectory, RaoBlackwell)
+            spread([self.gradient(estimator, rollout, each) for each in range(self.replicates)])
+            for estimator in (component("estimator", name, trajectories=trajectories) for name in COMPARED)
         )
         return EstimatorComparison(trajectories, plain, expected)
 
@@ -107,7 +109,7 @@ class FixedRollout:
         """The gradient with the chains of one replicate."""
         assert rollout.trajectories is not None
         chains = rollout.trajectories.some(replicate * max(TRAJECTORIES), max(TRAJECTORIES))
-        method = method_of_one_process(self.session, selector=Uncommitted(), estimator=estimator)
+        method = method_of_one_process(self.session, selector=self.later, estimator=estimator)
         return gradient(self.session, method, replace(rollout, trajectories=chains), self.advantages)
 
     def at(self, place: int) -> Rollout:
@@ -126,7 +128,7 @@ def of_updates(recipe: Recipe, *, steps: int, progress: Callable[[str], None] = 
     session = assemble(recipe)
     found: dict[str, Signal] = {}
     for step in range(steps):
-        here = signals(session, step, MANY)
+        here = signals(session, step)
         found = {name: found[name].joined(each) if name in found else each for name, each in here.items()}
         progress(f"update of step {step}: {recipe.prompts.prompts} prompts done")
     return found
@@ -152,16 +154,19 @@ def compare_transitions(fixed: FixedRollout, progress: Callable[[str], None] = p
 def compare_weightings(
     recipe: Recipe, *, batches: int = 24, progress: Callable[[str], None] = print
 ) -> dict[str, Spread]:
-    """The gradient of committed tokens over independent batches, under each weighting."""
+    """The gradient of committed tokens over independent batches, under each registered weighting."""
     session = assemble(recipe)
-    weightings: dict[str, Weighting] = {"density": Density(), "std": Std(), "variance": Variance()}
+    weightings: dict[str, Weighting] = {
+        entry.name: component("weighting", entry.name) for entry in registry().entries("weighting")
+    }
+    committed, single = component("selector", "committed"), component("estimator", "single")
     samples: dict[str, list[Tensor]] = {name: [] for name in weightings}
     steps = recording_of(session, noise.generator((recipe.run.seed, "variance", "timesteps")))
     recording = Recording(steps.steps, steps.transitions)
     for batch in range(batches):
         rollout, advantages = rollout_of(session, batch, recording)
         for name, weighting in weightings.items():
-            method = method_of_one_process(session, selector=Committed(), estimator=Single(), weighting=weighting)
+            method = method_of_one_process(session, selector=committed, estimator=single, weighting=weighting)
             samples[name].append(gradient(session, method, rollout, advantages))
     progress(f"weightings: {batches} batches done")
     return {name: spread(gradients) for name, gradients in samples.items()}

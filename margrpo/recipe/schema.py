@@ -1,6 +1,8 @@
 """What a recipe says, key by key: a training recipe, and a pre-training recipe, which has a [dataset]."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
@@ -10,7 +12,26 @@ from margrpo.plugin.kinds import KINDS
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _device = Check(lambda name: bool(_DEVICE.fullmatch(name)), '"auto", "cpu", "mps", "cuda" or "cuda:N"')
+_precision = one_of("auto", "bfloat16", "float32")
+_PRECISION = 'precision of the backbone: "bfloat16", "float32", or "auto", which is bfloat16 on a GPU that has it'
+_TF32 = "let float32 products on a GPU use TensorFloat-32: three to four times faster"
 _some = Check(lambda items: len(items) > 0, "an array of at least one table", {"minItems": 1})
+
+
+COMPARED: tuple[Mapping[str, Any], ...] = (
+    {"use": "single"},
+    {"use": "multi_trajectory", "trajectories": 1},
+    {"use": "multi_trajectory", "trajectories": 4},
+    {"use": "rao_blackwell", "trajectories": 1},
+    {"use": "rao_blackwell", "trajectories": 4},
+)
+"""The tables of `run.signal_estimators` by default."""
+
+
+def _compared() -> tuple[Any, ...]:
+    from margrpo.recipe.structure import component_of  # it imports this module
+
+    return tuple(component_of(table, KINDS["estimator"]) for table in COMPARED)
 
 
 def _meaning(kind: str) -> str:
@@ -34,17 +55,18 @@ class Run:
     maps: int = setting(4, "of these, images whose token maps are drawn", check=not_negative)
     signal_every: int | None = setting(
         None,
-        "steps between measurements of the update's signal-to-noise under each estimator; never unless given",
+        "steps between measurements of the update's signal-to-noise; never by default",
         check=at_least(1),
+    )
+    signal_estimators: tuple[contracts.Estimator, ...] = setting(
+        attrs.Factory(_compared),
+        "estimators whose signal-to-noise is measured beside that of the recipe's own; by default `single`, and "
+        "`multi_trajectory` and `rao_blackwell` with K = 1 and 4",
     )
     held_out: int = setting(400, "held-out prompts of the score before and after training", check=at_least(1))
     device: str = setting("auto", '"auto", "cpu", "mps", "cuda" or "cuda:N"', check=_device)
-    precision: str = setting(
-        "auto",
-        'of the backbone: "bfloat16", "float32", or "auto", which is bfloat16 on a GPU that has it',
-        check=one_of("auto", "bfloat16", "float32"),
-    )
-    tf32: bool = setting(True, "let float32 products on a GPU use TensorFloat-32: three to four times faster")
+    precision: str = setting("auto", _PRECISION, check=_precision)
+    tf32: bool = setting(True, _TF32)
     compile: bool = setting(False, "compile the head, with CUDA graphs for few tokens: slow at first, faster then")
     rollout_batch: int | None = setting(
         None,
@@ -72,6 +94,8 @@ class PretrainRun:
     masked_mean: float = setting(1.0, "mean of the masked share, before it is cut", check=between(0, 1))
     masked_std: float = setting(0.25, "std of the masked share, before it is cut", check=positive)
     masked_least: float = setting(0.7, "least masked share, where it is cut", check=between(0, 1))
+    precision: str = setting("float32", _PRECISION, check=_precision)
+    tf32: bool = setting(False, _TF32)
     device: str = setting("auto", '"auto", "cpu", "mps", "cuda" or "cuda:N"', check=_device)
 
 

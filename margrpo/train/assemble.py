@@ -94,9 +94,8 @@ def pipeline_of(recipe: Recipe | Pretraining) -> Pipeline:
     here = torch.device(device)
     if here.type == "cuda" and here.index is not None:
         torch.cuda.set_device(here)  # streams, graphs and the bench's clock ask for the current one
-    if isinstance(recipe, Recipe) and here.type == "cuda":
+    if here.type == "cuda":
         torch.set_float32_matmul_precision("high" if recipe.run.tf32 else "highest")
-    precision = recipe.run.precision if isinstance(recipe, Recipe) else "float32"
     codec = recipe.codec.build().to(device)  # the smaller of the two, so that what is wrong with it is said sooner
     return Pipeline(
         model=recipe.policy.build(attention=recipe.attention).to(device),
@@ -105,7 +104,7 @@ def pipeline_of(recipe: Recipe | Pretraining) -> Pipeline:
         unmasking=recipe.unmasking,
         guidance=recipe.guidance,
         device=device,
-        dtype=dtype_of(precision, device),
+        dtype=dtype_of(recipe.run.precision, device),
     )
 
 

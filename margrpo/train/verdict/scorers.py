@@ -7,10 +7,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from margrpo.components.on_failure import Raise
 from margrpo.contracts import HandlesFailure, OnFailure, Reward, Scorer, WrapsReward
 from margrpo.declare import record
-from margrpo.errors import DataError
+from margrpo.errors import DataError, RewardError
 from margrpo.plugin.registry import registry
 from margrpo.records import NO_LABEL, Prompts, Traits
 
@@ -48,9 +47,22 @@ def build_rewards(rewards: Sequence[Reward], device: str) -> Scorers:
     )
 
 
+@record
+class _FailureEndsRun:
+    """The policy of a reward that chooses none: one call without a limit of time."""
+
+    attempts: int = 1
+    backoff: float = 0.0
+    timeout: float | None = None
+
+    def give_up(self, error: RewardError) -> None:
+        """Raise the error."""
+        raise error
+
+
 def policy_of(reward: Reward) -> OnFailure:
     """What the reward's settings say is done when it fails; a failure is raised where they say nothing."""
-    otherwise: Any = Raise()
+    otherwise: Any = _FailureEndsRun()
     chosen = reward.on_failure if isinstance(reward, HandlesFailure) else None
     return chosen or otherwise
 

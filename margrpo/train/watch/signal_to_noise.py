@@ -1,6 +1,6 @@
 """How much of an update's gradient is signal, and how much it would be under other estimators."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
 
@@ -8,13 +8,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from margrpo.components.estimator import MultiTrajectory, RaoBlackwell, Single
-from margrpo.components.penalty import NoPenalty
 from margrpo.contracts import Estimator
 from margrpo.declare import record
 from margrpo.distributed.single import SingleProcess
 from margrpo.maths import noise
 from margrpo.maths.signal import Moments
+from margrpo.nets.regularizer import no_penalty
+from margrpo.plugin.registry import registry
 from margrpo.records import Rollout
 from margrpo.train.assemble import Session, recording_of, virtual_steps
 from margrpo.train.rollout import microbatches
@@ -23,10 +23,9 @@ from margrpo.train.update.backward import backward
 from margrpo.train.update.method import Method
 from margrpo.train.update.statistics import UpdateStats
 from margrpo.train.verdict.judge import judge
+from margrpo.train.verdict.scorers import numbered
 
 OWN = "own"
-FEW, MANY = (1, 4), (1, 2, 4, 8)
-"""Trajectories that are tried: in a run, and where it is asked for."""
 
 
 @record
@@ -41,20 +40,23 @@ class Signal:
         return Signal(self.moments.joined(other.moments), self.seconds + other.seconds)
 
 
-def tried(trajectories: tuple[int, ...]) -> dict[str, Estimator]:
-    """The estimators that are compared, by name."""
-    kinds = {"multi_trajectory": MultiTrajectory, "rao_blackwell": RaoBlackwell}
-    several = {f"{name}_{k}": kind(trajectories=k) for name, kind in kinds.items() for k in trajectories}
-    return {"single": Single(), **several}
+def named(estimators: Sequence[Estimator]) -> dict[str, Estimator]:
+    """Each estimator by its name in the registry, with its number of trajectories where it has chains of its own."""
+    names = []
+    for each in estimators:
+        trajectories = each.needs().trajectories
+        names.append(registry().short_name("estimator", each) + (f"_{trajectories}" if trajectories else ""))
+    return dict(zip(numbered(names), estimators, strict=True))
 
 
-def signals(session: Session, step: int, trajectories: tuple[int, ...] = FEW) -> dict[str, Signal]:
-    """The recipe's own estimator and others on the prompts of a step, drawn afresh; each prompt is a gradient.
+def signals(session: Session, step: int) -> dict[str, Signal]:
+    """The signal of the recipe's own estimator and of `run.signal_estimators` on the prompts of a step, drawn afresh.
 
-    Selection, weighting and replay are the recipe's; the penalty is left out. Nothing of the run is changed.
+    Each prompt gives a gradient. Selection, weighting and replay are the recipe's; the penalty is left out. Nothing of
+    the run is changed.
     """
     recipe, key = session.recipe, (session.recipe.run.seed, "signal", step)
-    estimators: Mapping[str, Estimator] = {OWN: session.method.estimator, **tried(trajectories)}
+    estimators: Mapping[str, Estimator] = {OWN: session.method.estimator, **named(recipe.run.signal_estimators)}
     recording = recording_of(session, noise.generator((*key, "timesteps")))
     needs = session.method.selector.needs()
     for each in estimators.values():
@@ -84,7 +86,7 @@ def figures(session: Session, step: int) -> dict[str, float]:
 
 def method_of_one_process(session: Session, **parts: object) -> Method:
     """The recipe's method with some parts changed, of this process alone, and without a penalty."""
-    return replace(session.method, regularizer=NoPenalty().build(session.model), processes=SingleProcess(), **parts)  # type: ignore[arg-type]
+    return replace(session.method, regularizer=no_penalty(), processes=SingleProcess(), **parts)  # type: ignore[arg-type]
 
 
 def gradient(session: Session, method: Method, rollout: Rollout, advantages: Float[Tensor, "b"]) -> Float[Tensor, "p"]:
