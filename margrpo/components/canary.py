@@ -4,7 +4,7 @@ from math import isfinite
 
 from jaxtyping import Float
 
-from margrpo.contracts import HasRequirements, Monitor, Reward
+from margrpo.contracts import Monitor, Reward
 from margrpo.declare import component, positive, setting
 from margrpo.lazy import Tensor
 from margrpo.maths import pixels
@@ -109,11 +109,6 @@ class HeldOutReward:
     of: Reward = setting(meaning="the reward")
     warn: float | None = setting(1.0, f"standard deviations: {WARN}", check=positive)
     stop: float | None = setting(None, f"standard deviations: {STOP}", check=positive)
-
-    def require(self) -> None:
-        """What the reward requires."""
-        if isinstance(self.of, HasRequirements):
-            self.of.require()
 
     def build(self, device: str) -> "Judged":
         """The reward, loaded."""

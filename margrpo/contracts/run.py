@@ -1,4 +1,4 @@
-"""The run: its processes, what it remembers, what it is measured by, and where figures go."""
+"""The run: its processes, what components remember, what it is measured by, and where figures go."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -16,18 +16,27 @@ from margrpo.records import (
 
 
 @runtime_checkable
-class Stateful(Protocol):
-    """What any component, or what it builds, may do besides: remember something over a restart.
+class HasRunState(Protocol):
+    """Optional for any component, and for any object that a component builds: state that outlives the process.
 
-    The state is made of tensors, numbers, strings, None, lists, tuples and mappings.
+    State is made of tensors, numbers, strings, None, lists, tuples and mappings. Weights are not run state.
     """
 
-    def state_dict(self) -> Mapping[str, Any]:
-        """What must outlive the process; taken after the figures of a step have been written."""
+    def run_state(self) -> Mapping[str, Any]:
+        """Return the state for a checkpoint; called after the figures of a step have been written."""
         ...
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
-        """Take up what was saved, before the first step of the resumed run."""
+    def load_run_state(self, state: Mapping[str, Any]) -> None:
+        """Replace the state by that of a checkpoint; called before the first step of a resumed run."""
+        ...
+
+
+@runtime_checkable
+class HasRequirements(Protocol):
+    """Optional for any component: files and packages that it needs. Each nested component is asked by itself."""
+
+    def require(self) -> None:
+        """Raise a `MargrpoError` where a file or package is missing; called before weights are loaded."""
         ...
 
 

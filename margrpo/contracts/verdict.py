@@ -43,15 +43,6 @@ class Scorer(Protocol):
 
 
 @runtime_checkable
-class HasRequirements(Protocol):
-    """What a reward, a canary or a tracker may have besides: a check that its files and packages are there."""
-
-    def require(self) -> None:
-        """Raise a `MargrpoError` where one is missing; called before anything is loaded, imports no torch."""
-        ...
-
-
-@runtime_checkable
 class WrapsReward(Protocol):
     """What a reward may be besides: one that passes another on, whose name it has in figures."""
 

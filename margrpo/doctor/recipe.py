@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from margrpo.contracts import Canary, Reward, ShipsCases
+from margrpo.contracts import Reward, ShipsCases
 from margrpo.doctor.finding import Check, Finding
 from margrpo.doctor.machine import free_memory
 from margrpo.evaluate.self_test import self_test
@@ -21,9 +21,10 @@ from margrpo.records import CanaryInputs, Rollout
 from margrpo.train.assemble import Session, assemble, device_of, recording_of
 from margrpo.train.rollout.roll_out import roll_out
 from margrpo.train.verdict.judge import score
+from margrpo.train.verdict.monitors import BuiltCanary
 from margrpo.train.verdict.scorers import BuiltReward
 from margrpo.train.watch import parity
-from margrpo.train.watch.canaries import build_canaries, check_canaries
+from margrpo.train.watch.canaries import check_canaries
 
 IMAGES = 4
 """Drawn for the check, at most."""
@@ -149,8 +150,8 @@ def rewards(patient: RecipeUnderTest) -> Iterator[Finding]:
         judged.append(("its measure", recipe.measure, session.measure[0]))
     for what, settings, reward in judged:
         yield from Check(what, partial(check_reward, what, settings, reward, rollout)).findings()
-    for canary in recipe.canary:
-        yield from Check("its canaries", partial(check_canary, canary, session.pipeline.device, rollout)).findings()
+    for canary in session.canaries:
+        yield from Check("its canaries", partial(check_canary, canary, rollout)).findings()
 
 
 def check_reward(what: str, settings: Reward, reward: BuiltReward, rollout: Rollout) -> Iterator[Finding]:
@@ -172,12 +173,11 @@ def check_reward(what: str, settings: Reward, reward: BuiltReward, rollout: Roll
         yield Finding(what, "pass", said)
 
 
-def check_canary(canary: Canary, device: str, rollout: Rollout) -> Iterator[Finding]:
+def check_canary(canary: BuiltCanary, rollout: Rollout) -> Iterator[Finding]:
     """Check one canary, which is given one set of images as those of now and of before training."""
     inputs = CanaryInputs(rollout.prompts, rollout.images, rollout.images, rollout.images[None])
-    built = build_canaries((canary,), device)
-    (drift,) = check_canaries(built, inputs).figures.values()
-    said = f"canary {built[0].name}: reads {drift:.3g} on unchanged pictures"
+    (drift,) = check_canaries((canary,), inputs).figures.values()
+    said = f"canary {canary.name}: reads {drift:.3g} on unchanged pictures"
     if isfinite(drift):
         yield Finding("its canaries", "pass", said)
     else:

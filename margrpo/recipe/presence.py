@@ -1,10 +1,11 @@
-"""Whether the files and packages that a recipe's model needs are there; asks no network and imports no torch."""
+"""Whether the files and packages that a recipe needs are on this machine; asks no network."""
 
 from collections.abc import Iterator
 
-from margrpo.contracts import Codec, HasRequirements, Policy
-from margrpo.errors import MargrpoError, RecipeError
+from margrpo.contracts import Codec, Policy
+from margrpo.errors import RecipeError
 from margrpo.recipe.messages import shown
+from margrpo.recipe.requirements import missing
 from margrpo.recipe.schema import Pretraining, Recipe
 from margrpo.weights import source as weight_source
 
@@ -32,20 +33,7 @@ def lacking(recipe: Recipe | Pretraining) -> tuple[list[str], str]:
     if absent:
         sets = [*(f"{table}.weights=random" for table in absent), *small(recipe)]
         hint = f"to see the path work with random weights, add {' '.join(f'--set {each}' for each in sets)}"
-    for part in (recipe.codec, *requiring(recipe)):
-        try:
-            part.require()
-        except MargrpoError as error:
-            problems.append(str(error))
-    return problems, hint
-
-
-def requiring(recipe: Recipe | Pretraining) -> Iterator[HasRequirements]:
-    """The rewards, canaries and trackers that need files or packages."""
-    judges = (*recipe.reward, *recipe.canary) if isinstance(recipe, Recipe) else ()
-    for part in (*judges, recipe.measure, *recipe.tracker):
-        if isinstance(part, HasRequirements):
-            yield part
+    return [*problems, *missing(recipe)], hint
 
 
 def not_here(recipe: Recipe | Pretraining) -> list[str]:

@@ -16,6 +16,7 @@ from margrpo.distributed.counts import all_reduce_counts
 from margrpo.distributed.single import SingleProcess
 from margrpo.errors import RunError
 from margrpo.nets import compiled
+from margrpo.recipe.requirements import require_all
 from margrpo.recipe.schema import Pretraining, Recipe
 from margrpo.records import Needs, Rollout
 from margrpo.train.rollout import microbatches
@@ -24,6 +25,7 @@ from margrpo.train.rollout.roll_out import Pipeline, Recording
 from margrpo.train.update import budget
 from margrpo.train.update.budget import Budget
 from margrpo.train.update.method import Method
+from margrpo.train.verdict.monitors import BuiltCanary, build_canaries
 from margrpo.train.verdict.scorers import Scorers, build_rewards
 
 
@@ -41,6 +43,7 @@ class Session:
     microbatches: list[range]
     scorers: Scorers
     measure: Scorers
+    canaries: tuple[BuiltCanary, ...]
 
     @property
     def model(self) -> Model:
@@ -88,8 +91,7 @@ def dtype_of(precision: str, device: str) -> torch.dtype:
 
 def pipeline_of(recipe: Recipe | Pretraining) -> Pipeline:
     """The recipe's generator on its device."""
-    recipe.attention.require()
-    recipe.codec.require()
+    require_all(recipe)
     device = device_of(recipe.run.device)
     here = torch.device(device)
     if here.type == "cuda" and here.index is not None:
@@ -152,7 +154,8 @@ def assemble(
             if each is not None:
                 compiled.compile_head(each.head)
         pipeline = replace(pipeline, graphs=Graphs(model.head, pipeline.sampler))
-    return Session(recipe, pipeline, method, parameters, optimizer, base, processes, mine, scorers, measure)
+    canaries = build_canaries(recipe.canary, pipeline.device)
+    return Session(recipe, pipeline, method, parameters, optimizer, base, processes, mine, scorers, measure, canaries)
 
 
 def recording_of(session: Session, generator: torch.Generator) -> Recording:

@@ -13,7 +13,7 @@ from typing import Any
 import tomlkit
 import torch
 
-from margrpo.contracts import Stateful
+from margrpo.contracts import HasRunState
 from margrpo.errors import ParityError, RunError
 from margrpo.recipe import Recipe, unstructure
 from margrpo.records import Prompts, Rollout
@@ -21,6 +21,7 @@ from margrpo.train.assemble import Session, device_of
 from margrpo.train.run import checkpoint, durable, resume
 from margrpo.train.run import folder as run_folder
 from margrpo.train.run.checkpoint import Snapshot
+from margrpo.train.run.run_state import stateful
 from margrpo.train.run.trackers import Trackers
 from margrpo.train.run.writer import Writer
 from margrpo.train.step import Outcome, train_step
@@ -72,7 +73,7 @@ def train(
         session = start.assembled(recipe, processes)
         check_prompts(session, held_out, start.step)
         tracks = opened(recipe, folder, start.step, stack) if processes.rank == 0 else Trackers()
-        parts = checkpoint.stateful(recipe, regularizer=session.method.regularizer, **remembering(session, tracks))
+        parts = stateful(session, tracks.opened)
         memory = Memory(**start.remembered(session, parts))
         loop = _Loop(session, held_out, folder, tracks, memory, parts)
         for note in notes:
@@ -86,12 +87,6 @@ def opened(recipe: Recipe, folder: Path, start: int, stack: ExitStack) -> Tracke
     durable.write_text(folder / run_folder.RECIPE, tomlkit.dumps(unstructure(recipe)))
     durable.write_json(folder / run_folder.VERSIONS, run_folder.versions())
     return Trackers.of(recipe, folder, start, stack)
-
-
-def remembering(session: Session, tracks: Trackers) -> dict[str, Any]:
-    """What has been built and may declare state, by the place in the recipe of what built it."""
-    places = {"tracker": tracks.opened, "scorer": [reward.scorer for reward in session.scorers]}
-    return {f"{name}.{number}": part for name, parts in places.items() for number, part in enumerate(parts)}
 
 
 @torch.no_grad()
@@ -120,7 +115,7 @@ class _Loop:
         folder: Path,
         tracks: Trackers,
         memory: Memory,
-        parts: Mapping[str, Stateful],
+        parts: Mapping[str, HasRunState],
     ):
         self.session, self.folder, self.tracks, self.memory, self.parts = session, folder, tracks, memory, parts
         self.recipe, self.settings, self.processes = session.recipe, session.recipe.run, session.processes

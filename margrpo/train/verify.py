@@ -12,6 +12,7 @@ from margrpo.recipe.schema import Recipe
 from margrpo.train.run import checkpoint, folder, manifest
 from margrpo.train.run.figures import is_measured
 from margrpo.train.run.resume import Start
+from margrpo.train.run.run_state import stateful
 from margrpo.train.step import train_step
 
 SHOWN = 4
@@ -21,7 +22,7 @@ def verify_resume(recipe: Recipe, run: Path, processes: Processes) -> str:
     """Do the newest recorded step that has a checkpoint before it; a sentence, or `RunError` where figures differ."""
     start, recorded = newest_recorded(run)
     session = start.assembled(recipe, processes)
-    start.remembered(session, checkpoint.stateful(recipe, regularizer=session.method.regularizer))
+    start.remembered(session, stateful(session))
     figures = train_step(session, start.step).figures
     found = {name: value for name, value in figures.items() if not is_measured(name) and name in recorded}
     differ = {name: value for name, value in found.items() if recorded[name] not in (value, None)}

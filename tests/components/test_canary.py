@@ -20,7 +20,8 @@ from margrpo.records import CanaryInputs, Prompt, grouped
 from margrpo.testing import small
 from margrpo.train.loop import train
 from margrpo.train.run import checkpoint
-from margrpo.train.watch.canaries import BuiltCanary, build_canaries, check_canaries
+from margrpo.train.verdict.monitors import BuiltCanary, build_canaries
+from margrpo.train.watch.canaries import check_canaries
 from tests.train import odd
 from tests.train.odd import Telling
 

@@ -25,7 +25,7 @@ def test_every_contract_of_settings_is_a_kind() -> None:
         "HasRequirements",
         "ShipsCases",
         "WrapsReward",
-        "Stateful",
+        "HasRunState",
     }
     built = {
         "Weights",

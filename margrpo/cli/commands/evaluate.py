@@ -18,6 +18,7 @@ from margrpo.errors import RecipeError, RunError
 from margrpo.plugin.kinds import KINDS
 from margrpo.recipe import Pretraining, Recipe
 from margrpo.recipe.override import OverrideError, apply_overrides, parse_override
+from margrpo.recipe.requirements import require_all
 from margrpo.recipe.structure import component_of
 
 REPORT = "report.html"
@@ -59,7 +60,7 @@ def evaluate(  # what is drawn, on what, how, and where to: each is an option of
     if given is None:
         raise RunError("give a recipe or the folder of a run, or two evaluations with --compare A B")
     chosen = suite_of(suite, settings or [])
-    chosen.require()
+    require_all(chosen)
     policies = {who: loadable(recipe, given) for who, recipe in policies_of(given, weights, sets, base=base).items()}
     stem = recipe_of(given).parent.name if given.is_dir() else given.stem
     folder = fresh(to or Path("evaluations") / f"{stem}-{suite}")

@@ -11,13 +11,14 @@ from margrpo.cli.arguments import Sets, recipe_of, sound
 from margrpo.cli.exits import REFUSED, with_error_report
 from margrpo.cli.terminal import err, facts, out
 from margrpo.cli.threads import settle_threads
-from margrpo.contracts import HasRequirements, Reward
+from margrpo.contracts import Reward
 from margrpo.errors import MargrpoError, RecipeError
 from margrpo.plugin import from_file
 from margrpo.plugin.kinds import KINDS
 from margrpo.plugin.registry import registry
 from margrpo.recipe import Recipe
 from margrpo.recipe.override import OverrideError, apply_overrides, parse_override
+from margrpo.recipe.requirements import require_all
 from margrpo.recipe.structure import component_of
 
 app = typer.Typer(help="List, test and serve rewards.", no_args_is_help=True)
@@ -117,8 +118,7 @@ def rewards_of(given: str, sets: list[str] | None) -> tuple[Reward, ...]:
     is_recipe = path.exists() and not is_name
     rewards = of_recipe(path, sets) if is_recipe else (by_name(given, sets or []),)
     for reward in rewards:
-        if isinstance(reward, HasRequirements):
-            reward.require()
+        require_all(reward)
     return rewards
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from margrpo.contracts import HasRequirements, OnFailure, Reward, Scorer, ShipsCases
+from margrpo.contracts import OnFailure, Reward, Scorer, ShipsCases
 from margrpo.declare import at_least, component, setting
 from margrpo.records import Case, Traits
 
@@ -28,11 +28,6 @@ class Cached:
     def problems(self) -> list[str]:
         """A sentence where the reward is not deterministic."""
         return [] if self.traits.deterministic else ["of is not deterministic, so its scores cannot be remembered"]
-
-    def require(self) -> None:
-        """What the reward requires."""
-        if isinstance(self.of, HasRequirements):
-            self.of.require()
 
     def cases(self) -> Sequence[Case]:
         """The pictures that the reward ships."""

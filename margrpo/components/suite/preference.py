@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from margrpo.contracts import HasRequirements, Reward
+from margrpo.contracts import Reward
 from margrpo.declare import Check, component, setting
 from margrpo.prompt_file import prompt_of_object, read_prompts
 from margrpo.records import Prompt
@@ -28,11 +28,8 @@ class Preference:
     key: str = setting("category", "key of a prompt's metadata that says its category")
 
     def require(self) -> None:
-        """Read the file, and ask for what the rewards need."""
+        """Read the file."""
         assert self._prompts
-        for reward in self.reward:
-            if isinstance(reward, HasRequirements):
-                reward.require()
 
     def prompts(self) -> list[Prompt]:
         """Those of the file, in its order."""

@@ -9,12 +9,12 @@ from typing import Any, NoReturn
 import attrs
 import torch
 
-from margrpo.contracts import HasRequirements
 from margrpo.errors import MargrpoError
 from margrpo.plugin.hookspecs import Entry
 from margrpo.plugin.kinds import kind_of
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.leaf import inner_types
+from margrpo.recipe.requirements import require_all
 from margrpo.recipe.structure import settings_of
 from margrpo.records import Prompt, Prompts, grouped
 from margrpo.testing import small
@@ -121,8 +121,7 @@ class Maker:
             with suppress(BreachError, MargrpoError):  # the next may do
                 if entry.id not in making:
                     made = self.specimen(entry, making)
-                    if isinstance(made, HasRequirements):
-                        made.require()
+                    require_all(made)
                     return made
         return None
 

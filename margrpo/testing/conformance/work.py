@@ -8,8 +8,9 @@ import torch
 from einops import rearrange
 
 from margrpo.components.attention import Sdpa
-from margrpo.contracts import HasRequirements, ShipsCases
+from margrpo.contracts import ShipsCases
 from margrpo.errors import MargrpoError
+from margrpo.recipe.requirements import require_all
 from margrpo.records import CanaryInputs, Gaussian, Prediction, Rollout, grouped
 from margrpo.testing import small
 from margrpo.testing.conformance.subject import Subject, foremost, not_applicable
@@ -177,8 +178,7 @@ def of_reward(subject: Subject) -> Any:
 
 def scorer_of(subject: Subject) -> Any:
     """The reward built, unless its files or packages are missing here."""
-    if isinstance(subject.component, HasRequirements):
-        require(subject)
+    require(subject)
     return subject.component.build(subject.device)
 
 
@@ -189,8 +189,7 @@ def of_canary(subject: Subject) -> Any:
 
 def monitor_of(subject: Subject) -> Any:
     """The canary built, unless its files or packages are missing here."""
-    if isinstance(subject.component, HasRequirements):
-        require(subject)
+    require(subject)
     return subject.component.build(subject.device)
 
 
@@ -289,7 +288,7 @@ def of_dataset(subject: Subject) -> Any:
 def require(subject: Subject) -> None:
     """Leave the check out where this machine lacks what the component needs."""
     try:
-        subject.component.require()
+        require_all(subject.component)
     except MargrpoError as error:
         not_applicable(str(error))
 

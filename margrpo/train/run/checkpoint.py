@@ -2,27 +2,26 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import attrs
 import torch
 
-from margrpo.contracts import Model, Regularizer, Stateful, Weights
+from margrpo.contracts import HasRunState, Model, Regularizer, Weights
 from margrpo.declare import record
 from margrpo.errors import RunError
 from margrpo.plugin.loading import described
 from margrpo.train.assemble import Session
-from margrpo.train.run import manifest
+from margrpo.train.run import manifest, run_state
 from margrpo.train.run.packing import Tensors, pack, unpack
 from margrpo.weights import modules
 
-POLICY, REFERENCE, STATE, PARTS = "policy.safetensors", "reference.safetensors", "state", "parts"
+POLICY, REFERENCE, STATE, COMPONENTS = "policy.safetensors", "reference.safetensors", "state", "components"
 NAME = "step-??????"
-FORMAT = 1
-"""Of checkpoints; another one is not read."""
+FORMAT = 2
+"""Checkpoint format version; any other version is refused."""
 
 
 @record
@@ -34,11 +33,11 @@ class Snapshot:
     plain: Mapping[str, Any]
     facts: Mapping[str, Any]
 
-    def with_state_of(self, parts: Mapping[str, Stateful]) -> "Snapshot":
-        """The same with what components have declared as their state, which has files of its own."""
-        plain, tensors = pack({name: part.state_dict() for name, part in parts.items()}, PARTS)
-        files = {**self.files, f"{PARTS}.safetensors": on_the_cpu(tensors)} if tensors else self.files
-        return replace(self, files=files, plain={**self.plain, PARTS: plain})
+    def with_state_of(self, parts: Mapping[str, HasRunState]) -> "Snapshot":
+        """The snapshot with the run state of components, in files of its own."""
+        plain, tensors = pack(run_state.states(parts), COMPONENTS)
+        files = {**self.files, f"{COMPONENTS}.safetensors": on_the_cpu(tensors)} if tensors else self.files
+        return replace(self, files=files, plain={**self.plain, COMPONENTS: plain})
 
     @property
     def bytes(self) -> int:
@@ -110,13 +109,11 @@ def put(model: Model, path: Path) -> None:
     modules.put(model, modules.read(str(path), "policy"), str(path))
 
 
-def restore_state(place: Path, session: Session, parts: Mapping[str, Stateful]) -> dict[str, Any]:
-    """Let the optimizer and whatever declares state take up theirs from a sound checkpoint; the run's own memory."""
-    state, of_parts = unpacked(place, STATE), unpacked(place, PARTS)
+def restore_state(place: Path, session: Session, parts: Mapping[str, HasRunState]) -> dict[str, Any]:
+    """Restore the optimizer and the run state of `parts` from a sound checkpoint; returns the loop's own memory."""
+    state = unpacked(place, STATE)
     session.processes.restore_optimizer(session.optimizer, state["optimizer"])
-    for name, part in parts.items():
-        if name in of_parts:
-            part.load_state_dict(of_parts[name])
+    run_state.restore(parts, unpacked(place, COMPONENTS))
     memory: dict[str, Any] = state["memory"]
     return memory
 
@@ -130,24 +127,6 @@ def unpacked(place: Path, name: str) -> dict[str, Any]:
     except (ValueError, KeyError, AttributeError) as error:
         raise RunError(f"{place}: {name}.json is no state that a run has written ({described(error)})") from None
     return state
-
-
-def stateful(recipe: Any, **built: Any) -> dict[str, Stateful]:
-    """Everything that declares state, by name: components of the recipe by their path, and what they have built."""
-    found = {name: part for name, part in built.items() if isinstance(part, Stateful)}
-    return {**{name: part for name, part in components(recipe) if isinstance(part, Stateful)}, **found}
-
-
-def components(settings: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every component in some settings, with its path."""
-    for field in attrs.fields(type(settings)):
-        value = getattr(settings, field.name)
-        some = value if isinstance(value, tuple) else (value,)
-        for number, each in enumerate(some):
-            if attrs.has(type(each)):
-                name = f"{path}{field.name}" + (f".{number}" if some is value else "")
-                yield name, each
-                yield from components(each, f"{name}.")
 
 
 def prune(checkpoints: Path, *, keep: int, keep_every: int | None) -> None:

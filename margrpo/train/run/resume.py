@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from margrpo.contracts import Processes, Stateful
+from margrpo.contracts import HasRunState, Processes
 from margrpo.declare import record
 from margrpo.errors import RunError
 from margrpo.recipe.schema import Recipe
@@ -38,8 +38,8 @@ class Start:
             return assemble(recipe, processes)
         return assemble(recipe, processes, partial(checkpoint.restore_weights, place))
 
-    def remembered(self, session: Session, parts: Mapping[str, Stateful]) -> dict[str, Any]:
-        """What the run remembered; optimizer and parts take up their state."""
+    def remembered(self, session: Session, parts: Mapping[str, HasRunState]) -> dict[str, Any]:
+        """Restore the optimizer and the run state of `parts`; returns what the loop itself remembers."""
         return {} if self.place is None else checkpoint.restore_state(self.place, session, parts)
 
 
@@ -54,7 +54,10 @@ def start_of(run: Path, processes: Processes) -> Start:
         return Start(notes=(*notes, *anew))
     manifest = found or sealed.read(checkpoint.place_of(checkpoints, step))
     if manifest.get("format") != checkpoint.FORMAT:
-        raise RunError(f"{run}: its checkpoints are of another version of margrpo; go on with the one that wrote them")
+        raise RunError(
+            f"{run}: its checkpoints have format version {manifest.get('format')}, and this margrpo reads version "
+            f"{checkpoint.FORMAT} only; go on with the margrpo that wrote them, or begin in another --out"
+        )
     return Start(checkpoint.place_of(checkpoints, step), step, (*notes, *other_versions(manifest)))
 
 

@@ -2,23 +2,11 @@
 
 from collections.abc import Sequence
 
-from margrpo.contracts import Canary, Monitor
 from margrpo.declare import record
 from margrpo.errors import MargrpoError, RewardError
 from margrpo.plugin.loading import described
-from margrpo.plugin.registry import registry
 from margrpo.records import CanaryInputs
-from margrpo.train.verdict.scorers import numbered
-
-
-@record
-class BuiltCanary:
-    """A canary that has been built."""
-
-    name: str
-    warn: float | None
-    stop: float | None
-    monitor: Monitor
+from margrpo.train.verdict.monitors import BuiltCanary
 
 
 @record
@@ -33,16 +21,8 @@ class CanaryReport:
 NO_CANARIES = CanaryReport({}, (), None)
 
 
-def build_canaries(canaries: Sequence[Canary], device: str) -> tuple[BuiltCanary, ...]:
-    """Every canary with its name in the recipe, numbered where it occurs twice."""
-    names = numbered([registry().short_name("canary", each) for each in canaries])
-    return tuple(
-        BuiltCanary(name, each.warn, each.stop, each.build(device)) for name, each in zip(names, canaries, strict=True)
-    )
-
-
 def drift_of(canary: BuiltCanary, inputs: CanaryInputs) -> float:
-    """How drift one has strayed; whatever it raises is a `RewardError` with its name."""
+    """Measure the drift by one canary; whatever the canary raises becomes a `RewardError` with its name."""
     try:
         return float(canary.monitor.drift(inputs))
     except MargrpoError as error:

@@ -16,7 +16,7 @@ from margrpo.records import CanaryInputs, Prompts, Rollout
 from margrpo.train.assemble import Session
 from margrpo.train.rollout.roll_out import Pipeline
 from margrpo.train.run.trackers import Trackers
-from margrpo.train.watch.canaries import NO_CANARIES, CanaryReport, build_canaries, check_canaries
+from margrpo.train.watch.canaries import NO_CANARIES, CanaryReport, check_canaries
 from margrpo.train.watch.held_out import Validation, drift, half_width, paired_difference, validate
 from margrpo.train.watch.token_maps import maps_of
 
@@ -30,7 +30,6 @@ class Validator:
     def __init__(self, session: Session, held_out: Prompts, folder: Path, trackers: Trackers):
         self.session, self.folder, self.trackers, run = session, folder, trackers, session.recipe.run
         held_out = held_out.to(session.pipeline.device)
-        self.canaries = build_canaries(session.recipe.canary, session.pipeline.device)
         self.base_images: Float[Tensor, "b 3 h w"] | None = None
         self.prompts, self.eval_prompts = held_out.part(slice(run.held_out)), held_out.part(slice(run.eval_prompts))
 
@@ -46,7 +45,8 @@ class Validator:
         self.show(seen, done)
         kl = seen.kl
         self.map(done, kl)
-        canaries = check_canaries(self.canaries, self.canary_inputs(seen, drawn)) if self.canaries else NO_CANARIES
+        built = self.session.canaries
+        canaries = check_canaries(built, self.canary_inputs(seen, drawn)) if built else NO_CANARIES
         figures = {
             "held_out": float(seen.scores.mean()),
             "held_out_ci95": half_width(seen.scores),

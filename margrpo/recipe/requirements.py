@@ -1,0 +1,32 @@
+"""The files and packages that components ask for with `require()`, looked for before anything is loaded."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from margrpo.contracts import HasRequirements, Parallel
+from margrpo.errors import MargrpoError
+from margrpo.recipe.walk import components
+
+
+def requirements(settings: Any) -> Iterator[HasRequirements]:
+    """Yield each component with a `require()`, at any depth; that of `parallel` asks for a number of processes."""
+    for _, part in components(settings):
+        if isinstance(part, HasRequirements) and not isinstance(part, Parallel):
+            yield part
+
+
+def require_all(settings: Any) -> None:
+    """Raise the first error of a component, at any depth, that misses a file or package on this machine."""
+    for part in requirements(settings):
+        part.require()
+
+
+def missing(settings: Any) -> list[str]:
+    """One sentence for each file or package that a component, at any depth, misses on this machine."""
+    sentences: dict[str, None] = {}
+    for part in requirements(settings):
+        try:
+            part.require()
+        except MargrpoError as error:
+            sentences[str(error)] = None  # a component that wraps another may ask for it too
+    return list(sentences)
