@@ -44,7 +44,7 @@ class _Loop:
     """A pre-training run on its way."""
 
     folder: Path
-    tracks: Trackers
+    trackers: Trackers
 
     def __init__(self, recipe: Pretraining):
         self.recipe = recipe
@@ -58,17 +58,17 @@ class _Loop:
         self.masking = loss.Masking(settings.masked_mean, settings.masked_std, settings.masked_least)
         self.began = perf_counter()
 
-    def run(self, folder: Path, tracks: Trackers, stopped: Callable[[], bool]) -> dict[str, Any] | None:
+    def run(self, folder: Path, trackers: Trackers, stopped: Callable[[], bool]) -> dict[str, Any] | None:
         """Fit the codec, then step."""
-        self.folder, self.tracks = folder, tracks
-        tracks.say(f"the run's folder: {folder}")
+        self.folder, self.trackers = folder, trackers
+        trackers.say(f"the run's folder: {folder}")
         images, _ = self.recipe.dataset.images(-1 % 2**32, FITTED_ON, self.recipe.run.seed)
         self.pipeline.codec.fit(images.to(self.pipeline.device))
         for step in range(self.recipe.run.steps):
             figures, done = self.step(step), step + 1
             if done % self.recipe.run.eval_every == 0:
                 figures |= self.evaluate(done)
-            tracks.write(step, figures)
+            trackers.write(step, figures)
             early = stopped()
             if early or done % self.recipe.run.save_every == 0:
                 self.save()
@@ -105,7 +105,7 @@ class _Loop:
         seen = self.validate(self.recipe.run.eval_prompts)
         file = self.folder / "images" / f"step-{done:06d}.png"
         save_grid(file, seen.images, seen.prompts.text)
-        self.tracks.log_image(done, "held_out", file)
+        self.trackers.log_image(done, "held_out", file)
         return {"held_out": float(seen.scores.mean())}
 
     def save(self) -> None:

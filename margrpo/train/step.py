@@ -1,18 +1,17 @@
 """One training step: collect, judge, learn."""
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import field
 from math import isfinite
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from margrpo.declare import record
 from margrpo.maths import noise
-from margrpo.records import Rollout
+from margrpo.records import Rollout, Verdict
 from margrpo.train.assemble import Session, recording_of
+from margrpo.train.outcome import Outcome
 from margrpo.train.rollout import microbatches
 from margrpo.train.rollout.roll_out import roll_out
 from margrpo.train.timer import Timer, most_held
@@ -24,24 +23,87 @@ from margrpo.train.verdict.judge import judge
 from margrpo.train.watch import non_finite
 
 
-@record
-class Outcome:
-    """What came of a step: the figures of all processes, and what is out of the ordinary.
+class Step:
+    """One training step on this process, and the figures that it leaves behind.
 
-    `distributions` are values of images, of all processes too. Where numbers were not finite, `cause` says what is
-    likely to be behind it, and `spoiled` whether they were among those of this process.
+    Remote rewards are asked while images are still drawn; leaving the context cancels what they have not answered.
     """
 
-    figures: dict[str, float]
-    notes: Sequence[str]
-    rollout: Rollout
-    distributions: dict[str, Float[Tensor, "_"]] = field(default_factory=dict)
-    spoiled: bool = False
-    cause: str = ""
+    def __init__(self, session: Session, number: int):
+        self.session, self.number = session, number
+        self.timer, self.scores = Timer(session.pipeline.device), ScoresInFlight(session.scorers)
+        self.figures: dict[str, float] = {"reward": torch.nan, "gradient_norm": 0.0, "skipped": 1}
+        self.distributions: dict[str, Float[Tensor, "_"]] = {}
+        self.notes: Sequence[str] = ()
+        self.is_finite, self.finite_here = False, False
+
+    def __enter__(self) -> "Step":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.scores.close()
+
+    def enter(self, phase: str) -> None:
+        """Report the phase to the other processes, and start the clock of the next part."""
+        self.session.processes.enter(f"step {self.number}, {phase}")
+        self.timer.start()
+
+    def collect(self) -> Rollout:
+        """Draw this process's images; `is_finite` is then whether all numbers of all processes are finite."""
+        self.enter("drawing images")
+        rollout = collect(self.session, self.number, self.scores.send)
+        self.timer.lap("collect")
+        self.finite_here = bool(rollout.tokens.isfinite().all())
+        self.is_finite = not self.session.all_reduce(int(not self.finite_here))[0]
+        return rollout
+
+    def judge(self, rollout: Rollout) -> Verdict:
+        """The rewards and advantages of the images of all processes."""
+        session = self.session
+        self.enter("judging")
+        verdict = judge(session.scorers, session.recipe.advantage, rollout, session.of_all, self.scores.results())
+        self.timer.lap("judge")
+        self.figures, self.notes = reward_figures(verdict, session.scorers), verdict.notes
+        self.distributions = {"reward": verdict.total[verdict.kept], "advantage": verdict.advantages[verdict.kept]}
+        return verdict
+
+    def learn(self, rollout: Rollout, verdict: Verdict) -> None:
+        """Let the policy learn from this process's images."""
+        session, optimizer = self.session, self.session.recipe.optimizer
+        self.enter("learning")
+        rate = optimizer.rate(self.number, session.recipe.run.steps)
+        figures, stats = update(session, rollout, verdict.advantages[session.own_images], rate)
+        session.method.regularizer.after_step(self.number + 1, session.model)
+        self.timer.lap("learn")
+        self.finite_here = bool(stats.finite)
+        self.figures |= figures
+        self.figures |= {f"seconds/{name}": seconds for name, seconds in self.timer.seconds.items()}
+        self.figures["bytes/memory"] = most_held(session.pipeline.device)
+
+    def outcome(self, rollout: Rollout) -> Outcome:
+        """What came of the step; where images are not finite there was nothing to judge, and nothing to learn from."""
+        skipped, first = bool(self.figures["skipped"]), self.session.processes.rank == 0
+        return Outcome(
+            self.figures,
+            self.notes,
+            rollout,
+            distributions=self.distributions,
+            spoiled=skipped and (not self.finite_here or (first and self.is_finite)),
+            cause=non_finite.cause(self.session, rollout) if skipped else "",
+        )
+
+
+def train_step(session: Session, number: int) -> Outcome:
+    """One step outside a run: collect, judge, learn."""
+    with Step(session, number) as step:
+        rollout = step.collect()
+        if step.is_finite:
+            step.learn(rollout, step.judge(rollout))
+    return step.outcome(rollout)
 
 
 def collect(session: Session, step: int, drawn: Callable[[Rollout], None] = lambda part: None) -> Rollout:
-    """This process's images of one step: a pure function of (weights, recipe, seed, step) and which they are.
+    """This process's images of one step: a pure function of the weights, the recipe, the seed, the step and the rank.
 
     `drawn` is called with each microbatch as soon as it is there.
     """
@@ -50,69 +112,19 @@ def collect(session: Session, step: int, drawn: Callable[[Rollout], None] = lamb
     recording = recording_of(session, noise.generator((*key, "timesteps")))
     parts = []
     for some in session.microbatches:
-        parts.append(
-            roll_out(session.pipeline, microbatches.images(prompts, some, recipe.prompts.group), key, recording)
-        )
+        images = microbatches.images(prompts, some, recipe.prompts.group)
+        parts.append(roll_out(session.pipeline, images, key, recording))
         drawn(parts[-1])
     return Rollout.concat(parts)
-
-
-def train_step(session: Session, step: int, *, inspect: Callable[[Rollout], None] | None = None) -> Outcome:
-    """Collect, judge, learn. `inspect` is shown this process's rollout before anything is learned."""
-    with closing(ScoresInFlight(session.scorers)) as in_flight:
-        return _train_step(session, step, in_flight, inspect)
-
-
-def _train_step(
-    session: Session, step: int, in_flight: ScoresInFlight, inspect: Callable[[Rollout], None] | None
-) -> Outcome:
-    recipe, processes, clock = session.recipe, session.processes, Timer(session.pipeline.device)
-    processes.enter(f"step {step}, drawing images")
-    rollout = collect(session, step, in_flight.send)
-    clock.lap("collect")
-    whole = not session.all_reduce(int(not rollout.tokens.isfinite().all()))[0]
-    if not whole:
-        return spoiled(session, rollout)
-    if inspect is not None:
-        inspect(rollout)
-    clock.start()
-    processes.enter(f"step {step}, judging")
-    verdict = judge(session.scorers, recipe.advantage, rollout, session.of_all, in_flight.results())
-    clock.lap("judge")
-    processes.enter(f"step {step}, learning")
-    rate = recipe.optimizer.rate(step, recipe.run.steps)
-    figures, stats = update(session, rollout, verdict.advantages[session.own_images], rate)
-    session.method.regularizer.after_step(step + 1, session.model)
-    clock.lap("learn")
-    return Outcome(
-        {
-            **reward_figures(verdict, session.scorers),
-            **figures,
-            **{f"seconds/{name}": seconds for name, seconds in clock.seconds.items()},
-            "bytes/memory": most_held(session.pipeline.device),
-        },
-        notes=verdict.notes,
-        rollout=rollout,
-        distributions={"reward": verdict.total[verdict.kept], "advantage": verdict.advantages[verdict.kept]},
-        spoiled=bool(figures["skipped"]) and (not stats.finite or processes.rank == 0),
-        cause=non_finite.cause(session, rollout) if figures["skipped"] else "",
-    )
-
-
-def spoiled(session: Session, rollout: Rollout) -> Outcome:
-    """The outcome of a step whose images are not finite: there is nothing to judge, and nothing to learn from."""
-    mine = not rollout.tokens.isfinite().all()
-    figures = {"reward": torch.nan, "gradient_norm": 0.0, "skipped": 1}
-    return Outcome(figures, (), rollout, spoiled=bool(mine), cause=non_finite.cause(session, rollout))
 
 
 def update(
     session: Session, rollout: Rollout, advantages: Float[Tensor, "b"], rate: float
 ) -> tuple[dict[str, float], UpdateStats]:
-    """Learn from this process's images; the figures of all processes, and the stats of this one.
+    """Learn from this process's images; the figures of all processes, and the statistics of this one.
 
-    An update whose loss or gradient is not finite is skipped. Where nothing carries loss, neither advantage nor
-    penalty, none is taken.
+    An update whose loss or gradient is not finite is skipped. Where neither an advantage nor a penalty carries loss,
+    no update is made.
     """
     stats, norm, skipped = UpdateStats(), 0.0, 0
     for group in session.optimizer.param_groups:
@@ -123,7 +135,7 @@ def update(
         backward(session.pipeline, session.method, rollout, advantages, stats)
         evaluations, not_finite = session.all_reduce(stats.evaluations, int(not stats.finite))
         if evaluations:
-            norm = step(session, bool(not_finite))
+            norm = optimizer_step(session, bool(not_finite))
             skipped += bool(not_finite) or not isfinite(norm)
     sums = torch.tensor([float(stats.divergence), float(stats.moved), stats.scored], dtype=torch.float64)
     tokens, evaluations = session.all_reduce(stats.tokens, stats.evaluations)
@@ -139,8 +151,8 @@ def update(
     }, stats
 
 
-def step(session: Session, spoiled: bool) -> float:
-    """Sum the gradients, and let the optimizer step unless they are spoiled; their norm."""
+def optimizer_step(session: Session, spoiled: bool) -> float:
+    """Sum the gradients, and let the optimizer step unless they are `spoiled`; the norm of the sum."""
     processes, parameters = session.processes, [value for _, value in session.parameters]
     processes.sum_gradients()
     norm = processes.clip_gradients(parameters, session.recipe.optimizer.max_norm)

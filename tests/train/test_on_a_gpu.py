@@ -91,12 +91,11 @@ def test_a_cuda_graph_draws_what_the_loop_draws_and_follows_the_weights() -> Non
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_a_run_passes_the_parity_gate_and_steps_in_either_precision(precision: str, tmp_path: Path) -> None:
     # Twin: test_parity.py.
-    from margrpo.train.step import train_step
+    from margrpo.train.step import Step
 
     session = assemble(small.recipe(tmp_path, run=Run(device="cuda", precision=precision, steps=1, budget=0.01)))
-    seen: list[float] = []
-    figures = train_step(
-        session, 0, inspect=lambda rollout: seen.append(parity.check(session.pipeline, rollout, session.method.budget))
-    ).figures
-    assert len(seen) == 1
-    assert figures["gradient_norm"] > 0
+    with Step(session, 0) as step:
+        rollout = step.collect()
+        parity.check(session.pipeline, rollout, session.method.budget)
+        step.learn(rollout, step.judge(rollout))
+    assert step.outcome(rollout).figures["gradient_norm"] > 0

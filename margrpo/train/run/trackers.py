@@ -1,5 +1,6 @@
 """The opened trackers of a run as one, each of which takes what it can."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,10 +13,10 @@ from margrpo.recipe.schema import Pretraining, Recipe
 
 
 class Trackers:
-    """Where figures, pictures, distributions and sentences go; nowhere in a process that is not the first."""
+    """The opened trackers of a run; a process that is not the first has none."""
 
-    def __init__(self, opened: Sequence[OpenTracker] = ()):
-        self.opened = opened
+    def __init__(self, opened: Sequence[OpenTracker] = (), *, rank: int = 0):
+        self.opened, self.rank = opened, rank
 
     @classmethod
     def of(cls, recipe: Recipe | Pretraining, folder: Path, start: int, stack: ExitStack) -> "Trackers":
@@ -35,6 +36,13 @@ class Trackers:
         """A sentence for the person who watches."""
         for track in self.opened:
             track.say(sentence)
+
+    def say_of_rank(self, sentence: str) -> None:
+        """Log a sentence about this process alone: rank 0 to the trackers, the others to standard error."""
+        if self.rank == 0:
+            self.say(sentence)
+        else:
+            sys.stderr.write(f"process {self.rank}: {sentence}\n")
 
     def log_image(self, step: int, name: str, file: Path) -> None:
         """A picture that was written."""

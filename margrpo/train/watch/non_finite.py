@@ -1,9 +1,8 @@
 """Numbers that went wrong: the likely cause, and the rollout put away for a look."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from torch import Tensor
@@ -19,8 +18,6 @@ KEPT = 3
 """Rollouts that are kept: a run in trouble must not fill the disk."""
 STEEP = 1e-3
 """A std below which the log-probability of a token is steeper than float32 gradients bear."""
-HISTORY, FAR = 50, 10.0
-"""Steps whose gradient norms are remembered, and how many times their median is worth a word."""
 
 
 def cause(session: Session, rollout: Rollout) -> str:
@@ -68,11 +65,3 @@ def tensors_in(value: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
         parts = dict(enumerate(value))
     for name, part in parts.items():
         yield from tensors_in(part, f"{path}.{name}" if path else str(name))
-
-
-def far_off(norm: float, history: Sequence[float]) -> str:
-    """A sentence where a gradient norm is far above those of the steps before; otherwise nothing."""
-    usual = median(history) if len(history) >= HISTORY // 5 else 0.0
-    if not usual or norm <= FAR * usual:
-        return ""
-    return f"the gradient's norm is {norm:.3g}, {norm / usual:.0f} times the median of the last {len(history)} updates"

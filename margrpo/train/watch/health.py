@@ -1,0 +1,58 @@
+"""The health of a run: skipped updates, and gradient norms that are out of the ordinary."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+
+from margrpo.train.outcome import Outcome
+from margrpo.train.run.memory import RunMemory
+from margrpo.train.run.trackers import Trackers
+from margrpo.train.watch import non_finite
+
+HISTORY, FAR = 50, 10.0
+"""Updates whose gradient norms are remembered, and how many times their median a norm must be to be logged."""
+
+
+class Health:
+    """What is out of the ordinary in the steps of a run; the run's memory holds what must outlive a restart."""
+
+    def __init__(self, folder: Path, memory: RunMemory, trackers: Trackers):
+        self.folder, self.memory, self.trackers = folder, memory, trackers
+
+    def report(self, step: int, outcome: Outcome) -> None:
+        """Log what is out of the ordinary in a step, and write down a rollout whose numbers are not finite."""
+        for sentence in outcome.notes:
+            self.trackers.say_of_rank(f"step {step}: {sentence}")
+        if outcome.figures["skipped"]:
+            self.memory.skipped += 1
+            if outcome.spoiled:
+                facts = {"step": step, "cause": outcome.cause, "figures": outcome.figures}
+                place = non_finite.put_away(self.folder, step, outcome.rollout, facts, self.trackers.rank)
+                self.trackers.say_of_rank(
+                    f"step {step}: numbers are not finite, and the update is skipped: {outcome.cause}; see {place}"
+                )
+            return
+        self.memory.skipped = 0
+        norm = outcome.figures["gradient_norm"]
+        if norm:
+            sentence = far_off(norm, self.memory.norms)
+            self.memory.norms = [*self.memory.norms, norm][-HISTORY:]
+            if sentence:
+                self.trackers.say(f"step {step}: {sentence}")
+
+    def end(self, step: int, outcome: Outcome, most: int) -> str | None:
+        """Why the run must end: `most` steps in a row were skipped; None where it may go on."""
+        if self.memory.skipped < most:
+            return None
+        return (
+            f"numbers were not finite in {self.memory.skipped} steps in a row, the last of them step {step}: "
+            f"{outcome.cause}; the rollouts are in {self.folder / non_finite.FOLDER}"
+        )
+
+
+def far_off(norm: float, history: Sequence[float]) -> str:
+    """A sentence where a gradient norm is far above those of the steps before; otherwise nothing."""
+    usual = median(history) if len(history) >= HISTORY // 5 else 0.0
+    if not usual or norm <= FAR * usual:
+        return ""
+    return f"the gradient's norm is {norm:.3g}, {norm / usual:.0f} times the median of the last {len(history)} updates"
