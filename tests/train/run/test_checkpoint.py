@@ -7,6 +7,7 @@ import torch
 from margrpo.components.optimizer import AdamW
 from margrpo.components.penalty import GaussianKL
 from margrpo.components.reference import Periodic
+from margrpo.components.reward.cached import Cached
 from margrpo.declare import component, setting
 from margrpo.errors import WeightsError
 from margrpo.records import Traits
@@ -15,6 +16,7 @@ from margrpo.train.assemble import Session, assemble
 from margrpo.train.run import checkpoint, manifest
 from margrpo.train.run.figures import is_measured
 from margrpo.train.run.resume import Start
+from margrpo.train.run.run_state import stateful
 from margrpo.train.step import train_step
 
 
@@ -33,16 +35,16 @@ class Running:
         self.__dict__.setdefault("seen", []).append(images.mean((1, 2, 3)))
         return images.mean((1, 2, 3)) - torch.cat(self.seen).mean()
 
-    def state_dict(self) -> dict[str, Any]:
+    def run_state(self) -> dict[str, Any]:
         return {"seen": list(self.__dict__.get("seen", []))}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_run_state(self, state: dict[str, Any]) -> None:
         self.__dict__["seen"] = list(state["seen"])
 
 
 def saved(session: Session, step: int, folder: Path, memory: dict[str, Any] | None = None) -> Path:
     taken = checkpoint.snapshot(session, step, memory or {}, {"versions": {}})
-    taken.with_state_of(checkpoint.stateful(session.recipe)).write(folder)
+    taken.with_state_of(stateful(session)).write(folder)
     return checkpoint.place_of(folder, step)
 
 
@@ -70,7 +72,7 @@ def test_a_run_put_back_is_the_run_that_was_saved_and_steps_alike(tmp_path: Path
     )
     start = Start(place, 3)
     resumed = start.assembled(again, again.parallel.join("cpu"))
-    assert start.remembered(resumed, checkpoint.stateful(again)) == {"norms": [0.1, 1 / 3]}
+    assert start.remembered(resumed, stateful(resumed)) == {"norms": [0.1, 1 / 3]}
     assert all(torch.equal(a, b) for a, b in zip(everything(resumed), before, strict=True))
     figures = train_step(resumed, 3).figures
     assert all(figures[name] == value for name, value in next_.items() if not is_measured(name))
@@ -103,9 +105,9 @@ def test_the_checkpoint_of_another_model_is_refused_with_what_differs(tmp_path: 
         Start(place, 0).assembled(other, other.parallel.join("cpu"))
 
 
-def test_components_are_asked_for_their_state_wherever_they_stand(tmp_path: Path) -> None:
-    recipe = small.recipe(tmp_path, reward=(Running(), small.recipe(tmp_path).reward[0]))
-    assert list(checkpoint.stateful(recipe, regularizer=object())) == ["reward.0"]
+def test_a_component_that_builds_itself_is_asked_for_its_state_once(tmp_path: Path) -> None:
+    recipe = small.recipe(tmp_path, reward=(Cached(of=Running()), small.recipe(tmp_path).reward[0]))
+    assert list(stateful(assemble(recipe))) == ["reward.0.of"]
 
 
 def test_the_newest_few_are_kept_and_those_that_are_for_good(tmp_path: Path) -> None:
