@@ -15,10 +15,22 @@ from typing import Any
 
 import torch
 
+from margrpo.components.canary import Distance, Duplicates, HeldOutReward
+from margrpo.components.reward.brightness import Brightness
+from margrpo.components.tracker.jsonl import Jsonl
+from margrpo.plugin.registry import registry
 from margrpo.train.loop import train
 from tests.faults import runs
+from tests.train import remembering
+from tests.train.remembering import Aging, Around, Counting, Sums
 
 WEIGHTS = "weights"
+REMEMBERING = {
+    "measure": Around(of=Counting()),
+    "canary": (Distance(), Duplicates(), HeldOutReward(of=Brightness()), Aging()),
+    "tracker": (Jsonl(), Sums()),
+}
+"""Components of a plugin, of whose figures each depends on all that the component has seen in the run."""
 
 
 def fork(out: Path, name: str) -> int:
@@ -28,7 +40,7 @@ def fork(out: Path, name: str) -> int:
         return child
     try:
         torch.set_num_threads(1)
-        train(runs.recipe(out / WEIGHTS), out / name)
+        train(runs.recipe(out / WEIGHTS, **REMEMBERING), out / name)
         os._exit(0)
     except BaseException as error:
         print(f"{name}: {type(error).__name__}: {error}", flush=True)  # noqa: T201
@@ -82,6 +94,7 @@ def main() -> None:
     given.add_argument("--seed", type=int, default=0)
     given.add_argument("--out", type=Path, required=True)
     asked = given.parse_args()
+    registry().register(remembering, "remembering", distribution="margrpo")
     (asked.out / WEIGHTS).mkdir(parents=True)
     clock, chance = time.monotonic(), random.Random(asked.seed)
     assert ended(fork(asked.out, "unbroken"), 120) == 0

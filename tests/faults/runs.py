@@ -50,7 +50,7 @@ def final(run: Path) -> dict[str, torch.Tensor]:
 
 
 def differences(one: Path, other: Path) -> list[str]:
-    """What of two finished runs is not the same to the last bit: weights, figures, pictures, result."""
+    """What of two finished runs is not the same to the last bit: weights, figures, pictures, result, sums."""
     found = []
     if (one / "final/policy.safetensors").read_bytes() != (other / "final/policy.safetensors").read_bytes():
         found.append("weights")
@@ -59,6 +59,9 @@ def differences(one: Path, other: Path) -> list[str]:
     results = [json.loads((run / "summary.json").read_text()) | {"seconds": 0} for run in (one, other)]
     if results[0] != results[1]:
         found.append("summary")
+    counts = [run / "counts.json" for run in (one, other)]  # of a tracker, where there is one
+    if counts[0].exists() and counts[0].read_text() != counts[1].read_text():
+        found.append("counts")
     for picture in sorted((one / "images").iterdir()):
         if picture.read_bytes() != (other / "images" / picture.name).read_bytes():
             found.append(picture.name)

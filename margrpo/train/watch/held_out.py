@@ -39,7 +39,7 @@ def validate(
     processes: Processes | None = None,
     base: Model | None = None,
 ) -> Validation:
-    """Draw each prompt once and score it by the weighted sum of the measures; processes deal batches among them.
+    """Draw each prompt once and score it by the weighted sum of the measures, 0 without any; processes share batches.
 
     With an `base` the same rollouts tell how far each token's chain is from the one under that model.
     """
@@ -65,6 +65,8 @@ def scored(measure: Scorers, images: Float[Tensor, "b 3 h w"], prompts: Prompts)
     """The weighted sum of the measures; where images are not finite nobody is asked, and no score is a number."""
     if not images.isfinite().all():
         return torch.full((len(prompts),), torch.nan, device=images.device)
+    if not measure:
+        return torch.zeros(len(prompts), device=images.device)
     return torch.stack([each.weight * score(each, images, prompts) for each in measure]).sum(0)
 
 

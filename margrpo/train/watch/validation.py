@@ -60,8 +60,7 @@ class Validator:
     def canary_inputs(self, seen: Validation, drawn: Rollout) -> CanaryInputs:
         """What canaries are shown; the images before training are drawn when they are first asked for."""
         if self.base_images is None:
-            base = replace(self.session.pipeline, model=self.session.base)
-            self.base_images = self.validate(base, self.eval_prompts).images
+            self.base_images = self.untrained(self.eval_prompts)
         images = self.session.of_all(drawn.images)
         groups = rearrange(images, "(g k) c h w -> g k c h w", k=self.session.recipe.prompts.group)
         return CanaryInputs(seen.prompts, seen.images, self.base_images, groups)
@@ -70,10 +69,10 @@ class Validator:
         """The score against that of before, and the drift; pictures of some prompts by the policy as it came and is."""
         session, shown = self.session, slice(min(len(self.eval_prompts), SHOWN))
         seen = self.validate(session.pipeline, self.prompts)
-        base = replace(session.pipeline, model=session.base)
-        base_images, prompts = self.validate(base, self.prompts.part(shown)), self.prompts.part(shown)
+        prompts = self.prompts.part(shown)
+        base_images = self.untrained(prompts)
         if session.processes.rank == 0:
-            save_pairs(self.folder / "before_after.png", base_images.images, seen.images[shown], prompts.text)
+            save_pairs(self.folder / "before_after.png", base_images, seen.images[shown], prompts.text)
         return paired_difference(before, seen.scores.cpu()), float(self.drift().mean())
 
     def validate(self, pipeline: Pipeline, prompts: Prompts, base: Model | None = None) -> Validation:
@@ -82,6 +81,13 @@ class Validator:
         session.processes.enter("a look at held-out prompts")
         seed = session.recipe.run.seed
         return validate(pipeline, prompts, session.measure, seed, processes=session.processes, base=base)
+
+    def untrained(self, prompts: Prompts) -> Float[Tensor, "b 3 h w"]:
+        """The images of `prompts` by the policy before training; unscored, so a resumed run may draw them again."""
+        session = self.session
+        session.processes.enter("a look at held-out prompts")
+        base, seed = replace(session.pipeline, model=session.base), session.recipe.run.seed
+        return validate(base, prompts, (), seed, processes=session.processes).images
 
     def drift(self) -> Float[Tensor, "b n"]:
         """The divergence of the policy from what it was, of each token of the watched prompts' images."""

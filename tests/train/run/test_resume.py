@@ -82,6 +82,8 @@ def test_a_recipe_that_was_spoiled_says_what_to_do(tmp_path: Path) -> None:
 def test_checkpoints_of_another_format_are_not_read(tmp_path: Path) -> None:
     place = checkpoint.place_of(tmp_path / "checkpoints", 3)
     sealed.write(place, lambda inside: None, {"format": 1, "step": 3, "versions": {}})
-    with pytest.raises(RunError, match=r"checkpoints have format version 1, and this margrpo reads version 2 only; go on"):
+    with pytest.raises(
+        RunError, match=r"checkpoints have format version 1, and this margrpo reads version 2 only; go on"
+    ):
         resume.start_of(tmp_path, SingleProcess())
     assert place.exists()
