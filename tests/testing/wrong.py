@@ -110,6 +110,7 @@ class Open(weighting.Std):
 
 wrong("refuses_an_unknown_key", "weighting", Open)
 wrong("imports_no_torch", "weighting", like(weighting.Std, "Heavy"))  # this module imports torch
+wrong("requires_in_a_sentence", "weighting", like(weighting.Std, "Wordless", require=lambda self: {}["a file"]))
 calls: list[int] = []
 
 
@@ -362,6 +363,29 @@ wrong(
     "reward_stands_its_own_cases",
     "reward",
     like(Brightness, "Boasting", cases=lambda self: [Case("black", torch.zeros(3, 8, 8), Prompt("black"), 0.9, 1.0)]),
+)
+
+
+class Forgetting:
+    """A scorer that remembers more than it says."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def score(self, images: Tensor, prompts: Any) -> Tensor:
+        self.calls += 1
+        return torch.full((len(images),), self.calls / 100)
+
+    def run_state(self) -> dict[str, Any]:
+        return {}
+
+    def load_run_state(self, state: Any) -> None: ...
+
+
+wrong(
+    "run_state_survives_a_restart",
+    "reward",
+    like(Brightness, "Forgetting", build=lambda self, device: Forgetting(), cases=lambda self: []),
 )
 
 

@@ -14,8 +14,10 @@ import torch
 from jaxtyping import AbstractArray, TypeCheckError, jaxtyped
 
 from margrpo import lazy
-from margrpo.errors import RecipeError
+from margrpo.errors import MargrpoError, RecipeError
 from margrpo.plugin.kinds import KINDS
+from margrpo.plugin.loading import described
+from margrpo.recipe.requirements import requirements
 from margrpo.recipe.structure import settings_of
 from margrpo.testing.conformance.subject import Subject, claim, not_applicable
 from margrpo.testing.conformance.tables import back, table_of
@@ -126,6 +128,17 @@ def keeps_annotated_shapes(subject: Subject) -> None:
         claim(False, " ".join(str(error).split())[:400])
 
 
+def requires_in_a_sentence(subject: Subject) -> None:
+    """Where a file or package is missing, `require()` of it and of what is nested in it raises a `MargrpoError`."""
+    for part in requirements(subject.component):
+        try:
+            part.require()
+        except MargrpoError:
+            continue
+        except Exception as error:
+            claim(False, f"require() of {type(part).__name__} raised {described(error)}; raise a MargrpoError")
+
+
 CHECKS = (
     says_what_it_is,
     settings_have_meanings,
@@ -133,6 +146,7 @@ CHECKS = (
     survives_toml,
     refuses_an_unknown_key,
     imports_no_torch,
+    requires_in_a_sentence,
 )
 OF_RESULTS = (
     gives_the_same_again,

@@ -1,12 +1,14 @@
 """What trackers and kinds of processes promise."""
 
 import math
+from typing import Any
 
 import torch
 from PIL import Image
 
 from margrpo.contracts import TakesHistograms, TakesImages
 from margrpo.testing import small
+from margrpo.testing.conformance.checks import run_state
 from margrpo.testing.conformance.subject import Subject, claim
 from margrpo.testing.conformance.work import require
 
@@ -16,10 +18,11 @@ FIGURES = {"reward": 0.5, "reward/shapes": 0.25, "skipped": 1, "kl": math.nan}
 def tracker_takes_a_run(subject: Subject) -> None:
     """It takes a run and one that goes on: figures, finite or not, sentences, and what it says it takes besides."""
     require(subject)
-    picture = subject.folder / "picture.png"
+    picture, states = subject.folder / "picture.png", dict[str, Any]()
     Image.new("RGB", (8, 8)).save(picture)
     for start, steps in ((0, 2), (2, 4)):
         track = subject.component.open(subject.folder, "a run", 4, start)
+        run_state.take_up(track, states or run_state.saved(track))
         track.say("the run begins")
         for step in range(start, steps):
             track.write(step, FIGURES)
@@ -27,6 +30,7 @@ def tracker_takes_a_run(subject: Subject) -> None:
                 track.log_image(step, "held_out", picture)
             if isinstance(track, TakesHistograms):
                 track.log_histogram(step, "reward", torch.linspace(0, 1, 5))
+        states = run_state.saved(track)
         track.close()
 
 

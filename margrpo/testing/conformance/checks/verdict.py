@@ -8,6 +8,7 @@ import torch
 from margrpo.contracts import ShipsCases
 from margrpo.errors import RewardError
 from margrpo.records import grouped
+from margrpo.testing.conformance.checks.run_state import run_state_survives_a_restart
 from margrpo.testing.conformance.subject import Subject, claim, not_applicable
 from margrpo.testing.conformance.work import canary_inputs, done, groups, monitor_of, numbers, scorer_of, shown
 from margrpo.train.verdict.judge import beyond
@@ -136,7 +137,11 @@ def canary_tells_from_zero_how_far(subject: Subject) -> None:
 
 
 CHECKS = {
-    "canary": (canary_is_still_where_nothing_changed, canary_tells_from_zero_how_far),
+    "canary": (
+        canary_is_still_where_nothing_changed,
+        canary_tells_from_zero_how_far,
+        run_state_survives_a_restart,
+    ),
     "reward": (
         reward_scores_each_image,
         reward_does_not_mind_the_order,
@@ -144,6 +149,7 @@ CHECKS = {
         reward_leaves_images_alone,
         reward_reads_what_it_declares,
         reward_stands_its_own_cases,
+        run_state_survives_a_restart,
     ),
     "on_failure": (on_failure_ends_or_lets_go,),
     "advantage": (
