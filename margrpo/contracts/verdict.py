@@ -44,11 +44,11 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class WrapsReward(Protocol):
-    """What a reward may be besides: one that passes another on, whose name it has in figures."""
+    """A reward that passes another reward on; figures have the other's name."""
 
     @property
-    def of(self) -> Reward:
-        """The other."""
+    def wraps(self) -> Reward:
+        """The other reward."""
         ...
 
 

@@ -21,6 +21,11 @@ class Cached:
     on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
 
     @property
+    def wraps(self) -> Reward:
+        """The reward whose scores are remembered."""
+        return self.of
+
+    @property
     def traits(self) -> Traits:
         """Those of the reward."""
         return self.of.traits

@@ -68,8 +68,8 @@ def policy_of(reward: Reward) -> OnFailure:
 
 
 def innermost(reward: Reward) -> Reward:
-    """The reward inside one that only wraps it."""
-    return innermost(reward.of) if isinstance(reward, WrapsReward) and isinstance(reward.of, Reward) else reward
+    """The reward itself, or the reward inside all of its wrappers."""
+    return innermost(reward.wraps) if isinstance(reward, WrapsReward) else reward
 
 
 def reward_names(rewards: Sequence[Reward]) -> tuple[str, ...]:

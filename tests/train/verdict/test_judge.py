@@ -11,6 +11,7 @@ from torch import Tensor
 from margrpo.components.advantage import Decoupled, Group, LeaveOneOut, Unscaled
 from margrpo.components.on_failure import DropGroup, Raise, Retry
 from margrpo.components.reward.brightness import Brightness
+from margrpo.contracts import Reward
 from margrpo.declare import component
 from margrpo.errors import DataError, RewardError
 from margrpo.maths.groups import leave_one_out
@@ -250,9 +251,9 @@ def test_each_reward_can_be_normalised_before_they_are_summed():
 
 @component
 class Named:
-    """Has a setting that happens to be called as the inner reward of a wrapper is, and tells troubles in its name."""
+    """Compares with another reward, which makes it no wrapper of that, and tells troubles in its own name."""
 
-    of: str = "red"
+    of: Reward = Brightness()
     weight: float = 1.0
     traits = Traits()
 
@@ -263,7 +264,27 @@ class Named:
         raise DataError("reward Named: the images are small")
 
 
-def test_only_a_reward_is_inside_another_and_its_name_is_said_once() -> None:
+@component
+class Passing:
+    """Passes another reward on."""
+
+    inner: Reward = Brightness()
+    weight: float = 1.0
+    traits = Traits()
+
+    @property
+    def wraps(self) -> Reward:
+        return self.inner
+
+    def build(self, device: str) -> Any:
+        return self.inner.build(device)
+
+
+def test_a_wrapper_has_the_name_of_the_reward_that_it_wraps_however_deep() -> None:
+    assert reward_names((Passing(), Passing(inner=Passing(inner=Named())))) == ("brightness", "Named")
+
+
+def test_a_reward_that_takes_another_and_wraps_none_keeps_its_name_which_is_said_once() -> None:
     assert reward_names((Named(),)) == ("Named",)
     (reward,) = build_rewards((Named(),), "cpu")
     with pytest.raises(RewardError) as caught:
