@@ -28,13 +28,14 @@ from typer.main import get_command
 
 from margrpo import contracts
 from margrpo.cli import app
-from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.leaf import inner_types
 from margrpo.recipe.messages import shown
 from margrpo.recipe.structure import settings_of
 from margrpo.train.run.figures import FIGURES
 
+AMONG = Registry()
+"""The built-in components only."""
 DOCS = Path(__file__).parent
 BLOCK = re.compile(r"(<!-- generated: (\w+) ?(\S*) -->\n).*?(<!-- end -->)", re.DOTALL)
 KEY = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
@@ -45,8 +46,8 @@ def kinds(_: str, page: Path) -> Iterator[str]:
     """One row per kind."""
     yield "| kind | what it is | components | default |"
     yield "|---|---|---|---|"
-    for kind in KINDS.values():
-        names = ", ".join(f"`{entry.name}`" for entry in Registry().entries(kind.name))
+    for kind in AMONG.kinds.values():
+        names = ", ".join(f"`{entry.name}`" for entry in AMONG.entries(kind.name))
         yield f"| {linked(kind.name, page)} | {kind.meaning} | {names} | {default_of(kind.default)} |"
 
 
@@ -58,7 +59,7 @@ def default_of(default: Any) -> str:
 
 def contract(kind: str, page: Path) -> Iterator[str]:
     """The Protocol of a kind, and those that it says its components build."""
-    protocols = [KINDS[kind].protocol]
+    protocols = [AMONG.kinds[kind].protocol]
     for protocol in protocols:
         named = re.findall(r'"(\w+)"', inspect.getsource(protocol))
         built = [getattr(contracts, name) for name in named if inspect.isclass(getattr(contracts, name, None))]
@@ -70,10 +71,9 @@ def contract(kind: str, page: Path) -> Iterator[str]:
 
 def components(kind: str, page: Path) -> Iterator[str]:
     """A section per component: its docstring and its settings."""
-    among = Registry()
-    for entry in among.entries(kind):
-        cls = among.load(entry)
-        is_default = f"`{entry.name}`" in default_of(KINDS[kind].default)
+    for entry in AMONG.entries(kind):
+        cls = AMONG.load(entry)
+        is_default = f"`{entry.name}`" in default_of(AMONG.kinds[kind].default)
         yield f"### {entry.name}\n"
         yield f'`use = "{entry.name}"`' + (", the default\n" if is_default else "\n")
         yield cited(inspect.getdoc(cls) or "", page) + "\n"
@@ -148,7 +148,7 @@ def typed(annotation: Any, page: Path) -> str:
 
 def one_type(cls: Any, page: Path) -> str:
     """The words for one type."""
-    if kind := kind_of(cls):
+    if kind := AMONG.kinds.of(cls):
         return linked(kind.name, page)
     if get_origin(cls) is tuple:
         inside = get_args(cls)

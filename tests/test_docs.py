@@ -15,7 +15,6 @@ from typer.main import get_command
 from margrpo import Kind, hookimpl
 from margrpo.cli import app
 from margrpo.errors import MargrpoError
-from margrpo.plugin.kinds import KINDS
 from margrpo.plugin.registry import Registry
 from margrpo.recipe import load
 from margrpo.recipe.read import merge, read
@@ -24,6 +23,7 @@ from tests.cli.command import run
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+KINDS = Registry().kinds
 PAGES = sorted(DOCS.rglob("*.md"))
 NAMED = re.compile(r"`(margrpo(?:\.\w+)+)`")
 SOURCE = re.compile(r"(?<=\S)   \((\w+)(?:[,;] [^)]*)?\)")

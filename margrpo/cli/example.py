@@ -7,7 +7,6 @@ import attrs
 from margrpo.cli.settings_table import default_of
 from margrpo.errors import PluginError
 from margrpo.plugin.hookspecs import Entry
-from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.leaf import inner_types
 from margrpo.recipe.messages import shown
@@ -20,7 +19,7 @@ STAND_INS: dict[Any, Any] = {bool: False, int: 1, float: 1.0, str: "…"}
 
 def example(entry: Entry, found: Registry) -> str:
     """The TOML of a component with its defaults written out; a required value stands as a stand-in."""
-    kind = KINDS[entry.kind]
+    kind = found.kinds[entry.kind]
     if kind.many:
         return table(f"[[{kind.name}]]", kind.name, entry, found)
     path = place_of(kind.name, found)
@@ -33,7 +32,7 @@ def place_of(kind: str, found: Registry) -> str:
         return kind
     for entry in found.entries():
         for key, field in settings_of(loaded(entry, found)).items():
-            if any(kind_of(each) is KINDS[kind] for each in inner_types(field.type)):
+            if any(found.kinds.of(each) is found.kinds[kind] for each in inner_types(field.type)):
                 return f"{entry.kind}.{key}"
     return kind
 
@@ -55,7 +54,7 @@ def table(head: str, path: str, entry: Entry, found: Registry) -> str:
     """One table and the required ones inside it."""
     lines, nested = [head, f'use = "{entry.name}"'], []
     for key, field in settings_of(found.load(entry)).items():
-        kind = next(filter(None, map(kind_of, inner_types(field.type))), None)
+        kind = next(filter(None, map(found.kinds.of, inner_types(field.type))), None)
         required = field.default is attrs.NOTHING
         if kind and required:
             inner = found.entries(kind.name)[0]

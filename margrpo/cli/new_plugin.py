@@ -10,7 +10,6 @@ import attrs
 
 from margrpo import __version__
 from margrpo.errors import PluginError
-from margrpo.plugin.kinds import KINDS as ALL_KINDS
 from margrpo.plugin.registry import registry
 from margrpo.recipe.messages import nearest
 
@@ -50,7 +49,7 @@ KINDS: Mapping[str, Template] = {
 def write(distribution: str, kind: str, into: Path) -> Path:
     """Write the package into a new folder of its name, and return that; `PluginError` where it cannot be."""
     if kind not in KINDS:
-        known = f"; {nearest(kind, KINDS)}" if kind not in ALL_KINDS else f", of {', '.join(KINDS)}"
+        known = f"; {nearest(kind, KINDS)}" if kind not in registry().kinds else f", of {', '.join(KINDS)}"
         raise PluginError(f"there is no template for a {kind!r}{known}")
     if not _NAME.fullmatch(distribution):
         raise PluginError(f"{distribution!r} must be small letters, digits and hyphens, as in margrpo-mine")
@@ -98,7 +97,7 @@ def rendered(distribution: str, name: str, kind: str) -> dict[str, str]:
         "IMPORTS\n": template.imports + "\n" if template.imports else "",
         "margrpo-example": distribution,
         "margrpo_example": package,
-        "TABLE": f"[[{kind}]]" if ALL_KINDS[kind].many else f"[{kind}]",
+        "TABLE": f"[[{kind}]]" if registry().kinds[kind].many else f"[{kind}]",
         "KIND": kind,
         "VERSION": __version__.partition("+")[0],
         "NAME": name,

@@ -10,7 +10,6 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from margrpo.plugin.kinds import kind_of
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.leaf import inner_types
 from margrpo.recipe.messages import shown
@@ -31,13 +30,13 @@ def settings_table(cls: type, found: Registry) -> Table | Text:
     for key, field in fields.items():
         check, meaning = field.metadata.get("check"), field.metadata.get("meaning", "")
         allowed = check.says if check else choices(field.type, found)
-        table.add_row(key, *map(escape, (type_words(field.type), default_words(field), allowed, meaning)))
+        table.add_row(key, *map(escape, (type_words(field.type, found), default_words(field), allowed, meaning)))
     return table
 
 
-def type_words(annotation: Any) -> str:
+def type_words(annotation: Any, found: Registry) -> str:
     """What a setting takes, in words."""
-    return " or ".join(map(one_type, inner_types(annotation)))
+    return " or ".join(one_type(each, found) for each in inner_types(annotation))
 
 
 def default_words(field: "attrs.Attribute[Any]") -> str:
@@ -56,12 +55,12 @@ def default_of(field: "attrs.Attribute[Any]") -> Any:
     return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
 
 
-def one_type(cls: Any) -> str:
+def one_type(cls: Any, found: Registry) -> str:
     """One type in words."""
-    if kind_of(cls):
+    if found.kinds.of(cls):
         return "table"
     if get_origin(cls) in (tuple, list):
-        return "array of " + plural(get_args(cls)[0])
+        return "array of " + plural(get_args(cls)[0], found)
     if get_origin(cls) in (dict, Mapping):
         return "table"
     if get_origin(cls) is Literal:
@@ -69,15 +68,15 @@ def one_type(cls: Any) -> str:
     return WORDS.get(cls, getattr(cls, "__name__", str(cls)))
 
 
-def plural(cls: Any) -> str:
+def plural(cls: Any, found: Registry) -> str:
     """Several of a type in words."""
-    return {bool: "true or false"}.get(cls, one_type(cls) + "s")
+    return {bool: "true or false"}.get(cls, one_type(cls, found) + "s")
 
 
 def choices(annotation: Any, found: Registry) -> str:
     """The components that may stand in a nested table, or the words of a Literal."""
     for each in inner_types(annotation):
-        if kind := kind_of(each):
+        if kind := found.kinds.of(each):
             return ", ".join(entry.name for entry in found.entries(kind.name))
         if get_origin(each) is Literal:
             return ", ".join(map(shown, get_args(each)))

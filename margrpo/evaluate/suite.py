@@ -11,7 +11,6 @@ from torch import Tensor
 from margrpo.contracts import Reward, Suite
 from margrpo.declare import record
 from margrpo.pictures.grid import picture
-from margrpo.plugin.kinds import KINDS
 from margrpo.recipe.structure import component_of
 from margrpo.records import Prompt, Prompts, grouped
 from margrpo.train.rollout.roll_out import Pipeline, roll_out
@@ -44,7 +43,7 @@ class Examined:
 def rewards_of(suite: Suite) -> tuple[Reward, ...]:
     """What a suite scores by, built from the tables that it may name them by."""
     return tuple(
-        component_of(dict(each), KINDS["reward"], source="suite") if isinstance(each, Mapping) else each
+        component_of(dict(each), "reward", source="suite") if isinstance(each, Mapping) else each
         for each in suite.rewards()
     )
 

@@ -1,11 +1,52 @@
-"""margrpo's own components, which come in by the hook that every plugin uses."""
+"""The built-in kinds and components, which come in by the hooks that every plugin uses."""
 
-from margrpo.plugin.hookspecs import Entry, hookimpl
+from margrpo import contracts
+from margrpo.plugin.hookspecs import Entry, Kind, hookimpl
+
+
+def _use(name: str) -> dict[str, str]:
+    return {"use": name}
 
 
 def _entry(entry_id: str, target: str, summary: str) -> Entry:
     return Entry(entry_id, f"margrpo.components.{target}", summary)
 
+
+_KINDS = [
+    Kind("policy", contracts.Policy, "the generator that is tuned"),
+    Kind("conditioner", contracts.Conditioner, "what the prompt becomes for the backbone"),
+    Kind("parameterization", contracts.Parameterization, "what the head's raw output means"),
+    Kind("codec", contracts.Codec, "between images and tokens"),
+    Kind("attention", contracts.Attention, "how attention is computed", _use("sdpa")),
+    Kind("prompts", contracts.PromptSource, "where prompts come from"),
+    Kind("unmasking", contracts.Unmasking, "how many tokens are known after each AR step", _use("cosine")),
+    Kind("sampler", contracts.Sampler, "the reverse diffusion of the head", _use("ddpm")),
+    Kind("guidance", contracts.Guidance, "the scale of classifier-free guidance in the rollout", _use("constant")),
+    Kind("timesteps", contracts.Timesteps, "which AR steps and transitions are trained on", _use("random")),
+    Kind("reward", contracts.Reward, "a score of finished images", many=True),
+    Kind("on_failure", contracts.OnFailure, "what is done when a reward fails"),
+    Kind(
+        "canary",
+        contracts.Canary,
+        "what tells that a reward is gamed",
+        (_use("edges"), _use("colours"), _use("dark"), _use("distance"), _use("duplicates")),
+        many=True,
+    ),
+    Kind("advantage", contracts.Advantage, "how rewards become advantages", _use("group")),
+    Kind("selector", contracts.Selector, "which unknown tokens of an AR step are trained on", _use("committed")),
+    Kind("estimator", contracts.Estimator, "which transitions stand for a token in the loss", _use("single")),
+    Kind("weighting", contracts.Weighting, "how much each trained transition counts", _use("variance")),
+    Kind("objective", contracts.Objective, "the surrogate whose gradient is the update", _use("on_policy")),
+    Kind("replay", contracts.Replay, "the guidance under which transitions are scored", _use("guided")),
+    Kind("penalty", contracts.Penalty, "what holds the policy near its reference", _use("none")),
+    Kind("reference", contracts.Reference, "which earlier policy a penalty compares with"),
+    Kind("trainable", contracts.Trainable, "which parameters the update changes", _use("backbone")),
+    Kind("optimizer", contracts.Optimizer, "how a gradient becomes a step", _use("adamw")),
+    Kind("parallel", contracts.Parallel, "over how many processes a run is spread", _use("single")),
+    Kind("tracker", contracts.Tracker, "where figures go", (_use("console"), _use("jsonl")), many=True),
+    Kind("suite", contracts.Suite, "what a policy is evaluated on"),
+    Kind("dataset", contracts.Dataset, "images with prompts, for pre-training"),
+]
 
 _MODEL = [
     _entry("policy.mar", "policy.mar:Mar", "masked autoregressive transformer with a diffusion head"),
@@ -104,6 +145,12 @@ _AROUND = [
 
 
 @hookimpl
+def margrpo_kinds() -> list[Kind]:
+    """The built-in kinds, in the order in which a recipe is read."""
+    return list(_KINDS)
+
+
+@hookimpl
 def margrpo_components() -> list[Entry]:
-    """Everything that is built in."""
+    """The built-in components, by stage."""
     return [*_MODEL, *_ROLLOUT, *_VERDICT, *_UPDATE, *_AROUND]

@@ -17,8 +17,9 @@ import attrs
 from margrpo.contracts import OnFailure
 from margrpo.declare import REQUIRED, component, setting
 from margrpo.errors import PluginError
+from margrpo.plugin.contract import check_contract
 from margrpo.plugin.hookspecs import Entry
-from margrpo.plugin.loading import check_contract, described
+from margrpo.plugin.loading import described
 from margrpo.records import PROMPT_FIELDS, Traits
 
 _LOCAL = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)", re.DOTALL)
@@ -51,7 +52,7 @@ def digests(uses: Iterable[str]) -> dict[str, str]:
     return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files) if file.is_file()}
 
 
-def component_of(entry: Entry) -> type:
+def component_of(entry: Entry, contract: type) -> type:
     """The component class that an entry of the form KIND.FILE.py:NAME means, or a `PluginError`."""
     match = _LOCAL.fullmatch(entry.target)
     assert match is not None
@@ -66,8 +67,8 @@ def component_of(entry: Entry) -> type:
             )
         found = reward_of(found)
     if not isinstance(found, type) or not attrs.has(found):
-        raise PluginError(f"{match['name']} is no component class; put @margrpo.component above the class")
-    check_contract(Entry(f"{entry.kind}.{match['name']}", entry.target), found)
+        raise PluginError(f"{match['name']} is not a component class; put @margrpo.component above it")
+    check_contract(Entry(f"{entry.kind}.{match['name']}", entry.target), found, contract)
     return found
 
 

@@ -12,10 +12,9 @@ import attrs
 import pluggy
 
 from margrpo.errors import PluginError
-from margrpo.plugin import builtin, hookspecs
-from margrpo.plugin import from_file as local
+from margrpo.plugin import builtin, from_file, hookspecs
 from margrpo.plugin.hookspecs import Entry
-from margrpo.plugin.kinds import KINDS, add_kinds, refuse_unsound
+from margrpo.plugin.kinds import Kinds
 from margrpo.plugin.loading import described, import_component
 from margrpo.plugin.plugin import Failure, Plugin, chosen, failed, origin, refuse_other_hooks
 
@@ -28,7 +27,7 @@ _TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 class Registry:
-    """Every component by kind and name, from our own entries and from every plugin that works."""
+    """Every kind, and every component by kind and name: the built-in ones and those of every plugin that works."""
 
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager("margrpo")
@@ -37,6 +36,7 @@ class Registry:
         self._distributions: dict[str, str] = {}
         self._contested: dict[str, list[str]] = {}
         self._classes: dict[str, type] = {}
+        self.kinds = Kinds()
         self.plugins: list[Plugin] = []
         self.failures: list[Failure] = []
         self.left_out: list[EntryPoint] = []
@@ -82,7 +82,7 @@ class Registry:
 
     def find(self, kind: str, name: str) -> Entry:
         """The entry KIND.NAME, or of a file's component FILE.py:NAME, or a `PluginError` that says what was meant."""
-        if local.names_file(name):
+        if from_file.names_file(name):
             return Entry(f"{kind}.{name}", name, "from a file")
         entry_id = f"{kind}.{name}"
         if entry_id in self._contested:
@@ -94,8 +94,8 @@ class Registry:
     def load(self, entry: Entry) -> type:
         """The component class of an entry, imported once."""
         if entry.id not in self._classes:
-            from_file = local.names_file(entry.target)
-            self._classes[entry.id] = local.component_of(entry) if from_file else import_component(entry)
+            load = from_file.component_of if from_file.names_file(entry.target) else import_component
+            self._classes[entry.id] = load(entry, self.kinds[entry.kind].protocol)
         return self._classes[entry.id]
 
     def name_of(self, kind: str, component: Any) -> str:
@@ -107,18 +107,18 @@ class Registry:
         for entry in self.entries(kind):
             if entry.target.endswith(f":{cls.__name__}") and self.load(entry) is cls:
                 return entry.name
-        raise PluginError(f"{cls.__qualname__} is registered as no {kind}; return an Entry for it")
+        raise PluginError(f"{cls.__qualname__} is not registered as a component of kind {kind}; return an Entry for it")
 
     def short_name(self, kind: str, component: Any) -> str:
         """A short name for a component: that under which it is registered or stands in its file, else its class's."""
         try:
-            return local.short(self.name_of(kind, component))
+            return from_file.short(self.name_of(kind, component))
         except PluginError:
             return type(component).__name__
 
     def files(self) -> dict[str, str]:
         """The files from which components came, each with its SHA-256."""
-        return local.digests(entry_id.partition(".")[2] for entry_id in self._classes)
+        return from_file.digests(entry_id.partition(".")[2] for entry_id in self._classes)
 
     def fit_problems(self, recipe: Any) -> Iterator[str]:
         """What the fit rules of plugins say of a recipe; a rule that fails is named, never passed over."""
@@ -143,19 +143,19 @@ class Registry:
         refuse_other_hooks(plugin.module)
         self._manager.register(plugin.module, plugin.full_name)
         self._manager.check_pending()
-        kinds = [kind for hook in self._hooks("margrpo_kinds", plugin) for kind in hook()]
-        refuse_unsound(kinds)
+        brought = [kind for hook in self._hooks("margrpo_kinds", plugin) for kind in hook()]
+        kinds = self.kinds.joined(brought)
         entries = [entry for hook in self._hooks("margrpo_components", plugin) for entry in hook()]
         for entry in entries:
-            _check_entry(entry, [*KINDS, *(kind.name for kind in kinds)])
+            _check_entry(entry, list(kinds))
         repeated = {entry.id for entry in entries if [other.id for other in entries].count(entry.id) > 1}
         if repeated:
             raise PluginError(f"it returns {', '.join(sorted(repeated))} more than once; give each id one entry")
         self._refuse_clash(plugin, entries)
-        add_kinds(kinds)
+        self.kinds = kinds
         self._entries |= {entry.id: entry for entry in entries}
         self._distributions |= {entry.id: plugin.distribution for entry in entries}
-        self.plugins.append(attrs.evolve(plugin, entries=tuple(entries), kinds=tuple(kinds)))
+        self.plugins.append(attrs.evolve(plugin, entries=tuple(entries), kinds=tuple(brought)))
 
     def _hooks(self, name: str, plugin: Plugin) -> list[Callable[..., Any]]:
         implementations = getattr(self._manager.hook, name).get_hookimpls()
@@ -192,7 +192,7 @@ def _clash(entry_id: str, distributions: list[str]) -> str:
 
 def _check_entry(entry: Any, kinds: Sequence[str]) -> None:
     if not isinstance(entry, Entry):
-        raise PluginError(f"margrpo_components returned {entry!r}, which is no margrpo.Entry")
+        raise PluginError(f"margrpo_components returned {entry!r}, which is not a margrpo.Entry")
     if not _ID.fullmatch(entry.id):
         raise PluginError(f"the id {entry.id!r} must be KIND.NAME in lower case, as in 'selector.uncertain'")
     if entry.kind not in kinds:

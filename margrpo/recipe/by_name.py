@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from margrpo.plugin.kinds import KINDS
 from margrpo.recipe.structure import component_of
 
 
 def component(kind: str, use: str, **settings: Any) -> Any:
     """The component KIND.USE with these settings, or a `RecipeError` with everything that is wrong with them."""
-    return component_of({"use": use, **settings}, KINDS[kind], source=f"{kind}.{use}")
+    return component_of({"use": use, **settings}, kind, source=f"{kind}.{use}")

@@ -10,7 +10,6 @@ from tomlkit.items import AoT, Table
 
 from margrpo.errors import PluginError
 from margrpo.plugin.hookspecs import Kind
-from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.leaf import inner_types
 from margrpo.recipe.schema import Pretraining, Recipe
@@ -41,7 +40,7 @@ def schema(*, among: Registry | None = None) -> JSON:
         "if": {"required": ["dataset"]},
         "then": pretraining,
         "else": extending,
-        "$defs": {name: _choice(kind, found) for name, kind in KINDS.items()},
+        "$defs": {name: _choice(kind, found) for name, kind in found.kinds.items()},
     }
 
 
@@ -88,13 +87,13 @@ def _whole(cls: type, among: Registry) -> JSON:
     """The schema of a whole file, which must have the tables without a default unless it extends another."""
     made = _object(cls, among)
     fields = settings_of(cls).items()
-    needed = [key for key, field in fields if field.default is attrs.NOTHING and not _has_default(key)]
+    needed = [key for key, field in fields if field.default is attrs.NOTHING and not _has_default(key, among)]
     absent: JSON = {"if": {"not": {"required": ["extends"]}}, "then": {"required": needed}}
     return {**made, **absent, "properties": {**made["properties"], "extends": _EXTENDS}}
 
 
-def _has_default(key: str) -> bool:
-    return key in KINDS and KINDS[key].default is not None
+def _has_default(key: str, among: Registry) -> bool:
+    return key in among.kinds and among.kinds[key].default is not None
 
 
 def _object(cls: type, among: Registry) -> JSON:
@@ -118,7 +117,7 @@ def _type(annotation: Any, among: Registry) -> JSON:
     if len(choices) > 1:
         return {"anyOf": [_type(each, among) for each in choices]}
     cls = choices[0]
-    if kind := kind_of(cls):
+    if kind := among.kinds.of(cls):
         return {"$ref": f"#/$defs/{kind.name}"}
     if cls in _SCALARS:
         return {"type": _SCALARS[cls]}

@@ -7,16 +7,18 @@ from typing import Any
 
 from margrpo.errors import RecipeError
 from margrpo.plugin import from_file
-from margrpo.plugin.kinds import KINDS
+from margrpo.plugin.kinds import Kinds
+from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.messages import shown
 from margrpo.recipe.override import OverrideError, apply_overrides, beyond, parse_override
 
 Table = dict[str, Any]
 
 
-def read(path: Path | str, sets: Iterable[str] = ()) -> Table:
+def read(path: Path | str, sets: Iterable[str] = (), *, among: Registry | None = None) -> Table:
     """The table of a recipe file, merged over the files it extends, with every `a.b=VALUE` applied."""
-    data = _named(_chain(Path(path), ()))
+    kinds = (among or registry()).kinds
+    data = _named(_chain(Path(path), (), kinds), kinds)
     problems = []
     overrides = []
     for text in sets:
@@ -49,7 +51,7 @@ def _same_component(parent: Any, child: Any) -> bool:
     return "use" not in child or child["use"] == parent.get("use")
 
 
-def _chain(path: Path, children: tuple[Path, ...]) -> Table:
+def _chain(path: Path, children: tuple[Path, ...], kinds: Kinds) -> Table:
     resolved = path.resolve()
     if resolved in children:
         cycle = " extends ".join(each.name for each in (*children[children.index(resolved) :], resolved))
@@ -62,7 +64,7 @@ def _chain(path: Path, children: tuple[Path, ...]) -> Table:
         raise RecipeError(str(path), [f"extends = {shown(parent)} must be the name of one recipe file, in quotes"])
     if not (path.parent / parent).is_file():
         raise RecipeError(str(path), [f"extends = {shown(parent)} names no file; it is looked for in {path.parent}"])
-    return merge(_named(_chain(path.parent / parent, (*children, resolved))), data)
+    return merge(_named(_chain(path.parent / parent, (*children, resolved), kinds), kinds), data)
 
 
 def _parse(path: Path) -> Table:
@@ -88,10 +90,10 @@ def _with_place(said: str, text: str) -> str:
     return said[:1].lower() + said[1:].replace("(at end of document)", f"(at {end}, the end)")
 
 
-def _named(data: Table) -> Table:
+def _named(data: Table, kinds: Kinds) -> Table:
     """The same table with the default `use` written out, so that a table on top is compared with what it means."""
     named = dict(data)
-    for name, kind in KINDS.items():
+    for name, kind in kinds.items():
         if kind.default_use and isinstance(named.get(name), dict):
             named[name] = {"use": kind.default_use, **named[name]}
     return named

@@ -8,7 +8,7 @@ import attrs
 
 from margrpo import contracts
 from margrpo.declare import REQUIRED, Check, at_least, between, component, not_negative, one_of, positive, setting
-from margrpo.plugin.kinds import KINDS
+from margrpo.plugin.builtin import margrpo_kinds
 
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
 _device = Check(lambda name: bool(_DEVICE.fullmatch(name)), '"auto", "cpu", "mps", "cuda" or "cuda:N"')
@@ -16,6 +16,7 @@ _precision = one_of("auto", "bfloat16", "float32")
 _PRECISION = 'precision of the backbone: "bfloat16", "float32", or "auto", which is bfloat16 on a GPU that has it'
 _TF32 = "let float32 products on a GPU use TensorFloat-32: three to four times faster"
 _some = Check(lambda items: len(items) > 0, "an array of at least one table", {"minItems": 1})
+_meaning = {kind.name: kind.meaning for kind in margrpo_kinds()}.__getitem__
 
 
 COMPARED: tuple[Mapping[str, Any], ...] = (
@@ -31,11 +32,7 @@ COMPARED: tuple[Mapping[str, Any], ...] = (
 def _compared() -> tuple[Any, ...]:
     from margrpo.recipe.structure import component_of  # it imports this module
 
-    return tuple(component_of(table, KINDS["estimator"]) for table in COMPARED)
-
-
-def _meaning(kind: str) -> str:
-    return KINDS[kind].meaning
+    return tuple(component_of(table, "estimator") for table in COMPARED)
 
 
 @component

@@ -6,8 +6,7 @@ from typing import Any, get_args, get_origin
 import attrs
 
 from margrpo.errors import PluginError, RecipeError
-from margrpo.plugin.hookspecs import Kind
-from margrpo.plugin.kinds import KINDS, kind_of
+from margrpo.plugin.kinds import Kinds
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.leaf import inner_types, strict_converter
 from margrpo.recipe.messages import REFUSALS, Problem, Unfit, nearest, problems_of, shown, sort_of, unfit
@@ -21,8 +20,10 @@ def structure(
 ) -> Recipe | Pretraining:
     """The recipe that a table means, or a `RecipeError` with everything that is wrong with it."""
     cls: type[Recipe | Pretraining] = Pretraining if "dataset" in data else Recipe
+    found = among or registry()
     try:
-        made: Recipe | Pretraining = _Structurer(among or registry()).converter.structure(with_defaults(data, cls), cls)
+        whole = with_defaults(data, cls, found.kinds)
+        made: Recipe | Pretraining = _Structurer(found).converter.structure(whole, cls)
         return made
     except Unfit as error:
         raise RecipeError(source, [str(problem) for problem in error.problems]) from error
@@ -34,27 +35,27 @@ def unstructure(recipe: Recipe | Pretraining, *, among: Registry | None = None) 
     return table
 
 
-def component_of(table: Any, kind: Kind, *, source: str = "component", among: Registry | None = None) -> Any:
-    """The one component that a table means, or a `RecipeError` with everything that is wrong with it."""
+def component_of(table: Any, kind: str, *, source: str = "component", among: Registry | None = None) -> Any:
+    """The one component of a kind that a table means, or a `RecipeError` with everything that is wrong with it."""
     try:
         return _Structurer(among or registry()).component(table, kind)
     except Unfit as error:
         raise RecipeError(source, [str(problem) for problem in error.problems]) from error
 
 
-def table_of_component(component: Any, kind: Kind, *, among: Registry | None = None) -> dict[str, Any]:
+def table_of_component(component: Any, kind: str, *, among: Registry | None = None) -> dict[str, Any]:
     """The table of one component with every default written out."""
     made: dict[str, Any] = _Structurer(among or registry()).component_table(kind)(component)
     return made
 
 
-def with_defaults(data: Mapping[str, Any], cls: type) -> dict[str, Any]:
+def with_defaults(data: Mapping[str, Any], cls: type, kinds: Kinds) -> dict[str, Any]:
     """The table with the default of every kind that it leaves out, and the default `use` where a table names none.
 
     A nested table always names its component: there the default of the kind would be a surprise.
     """
     filled = dict(data)
-    for kind in (KINDS[field.name] for field in attrs.fields(cls) if field.name in KINDS):
+    for kind in (kinds[field.name] for field in attrs.fields(cls) if field.name in kinds):
         given = filled.get(kind.name)
         if given is None and kind.default is not None:
             filled[kind.name] = kind.default
@@ -67,14 +68,14 @@ class _Structurer:
     """cattrs, taught that a setting annotated with a contract is a table whose `use` picks the class."""
 
     def __init__(self, among: Registry):
-        self.registry = among
+        self.registry, self.kinds = among, among.kinds
         self.converter = converter = strict_converter()
         converter.register_structure_hook_func(attrs.has, lambda table, cls: self._settings(table, cls, _label(cls)))
-        converter.register_structure_hook_func(_is_kind, lambda table, cls: self.component(table, _kind(cls)))
+        converter.register_structure_hook_func(self._is_kind, lambda table, cls: self.component(table, self._kind(cls)))
         converter.register_unstructure_hook_factory(attrs.has, lambda _: self._table)
-        converter.register_unstructure_hook_factory(_is_kind, lambda cls: self.component_table(_kind(cls)))
+        converter.register_unstructure_hook_factory(self._is_kind, lambda cls: self.component_table(self._kind(cls)))
 
-    def component(self, table: Any, kind: Kind) -> Any:
+    def component(self, table: Any, kind: str) -> Any:
         """The component that a table, or a name alone, stands for."""
         if isinstance(table, str):  # short for a table of its `use` alone
             table = {"use": table}
@@ -82,29 +83,29 @@ class _Structurer:
             raise unfit(f"= {shown(table)} must be a table with a `use`, not {sort_of(table)}")
         use = table.get("use")
         if use is None:
-            names = [shown(entry.name) for entry in self.registry.entries(kind.name)]
-            raise unfit(f"lacks its `use`, which picks the {kind.name}: one of {', '.join(names)}")
+            names = [shown(entry.name) for entry in self.registry.entries(kind)]
+            raise unfit(f"lacks its `use`, which picks the {kind}: one of {', '.join(names)}")
         if not isinstance(use, str):
             raise Unfit([Problem(("use",), f"= {shown(use)} must be a string, not {sort_of(use)}")])
         try:
-            cls = self.registry.load(self.registry.find(kind.name, use))
+            cls = self.registry.load(self.registry.find(kind, use))
         except PluginError as error:
             raise Unfit([Problem(("use",), f"= {shown(use)}: {error}")]) from error
         settings = {key: value for key, value in table.items() if key != "use"}
-        return self._settings(settings, cls, f"{kind.name}.{use}")
+        return self._settings(settings, cls, f"{kind}.{use}")
 
     def _settings(self, table: Any, cls: type, label: str) -> Any:
         if not isinstance(table, Mapping):
             raise unfit(f"= {shown(table)} must be a table, not {sort_of(table)}")
         fields = settings_of(cls)
-        problems = [_unknown(key, cls, label) for key in table if key not in fields]
+        problems = [_unknown(key, cls, label, kinds=self.kinds) for key in table if key not in fields]
         values = {}
         for key, field in fields.items():
             try:
                 if key in table:
                     values[key] = self._setting(table[key], field)
                 elif field.default is attrs.NOTHING:
-                    raise unfit(_required(field, cls, label))
+                    raise unfit(_required(field, cls, label, kinds=self.kinds))
             except REFUSALS as error:
                 problems += [problem.under(key) for problem in problems_of(error, table.get(key))]
         if problems:
@@ -112,7 +113,7 @@ class _Structurer:
         return _made(cls, values)
 
     def _setting(self, value: Any, field: "attrs.Attribute[Any]") -> Any:
-        if isinstance(value, Mapping) and _is_many(field.type):
+        if isinstance(value, Mapping) and _is_many(field.type, self.kinds):
             raise unfit(f"must be an array of tables: write [[{field.name}]], not [{field.name}]")
         cls: Any = field.type
         structured = self.converter.structure(value, cls)
@@ -130,9 +131,17 @@ class _Structurer:
     def _plain(self, value: Any, cls: Any) -> Any:
         return self.converter.unstructure(value, unstructure_as=cls)
 
-    def component_table(self, kind: Kind) -> Callable[[Any], dict[str, Any]]:
+    def component_table(self, kind: str) -> Callable[[Any], dict[str, Any]]:
         """What makes the table of a component of this kind."""
-        return lambda made: {"use": self.registry.name_of(kind.name, made), **self._table(made)}
+        return lambda made: {"use": self.registry.name_of(kind, made), **self._table(made)}
+
+    def _is_kind(self, cls: Any) -> bool:
+        return self.kinds.of(cls) is not None
+
+    def _kind(self, contract: Any) -> str:
+        kind = self.kinds.of(contract)
+        assert kind is not None
+        return kind.name
 
 
 def settings_of(cls: type) -> dict[str, "attrs.Attribute[Any]"]:
@@ -140,40 +149,31 @@ def settings_of(cls: type) -> dict[str, "attrs.Attribute[Any]"]:
     return {field.alias or field.name: field for field in attrs.fields(attrs.resolve_types(cls)) if field.init}
 
 
-def _is_kind(cls: Any) -> bool:
-    return kind_of(cls) is not None
-
-
-def _kind(cls: Any) -> Kind:
-    kind = kind_of(cls)
-    assert kind is not None
-    return kind
-
-
-def _is_many(annotation: Any) -> bool:
-    return get_origin(annotation) is tuple and any(_is_kind(each) for each in get_args(annotation))
+def _is_many(annotation: Any, kinds: Kinds) -> bool:
+    return get_origin(annotation) is tuple and any(map(kinds.of, get_args(annotation)))
 
 
 def _label(cls: type) -> str:
     return _WHOLE.get(cls, "this table")
 
 
-def _unknown(key: str, cls: type, label: str) -> Problem:
+def _unknown(key: str, cls: type, label: str, *, kinds: Kinds) -> Problem:
     fields = settings_of(cls)
     if cls not in _WHOLE:
         return Problem((key,), f"is no setting of {label}; {nearest(key, fields)}")
-    if cls is Pretraining and key in KINDS:
+    if cls is Pretraining and key in kinds:
         return Problem((key,), f"is no table of {label}; remove it, or [dataset]")
-    if key in KINDS:
+    if key in kinds:
         return Problem((key,), f"is no table of {label}; put it into the table of the component that takes a {key}")
     return Problem((key,), f"is no table of {label}; {nearest(key, [*fields, 'dataset', 'extends'])}")
 
 
-def _required(field: "attrs.Attribute[Any]", cls: type, label: str) -> str:
+def _required(field: "attrs.Attribute[Any]", cls: type, label: str, *, kinds: Kinds) -> str:
     meaning = field.metadata.get("meaning")
-    table = f"[[{field.name}]]" if _is_many(field.type) else f"[{field.name}]"
+    is_many = _is_many(field.type, kinds)
+    table = f"[[{field.name}]]" if is_many else f"[{field.name}]"
     hint = f"; write {table} with a `use`" if cls in _WHOLE else "; give it a table with a `use`"
-    takes_component = any(map(_is_kind, inner_types(field.type))) or _is_many(field.type)
+    takes_component = is_many or any(map(kinds.of, inner_types(field.type)))
     return f"is required by {label} and missing" + (f": {meaning}" if meaning else "") + hint * takes_component
 
 

@@ -5,8 +5,7 @@ import attrs
 import pytest
 
 from margrpo import Entry
-from margrpo.plugin.builtin import margrpo_components
-from margrpo.plugin.kinds import KINDS
+from margrpo.plugin.builtin import margrpo_components, margrpo_kinds
 from margrpo.plugin.registry import Registry
 
 
@@ -16,7 +15,7 @@ def test_a_built_in_target_is_a_component_of_its_kind(entry: Entry) -> None:
 
 
 def test_every_kind_has_a_component() -> None:
-    assert {entry.kind for entry in margrpo_components()} == set(KINDS)
+    assert {entry.kind for entry in margrpo_components()} == {kind.name for kind in margrpo_kinds()}
 
 
 def test_every_entry_has_a_summary_of_one_line() -> None:

@@ -116,11 +116,11 @@ def test_figures_name_the_function(mine: Path) -> None:
 BAD = {
     "mine.py:three": "three takes 3 arguments by position, and a reward takes two, images and prompts; write what else",
     "mine.py:untyped": "untyped: say of which type its setting scale is, as in x: float",
-    "mine.py:NUMBER": "NUMBER is no component class; put @margrpo.component above the class",
+    "mine.py:NUMBER": "NUMBER is not a component class; put @margrpo.component above it",
     "mine.py:nothing": "/mine.py has no nothing; correct what stands after the colon",
     "absent.py:f": "there is no file",
     "broken.py:f": "/broken.py cannot be imported: ZeroDivisionError: division by zero (line 2)",
-    "classes.py:Plain": "Plain is no component class",
+    "classes.py:Plain": "Plain is not a component class",
     "classes.py:Half": "lacks traits, build, weight, which the contract Reward asks for",
 }
 

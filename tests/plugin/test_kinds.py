@@ -3,9 +3,9 @@ import re
 
 from margrpo import contracts
 from margrpo.contracts import Selector, model, rollout, run, update, verdict
-from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Registry
 
+KINDS = Registry().kinds
 ROOMS = (model, rollout, verdict, update, run)
 
 
@@ -46,9 +46,9 @@ def test_every_contract_of_settings_is_a_kind() -> None:
 
 
 def test_a_contract_finds_its_kind_and_nothing_else_does() -> None:
-    assert kind_of(Selector) is KINDS["selector"]
-    assert kind_of(int) is None
-    assert kind_of(["no", "annotation"]) is None
+    assert KINDS.of(Selector) is KINDS["selector"]
+    assert KINDS.of(int) is None
+    assert KINDS.of(["no", "annotation"]) is None
 
 
 def test_every_default_is_registered() -> None:

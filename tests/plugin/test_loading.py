@@ -4,12 +4,14 @@ import pytest
 
 from margrpo import Entry
 from margrpo.components.selector import Every
+from margrpo.contracts import Reward, Selector
 from margrpo.errors import PluginError
 from margrpo.plugin.loading import described, import_component
+from margrpo.plugin.registry import Registry
 
 
 def test_a_target_is_imported_as_its_class() -> None:
-    assert import_component(Entry("selector.every", "margrpo.components.selector:Every")) is Every
+    assert import_component(Entry("selector.every", "margrpo.components.selector:Every"), Selector) is Every
 
 
 @pytest.mark.parametrize(
@@ -28,8 +30,7 @@ def test_a_target_is_imported_as_its_class() -> None:
         (
             "margrpo.components.selector:chosen",
             "selector",
-            "selector.x: margrpo.components.selector:chosen is no component class; "
-            "put @margrpo.component above the class",
+            "selector.x: margrpo.components.selector:chosen is not a component class; put @margrpo.component above it",
         ),
         (
             "margrpo.components.selector:Every",
@@ -41,7 +42,7 @@ def test_a_target_is_imported_as_its_class() -> None:
 )
 def test_a_bad_target_is_refused_with_a_sentence(target: str, kind: str, sentence: str) -> None:
     with pytest.raises(PluginError) as caught:
-        import_component(Entry(f"{kind}.x", target))
+        import_component(Entry(f"{kind}.x", target), Registry().kinds[kind].protocol)
     assert str(caught.value) == sentence
 
 
@@ -55,4 +56,4 @@ def test_a_module_that_ends_the_process_is_told(tmp_path: Path, monkeypatch: pyt
     (tmp_path / "leaves_at_once.py").write_text('raise SystemExit("needs a GPU")\n')
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(PluginError, match="leaves_at_once cannot be imported: SystemExit: needs a GPU"):
-        import_component(Entry("reward.x", "leaves_at_once:Thing"))
+        import_component(Entry("reward.x", "leaves_at_once:Thing"), Reward)

@@ -1,14 +1,15 @@
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Protocol
 
 import attrs
 import pytest
 
-from margrpo import Entry, hookimpl
+from margrpo import Entry, Kind, hookimpl
 from margrpo.errors import PluginError
-from margrpo.plugin.kinds import KINDS, kind_of
 from margrpo.plugin.registry import Failure, Registry, registry
+from margrpo.recipe.explain import schema
+from margrpo.recipe.structure import component_of, table_of_component
 from tests.plugin.distribution import install, offering, points
 
 HOOK = "from margrpo import Entry, hookimpl\n\n@hookimpl\n"
@@ -29,7 +30,7 @@ BROKEN = {
     ),
     "no Entry": (
         HOOK + "def margrpo_components():\n    return ['selector.mine']\n",
-        "margrpo_components returned 'selector.mine', which is no margrpo.Entry",
+        "margrpo_components returned 'selector.mine', which is not a margrpo.Entry",
     ),
     "a bad id": (offering("Mine"), "the id 'Mine' must be KIND.NAME in lower case, as in 'selector.uncertain'"),
     "an unknown kind": (offering("selectr.mine"), "the id 'selectr.mine' names no kind; did you mean 'selector'?"),
@@ -133,6 +134,10 @@ def test_only_the_chosen_plugins_are_loaded_and_none_in_safe_mode(folder: Path) 
         among.find("selector", "of_alpha")
 
 
+class Taster(Protocol):
+    def taste(self) -> float: ...
+
+
 KINDS_PLUGIN = """
 from typing import Protocol
 from margrpo import Entry, Kind, component, hookimpl
@@ -162,15 +167,6 @@ def margrpo_components():
 """
 
 
-@pytest.fixture
-def kinds_put_back() -> Iterator[None]:
-    before = dict(KINDS)
-    yield
-    KINDS.clear()
-    KINDS.update(before)
-
-
-@pytest.mark.usefixtures("kinds_put_back")
 def test_a_plugin_can_bring_a_kind_of_its_own(folder: Path) -> None:
     install(folder, "eta", KINDS_PLUGIN)
     among = Registry()
@@ -178,10 +174,38 @@ def test_a_plugin_can_bring_a_kind_of_its_own(folder: Path) -> None:
     assert not among.failures
     assert [kind.name for kind in among.plugins[-1].kinds] == ["taster"]
     kitchen = among.load(among.find("on_failure", "kitchen"))
-    assert kind_of(attrs.fields(kitchen).taster.type) is KINDS["taster"]
+    assert among.kinds.of(attrs.fields(kitchen).taster.type) is among.kinds["taster"]
 
 
-@pytest.mark.usefixtures("kinds_put_back")
+def test_a_kind_is_known_to_the_registry_of_its_plugin_only(folder: Path) -> None:
+    """A recipe's nested table, its schema and an entry of the kind are read with one registry and not the other."""
+    install(folder, "eta", KINDS_PLUGIN)
+    one, other = Registry(), Registry()
+    one.discover(points(folder))
+    assert set(one.kinds) - set(other.kinds) == {"taster"}
+    table = {"use": "kitchen", "taster": "sweet"}
+    made = component_of(table, "on_failure", among=one)
+    assert table_of_component(made, "on_failure", among=one) == {"use": "kitchen", "taster": {"use": "sweet"}}
+    assert "taster" in schema(among=one)["$defs"]
+    assert other.kinds.of(one.kinds["taster"].protocol) is None
+    assert "taster" not in schema(among=other)["$defs"]
+    other.register(SimpleNamespace(margrpo_components=hookimpl(lambda: [Entry("taster.sour", "a:B")])), "sour")
+    assert "the id 'taster.sour' names no kind" in other.failures[0].cause
+
+
+def test_two_plugins_may_bring_one_kind_so_that_their_order_does_not_matter() -> None:
+    def bringing(name: str) -> SimpleNamespace:
+        entries = hookimpl(lambda: [Entry(f"taster.{name}", "a:B")])
+        kinds = hookimpl(lambda: [Kind("taster", Taster, f"of {name}")])
+        return SimpleNamespace(margrpo_kinds=kinds, margrpo_components=entries)
+
+    among = Registry()
+    for name in ("first", "second"):
+        among.register(bringing(name), name)
+    assert [entry.name for entry in among.entries("taster")] == ["first", "second"]
+    assert among.kinds["taster"].meaning == "of first"
+
+
 @pytest.mark.parametrize(
     ("kind", "cause"),
     [
@@ -190,7 +214,7 @@ def test_a_plugin_can_bring_a_kind_of_its_own(folder: Path) -> None:
             "its kind 'selector' is already that of margrpo.contracts.update.Selector; give",
         ),
         ("Kind('My kind', int, '')", "the kind 'My kind' must be one word in lower case, as in 'selector'"),
-        ("'selector'", "margrpo_kinds returned 'selector', which is no margrpo.Kind"),
+        ("'selector'", "margrpo_kinds returned 'selector', which is not a margrpo.Kind"),
         (
             "Kind('scorer', __import__('margrpo').contracts.Reward, 'x')",
             "the contract of its kind 'scorer' is already that of 'reward'; give it its own",
@@ -205,12 +229,11 @@ def test_a_plugin_can_bring_a_kind_of_its_own(folder: Path) -> None:
 def test_a_bad_kind_is_refused_and_nothing_of_the_plugin_stays(kind: str, cause: str, folder: Path) -> None:
     source = f"from margrpo import Kind, hookimpl\n@hookimpl\ndef margrpo_kinds():\n    return [{kind}]\n"
     install(folder, "theta", source + offering("selectr.mine" if "selectr" in cause else "selector.mine"))
-    known = set(KINDS)
     among = Registry()
     among.discover(points(folder))
     assert cause in among.failures[0].cause
     assert [plugin.name for plugin in among.plugins] == ["builtin"]
-    assert set(KINDS) == known
+    assert set(among.kinds) == set(Registry().kinds)
 
 
 def test_an_entry_knows_its_distribution(folder: Path) -> None:
@@ -265,7 +288,9 @@ def test_the_name_of_a_component_is_the_use_it_is_registered_under() -> None:
     among = Registry()
     component = among.load(among.find("selector", "uncertain"))()
     assert among.name_of("selector", component) == "uncertain"
-    with pytest.raises(PluginError, match="Uncertain is registered as no reward; return an Entry for it"):
+    with pytest.raises(
+        PluginError, match="Uncertain is not registered as a component of kind reward; return an Entry for it"
+    ):
         among.name_of("reward", component)
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from margrpo import Entry, hookimpl
-from margrpo.plugin.kinds import KINDS
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.explain import explain, schema
 from margrpo.recipe.structure import structure, unstructure
@@ -43,9 +42,10 @@ def test_an_explained_recipe_says_every_value_with_its_meaning() -> None:
 
 
 def test_the_schema_has_a_definition_for_every_kind_and_no_reference_to_anything_else() -> None:
-    made = schema()
-    assert set(made["$defs"]) == set(KINDS)
-    assert set(references(made)) <= {f"#/$defs/{kind}" for kind in KINDS}
+    kinds = Registry().kinds
+    made = schema(among=Registry())
+    assert set(made["$defs"]) == set(kinds)
+    assert set(references(made)) <= {f"#/$defs/{kind}" for kind in kinds}
     assert json.loads(json.dumps(made)) == made
 
 

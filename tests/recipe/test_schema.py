@@ -2,8 +2,10 @@ import attrs
 import pytest
 
 from margrpo.declare import SettingError
-from margrpo.plugin.kinds import KINDS, kind_of
+from margrpo.plugin.registry import Registry
 from margrpo.recipe.schema import Pretraining, PretrainRun, Recipe, Run
+
+KINDS = Registry().kinds
 
 
 @pytest.mark.parametrize("cls", [Recipe, Pretraining, Run, PretrainRun])
@@ -15,7 +17,7 @@ def test_every_key_has_a_meaning(cls: type) -> None:
 def test_a_table_that_is_called_like_a_kind_is_of_that_kind(cls: type) -> None:
     for field in attrs.fields(cls):
         if field.name in KINDS and not KINDS[field.name].many:
-            assert kind_of(field.type) is KINDS[field.name]
+            assert KINDS.of(field.type) is KINDS[field.name]
 
 
 def test_every_kind_is_a_table_of_a_recipe_unless_it_comes_nested_or_is_no_part_of_one() -> None:

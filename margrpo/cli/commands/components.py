@@ -14,7 +14,6 @@ from margrpo.cli.settings_table import settings_table
 from margrpo.cli.terminal import out
 from margrpo.errors import PluginError
 from margrpo.plugin.hookspecs import Kind
-from margrpo.plugin.kinds import KINDS
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.messages import nearest
 
@@ -23,7 +22,7 @@ app = typer.Typer(help="List and explain the components that are installed.", no
 
 def kinds_beginning(incomplete: str) -> list[str]:
     """Completions of a kind."""
-    return [name for name in KINDS if name.startswith(incomplete)]
+    return [name for name in registry().kinds if name.startswith(incomplete)]
 
 
 def ids_beginning(incomplete: str) -> list[str]:
@@ -40,10 +39,10 @@ def list_components(
     ] = None,
 ) -> None:
     """List every component by kind, and plugins that could not be loaded."""
-    if kind is not None and kind not in KINDS:
-        raise PluginError(f"there is no kind of component named {kind!r}; {nearest(kind, KINDS)}")
     found = registry()
-    shown = [each for each in KINDS.values() if kind in (None, each.name) and found.entries(each.name)]
+    if kind is not None and kind not in found.kinds:
+        raise PluginError(f"there is no kind of component named {kind!r}; {nearest(kind, found.kinds)}")
+    shown = [each for each in found.kinds.values() if kind in (None, each.name) and found.entries(each.name)]
     width = max((len(entry.name) for each in shown for entry in found.entries(each.name)), default=0)
     for each in shown:
         out().print(Text.assemble((each.name, "bold cyan"), ("  " + each.meaning, "dim")))
@@ -63,7 +62,7 @@ def show(
     """Explain one component: its settings, and how it is written in a recipe."""
     found = registry()
     kind, _, name = component.partition(".")
-    if kind not in KINDS or not name:
+    if kind not in found.kinds or not name:
         ids = [entry.id for entry in found.entries()]
         raise PluginError(f"there is no component {component!r}; {nearest(component, ids)}")
     entry = found.find(kind, name)

@@ -15,7 +15,6 @@ from margrpo.cli.terminal import err, facts, out
 from margrpo.cli.threads import settle_threads
 from margrpo.contracts import Suite
 from margrpo.errors import RecipeError, RunError
-from margrpo.plugin.kinds import KINDS
 from margrpo.recipe import Pretraining, Recipe
 from margrpo.recipe.override import OverrideError, apply_overrides, parse_override
 from margrpo.recipe.requirements import require_all
@@ -74,7 +73,7 @@ def suite_of(name: str, settings: list[str]) -> Suite:
         apply_overrides(table, [parse_override(text) for text in settings])
     except OverrideError as error:
         raise RecipeError(f"suite {name}", [str(error)]) from None
-    made: Suite = component_of(table, KINDS["suite"], source=f"suite {name}")
+    made: Suite = component_of(table, "suite", source=f"suite {name}")
     return made
 
 

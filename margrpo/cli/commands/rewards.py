@@ -14,7 +14,6 @@ from margrpo.cli.threads import settle_threads
 from margrpo.contracts import Reward
 from margrpo.errors import MargrpoError, RecipeError
 from margrpo.plugin import from_file
-from margrpo.plugin.kinds import KINDS
 from margrpo.plugin.registry import registry
 from margrpo.recipe import Recipe
 from margrpo.recipe.override import OverrideError, apply_overrides, parse_override
@@ -135,5 +134,5 @@ def by_name(name: str, sets: list[str]) -> Reward:
         apply_overrides(table, [parse_override(text) for text in sets])
     except OverrideError as error:
         raise RecipeError(name, [str(error)]) from None
-    made: Reward = component_of(table, KINDS["reward"], source=name)
+    made: Reward = component_of(table, "reward", source=name)
     return made

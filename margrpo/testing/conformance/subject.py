@@ -11,7 +11,6 @@ import torch
 
 from margrpo.errors import MargrpoError
 from margrpo.plugin.hookspecs import Entry
-from margrpo.plugin.kinds import kind_of
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.leaf import inner_types
 from margrpo.recipe.requirements import require_all
@@ -102,7 +101,7 @@ class Maker:
         cls, values = self.registry.load(entry), {}
         for key, field in settings_of(cls).items():
             if field.default is attrs.NOTHING:
-                kind = next(filter(None, map(kind_of, inner_types(field.type))), None)
+                kind = next(filter(None, map(self.registry.kinds.of, inner_types(field.type))), None)
                 values[key] = self.nested(kind.name, making | {entry.id}) if kind is not None else None
                 if values[key] is None:
                     raise wanting(entry, cls, f"has no default for {key!r}, so no instance can be made", f"{key}=...")

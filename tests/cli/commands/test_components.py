@@ -5,15 +5,14 @@ import pytest
 
 from margrpo.cli.example import example
 from margrpo.plugin.hookspecs import Entry
-from margrpo.plugin.kinds import KINDS
-from margrpo.plugin.registry import registry
+from margrpo.plugin.registry import Registry, registry
 from tests.cli.command import process, run
 from tests.plugin.distribution import install, offering
 
 
 def test_the_list_names_every_component_under_its_kind() -> None:
     said = run("components", "list").stdout
-    for kind in KINDS.values():
+    for kind in Registry().kinds.values():
         assert f"{kind.name}  {kind.meaning}" in said
     assert all(entry.name in said for entry in registry().entries())
 

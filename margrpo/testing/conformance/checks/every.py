@@ -15,7 +15,6 @@ from jaxtyping import AbstractArray, TypeCheckError, jaxtyped
 
 from margrpo import lazy
 from margrpo.errors import MargrpoError, RecipeError
-from margrpo.plugin.kinds import KINDS
 from margrpo.plugin.loading import described
 from margrpo.recipe.requirements import requirements
 from margrpo.recipe.structure import settings_of
@@ -114,9 +113,10 @@ WITHOUT_VALUES = ("parameterization", "weighting", "objective")
 
 def keeps_annotated_shapes(subject: Subject) -> None:
     """Arguments and results have the shapes that its methods are annotated with, and they are annotated."""
-    if not KINDS[subject.entry.kind].protocol.__module__.startswith("margrpo.contracts."):
+    contract = subject.registry.kinds[subject.entry.kind].protocol
+    if not contract.__module__.startswith("margrpo.contracts."):
         not_applicable("its kind is a plugin's own")
-    lacking = [name for name in annotated(KINDS[subject.entry.kind].protocol) if not annotated(subject.cls, name)]
+    lacking = [name for name in annotated(contract) if not annotated(subject.cls, name)]
     claim(not lacking, f"annotate {', '.join(lacking)} of {subject.cls.__name__} with shapes, as the contract is")
     if lazy.Tensor is not torch.Tensor:
         not_applicable("margrpo was imported before torch, so that shapes stand for nothing; import torch first")
