@@ -6,7 +6,18 @@ Nothing here imports torch.
 
 from importlib.metadata import PackageNotFoundError, version
 
-from margrpo.declare import REQUIRED, at_least, between, component, not_negative, one_of, positive, record, setting
+from margrpo.declare import (
+    REQUIRED,
+    Check,
+    at_least,
+    between,
+    component,
+    not_negative,
+    one_of,
+    positive,
+    record,
+    setting,
+)
 from margrpo.errors import MargrpoError
 from margrpo.plugin.hookspecs import Entry, Kind, hookimpl
 
@@ -17,6 +28,7 @@ except PackageNotFoundError:  # a source tree that was never installed
 
 __all__ = [
     "REQUIRED",
+    "Check",
     "Entry",
     "Kind",
     "MargrpoError",

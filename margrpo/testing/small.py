@@ -4,7 +4,7 @@ Nothing here stands in for the real code: every part is the one that training us
 that no gate and no output is zero, as they would be at the start of training, where every gradient is trivial.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +35,9 @@ from margrpo.components.weighting import Variance
 from margrpo.plan.memory import PIECE
 from margrpo.recipe.schema import Recipe, Run
 from margrpo.records import Key, Prompt, Prompts, Rollout, grouped
+from margrpo.train.assemble import assemble
 from margrpo.train.rollout.roll_out import Pipeline, Recording, roll_out
+from margrpo.train.step import train_step
 from margrpo.train.update.budget import Budget, Footprint
 from margrpo.train.update.method import Method
 from margrpo.weights import modules
@@ -156,6 +158,12 @@ def recipe(folder: Path, *, seed: int = 0, side: int = 2, **tables: Any) -> Reci
         "tracker": (),
     }
     return Recipe(**{**defaults, **tables})
+
+
+def trained(recipe: Recipe) -> tuple[Any, Mapping[str, float]]:
+    """The recipe's model after one training step, and the figures of the step."""
+    session = assemble(recipe)
+    return session.model, train_step(session, 0).figures
 
 
 def gradients(module: nn.Module) -> torch.Tensor:

@@ -6,7 +6,7 @@ import attrs
 import pytest
 
 from margrpo import Entry, Kind, hookimpl
-from margrpo.errors import PluginError
+from margrpo.errors import PluginError, RecipeError
 from margrpo.plugin.registry import Failure, Registry, registry
 from margrpo.recipe.explain import schema
 from margrpo.recipe.structure import component_of, table_of_component
@@ -234,6 +234,22 @@ def test_a_bad_kind_is_refused_and_nothing_of_the_plugin_stays(kind: str, cause:
     assert cause in among.failures[0].cause
     assert [plugin.name for plugin in among.plugins] == ["builtin"]
     assert set(among.kinds) == set(Registry().kinds)
+
+
+def test_a_component_whose_method_lacks_an_argument_is_refused_where_a_recipe_uses_it(folder: Path) -> None:
+    component = "@component\nclass Mine:\n    def needs(self): ...\n    def select(self, rollout): ...\n"
+    install(
+        folder,
+        "iota",
+        offering("selector.mine", target="iota_plugin:Mine") + "\nfrom margrpo import component\n" + component,
+    )
+    among = Registry()
+    among.discover(points(folder))
+    with pytest.raises(RecipeError) as caught:
+        component_of({"use": "mine"}, "selector", among=among)
+    assert caught.value.problems == (
+        "use = \"mine\": selector.mine: iota_plugin:Mine.select(self, rollout) must take (rollout, step); add 'step'",
+    )
 
 
 def test_an_entry_knows_its_distribution(folder: Path) -> None:

@@ -1,7 +1,6 @@
 """OWLv2 as a detector."""
 
-from margrpo import between, component, setting
-from margrpo.declare import Check
+from margrpo import Check, between, component, setting
 from margrpo.weights import pretrained
 from margrpo_geneval.contracts import Finder
 

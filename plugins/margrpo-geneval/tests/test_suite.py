@@ -7,7 +7,6 @@ from margrpo_geneval.captions import metadata_of
 from margrpo_geneval.suite import Suite
 
 from margrpo.errors import DataError
-from margrpo.evaluate.suite import rewards_of
 from margrpo.records import grouped
 from margrpo.worlds import shapes
 
@@ -31,7 +30,7 @@ def test_the_public_file_is_read_and_scored(tmp_path: Path) -> None:
     suite = Suite(detector=Blobs(), path=str(tmp_path / "evaluation_metadata.jsonl"))
     suite.require()
     assert [each.text for each in suite.prompts()] == captions
-    (reward,) = rewards_of(suite)
+    (reward,) = suite.rewards()
     from margrpo_geneval.rendered import pixels
 
     right = pixels(shapes.Scene((shapes.Placed("circle", "red", 16, 16),)))

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from margrpo import record
-from margrpo.declare import Check
+from margrpo import Check, record
 from margrpo.errors import DataError
 
 KEY = "questions"

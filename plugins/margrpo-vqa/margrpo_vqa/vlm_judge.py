@@ -1,8 +1,7 @@
 """The probability that a vision-language model answers yes."""
 
-from margrpo import at_least, component, one_of, setting
+from margrpo import Check, at_least, component, one_of, setting
 from margrpo.contracts import OnFailure, Scorer
-from margrpo.declare import Check
 from margrpo.records import Traits
 from margrpo.weights import pretrained
 from margrpo_vqa.question import has_text
