@@ -237,12 +237,9 @@ def test_a_bad_kind_is_refused_and_nothing_of_the_plugin_stays(kind: str, cause:
 
 
 def test_a_component_whose_method_lacks_an_argument_is_refused_where_a_recipe_uses_it(folder: Path) -> None:
-    component = "@component\nclass Mine:\n    def needs(self): ...\n    def select(self, rollout): ...\n"
-    install(
-        folder,
-        "iota",
-        offering("selector.mine", target="iota_plugin:Mine") + "\nfrom margrpo import component\n" + component,
-    )
+    mine = "@component\nclass Mine:\n    def needs(self): ...\n    def select(self, rollout): ...\n"
+    hook = offering("selector.mine", target="iota_plugin:Mine")
+    install(folder, "iota", f"{hook}\nfrom margrpo import component\n\n{mine}")
     among = Registry()
     among.discover(points(folder))
     with pytest.raises(RecipeError) as caught:
