@@ -32,7 +32,7 @@ class Override:
 
 
 def parse_override(text: str) -> Override:
-    """Read `a.b=VALUE`; VALUE is TOML, and a bare word that is no TOML value is a string."""
+    """Read `a.b=VALUE`; VALUE is TOML, and a bare word that is not a TOML value is a string."""
     dotted, equals, raw = text.partition("=")
     path = tuple(part.strip() for part in dotted.split("."))
     if not equals or not all(path):
@@ -65,7 +65,7 @@ def _value(raw: str, text: str) -> Any:
         parsed = tomllib.loads(f"value = {raw}")
     except tomllib.TOMLDecodeError as error:
         if raw[:1] in ("[", "{", '"', "'"):
-            raise OverrideError(f"--set {quoted(text)} is no TOML value: {error}") from error
+            raise OverrideError(f"--set {quoted(text)} is not a TOML value: {error}") from error
         return raw
     except (RecursionError, ValueError) as error:
         raise OverrideError(f"--set {quoted(text)} cannot be read as TOML: {beyond(error)}") from None
@@ -83,7 +83,7 @@ def _put(data: dict[str, Any], override: Override) -> None:
         place[_index(place, last, override)] = override.value
     elif not isinstance(place, dict):
         raise OverrideError(
-            f"--set {quoted(override.text)}: {'.'.join(override.path[:-1])} is {shown(place)}, which is no table"
+            f"--set {quoted(override.text)}: {'.'.join(override.path[:-1])} is {shown(place)}, which is not a table"
         )
     elif override.picks_component and place.get("use") != override.value:
         place.clear()
@@ -97,7 +97,7 @@ def _inside(place: Any, part: str, override: Override, depth: int) -> Any:
         return place[_index(place, part, override)]
     if not isinstance(place, dict):
         raise OverrideError(
-            f"--set {quoted(override.text)}: {'.'.join(override.path[:depth])} is {shown(place)}, which is no table"
+            f"--set {quoted(override.text)}: {'.'.join(override.path[:depth])} is {shown(place)}, which is not a table"
         )
     if isinstance(place.get(part), str):
         place[part] = {"use": place[part]}

@@ -73,12 +73,12 @@ def _parse(path: Path) -> Table:
     except OSError as error:
         raise RecipeError(str(path), [f"cannot be read: {error.strerror}; give the path of a recipe"]) from error
     except UnicodeDecodeError as error:
-        raise RecipeError(str(path), [f"is no text in UTF-8 (byte {error.start}); save it as UTF-8"]) from error
+        raise RecipeError(str(path), [f"is not text in UTF-8 (byte {error.start}); save it as UTF-8"]) from error
     try:
         table: Table = from_file.anchored(tomllib.loads(text), path.parent)
         return table
     except tomllib.TOMLDecodeError as error:
-        raise RecipeError(str(path), [f"is no TOML: {_with_place(str(error), text)}; correct it there"]) from error
+        raise RecipeError(str(path), [f"is not TOML: {_with_place(str(error), text)}; correct it there"]) from error
     except (RecursionError, ValueError) as error:
         raise RecipeError(str(path), [f"cannot be read as TOML: {beyond(error)}"]) from None
 

@@ -10,7 +10,8 @@ from margrpo.plugin.kinds import Kinds
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.leaf import inner_types, strict_converter
 from margrpo.recipe.messages import REFUSALS, Problem, Unfit, nearest, problems_of, shown, sort_of, unfit
-from margrpo.recipe.schema import Pretraining, Recipe
+from margrpo.recipe.renamed import RENAMED
+from margrpo.recipe.schema import Pretraining, PretrainRun, Recipe, Run
 
 _WHOLE = {Recipe: "a training recipe", Pretraining: "a pre-training recipe, one with a [dataset]"}
 
@@ -154,18 +155,20 @@ def _is_many(annotation: Any, kinds: Kinds) -> bool:
 
 
 def _label(cls: type) -> str:
-    return _WHOLE.get(cls, "this table")
+    return "run" if cls in (Run, PretrainRun) else _WHOLE.get(cls, "this table")
 
 
 def _unknown(key: str, cls: type, label: str, *, kinds: Kinds) -> Problem:
     fields = settings_of(cls)
+    if new := RENAMED.get(key if cls in _WHOLE else f"{label}.{key}"):
+        return Problem((key,), f"is now {new}")
     if cls not in _WHOLE:
-        return Problem((key,), f"is no setting of {label}; {nearest(key, fields)}")
+        return Problem((key,), f"is not a setting of {label}; {nearest(key, fields)}")
     if cls is Pretraining and key in kinds:
-        return Problem((key,), f"is no table of {label}; remove it, or [dataset]")
+        return Problem((key,), f"is not a table of {label}; remove it, or [dataset]")
     if key in kinds:
-        return Problem((key,), f"is no table of {label}; put it into the table of the component that takes a {key}")
-    return Problem((key,), f"is no table of {label}; {nearest(key, [*fields, 'dataset', 'extends'])}")
+        return Problem((key,), f"is not a table of {label}; put it into the table of the component that takes a {key}")
+    return Problem((key,), f"is not a table of {label}; {nearest(key, [*fields, 'dataset', 'extends'])}")
 
 
 def _required(field: "attrs.Attribute[Any]", cls: type, label: str, *, kinds: Kinds) -> str:

@@ -35,7 +35,7 @@ def test_a_value_is_toml_and_a_bare_word_is_a_string(raw: str, value: Any) -> No
 
 @pytest.mark.parametrize("raw", ["[1,", "{a=", "'open", '"open'])
 def test_a_value_that_begins_like_toml_must_be_toml(raw: str) -> None:
-    with pytest.raises(OverrideError, match="is no TOML value"):
+    with pytest.raises(OverrideError, match="is not a TOML value"):
         parse_override(f"a={raw}")
 
 

@@ -89,7 +89,7 @@ def test_bad_syntax_in_a_parent_is_told_of_the_parent(tmp_path: Path) -> None:
     path = write(tmp_path, a='extends = "b.toml"', b="[run]\nsteps ? 5\n")
     assert refusal(path) == (
         "b.toml",
-        ("is no TOML: expected '=' after a key in a key/value pair (at line 2, column 7); correct it there",),
+        ("is not TOML: expected '=' after a key in a key/value pair (at line 2, column 7); correct it there",),
     )
 
 
@@ -106,12 +106,12 @@ def test_a_folder_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_bytes(b"a = '\xff'")
-    assert refusal(tmp_path / "a.toml")[1] == ("is no text in UTF-8 (byte 5); save it as UTF-8",)
+    assert refusal(tmp_path / "a.toml")[1] == ("is not text in UTF-8 (byte 5); save it as UTF-8",)
 
 
 def test_every_bad_set_is_told_at_once(tmp_path: Path) -> None:
     path = write(tmp_path, a="[run]\nsteps = 5\n")
     assert refusal(path, "x", "run.steps.y=2") == (
         "a.toml",
-        ("--set 'x' must look like run.steps=50", "--set 'run.steps.y=2': run.steps is 5, which is no table"),
+        ("--set 'x' must look like run.steps=50", "--set 'run.steps.y=2': run.steps is 5, which is not a table"),
     )

@@ -67,7 +67,7 @@ def test_a_table_of_training_in_a_pre_training_is_refused() -> None:
     for table in ("timesteps", "selector", "reward"):
         del data[table]
     assert problems(data) == (
-        "estimator is no table of a pre-training recipe, one with a [dataset]; remove it, or [dataset]",
+        "estimator is not a table of a pre-training recipe, one with a [dataset]; remove it, or [dataset]",
     )
 
 
