@@ -1,8 +1,9 @@
 """`margrpo report`."""
 
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -11,6 +12,7 @@ from margrpo.cli.arguments import training
 from margrpo.cli.commands import plan
 from margrpo.cli.terminal import facts, size
 from margrpo.errors import MargrpoError, PluginError, RunError
+from margrpo.plugin import from_file
 
 if TYPE_CHECKING:
     from margrpo.report.past import Past
@@ -49,10 +51,24 @@ def report(
 
 
 def words_of_plan(run: "Past") -> str:
-    """What `margrpo plan` says of the run's recipe, or that it cannot be told here."""
+    """What `margrpo plan` says of the run's recipe, or that it cannot be told here.
+
+    A recipe that names a Python file is not planned: looking at a run must not run what its folder brings.
+    """
+    if names_file(run.recipe) or "extends" in run.recipe:
+        return "It cannot be told here: the recipe names a file whose code would run; see `margrpo plan`."
     written = StringIO()
     try:
         plan.show(training(run.folder / "recipe.toml", None), Console(file=written, width=100, color_system=None))
     except MargrpoError as error:
         return f"It cannot be told here: {error}"
     return written.getvalue()
+
+
+def names_file(value: Any) -> bool:
+    """Whether a text in a recipe's table has the form FILE.py:NAME, which picks a component from a file."""
+    if isinstance(value, Mapping):
+        return any(map(names_file, value.values()))
+    if isinstance(value, list):
+        return any(map(names_file, value))
+    return isinstance(value, str) and from_file.names_file(value)

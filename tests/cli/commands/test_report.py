@@ -36,6 +36,20 @@ def test_a_recipe_that_cannot_be_read_any_more_is_no_reason_to_show_nothing(fini
     assert "It cannot be told here:" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.parametrize("extends", ["", 'extends = "other.toml"\n'])
+def test_a_report_runs_no_code_of_the_folder(extends: str, finished: Path, tmp_path: Path) -> None:
+    recipe = (finished / "recipe.toml").read_text()
+    hostile = recipe.replace('use = "brightness"', 'use = "mine.py:score"')
+    assert hostile != recipe
+    (tmp_path / "recipe.toml").write_text(extends + (recipe if extends else hostile))
+    (tmp_path / "other.toml").write_text(hostile)
+    (tmp_path / "mine.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    done = run("report", tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "the recipe names a file whose code would run" in (tmp_path / "report.html").read_text()
+    assert not (tmp_path / "ran").exists()
+
+
 def test_several_runs_have_a_report_together(finished: Path, tmp_path: Path) -> None:
     done = run("report", finished, finished, "--out", tmp_path / "new" / "both.html")
     assert done.exit_code == 0, (done.output, done.exception)
