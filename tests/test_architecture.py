@@ -62,13 +62,18 @@ def test_the_files_worth_knowing_are_in_the_folder_of_their_row():
 def test_the_layers_on_the_page_are_those_that_are_checked(root: str):
     checked = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
     (contract,) = (each for each in checked if each["type"] == "layers" and each["containers"] == [root])
-    block = PAGE.partition(f"```text layers of {root}\n")[2].partition("```")[0]
+    block = PAGE.partition(f"\nLayers of `{root}`:\n\n```text\n")[2].partition("```")[0]
     assert block.split("\n")[:-1] == [layer for layer in contract["layers"] if not layer.startswith("(")]
 
 
 @pytest.mark.parametrize("place", sorted(set(re.findall(r">((?:recipe|train)/[\w/]+\.py)<", PICTURE))))
 def test_what_the_picture_names_is_there(place: str):
     assert (ROOT / "margrpo" / place).exists()
+
+
+def test_blocks_of_code_have_one_word_behind_their_fence_because_mkdocs_knows_no_other():
+    opened = [line for line in [*PAGE.split("\n"), *GUIDE.split("\n")] if line.startswith("```")]
+    assert [line for line in opened if not re.fullmatch(r"```\w*", line)] == []
 
 
 def test_at_least_forty_questions_have_a_file():
