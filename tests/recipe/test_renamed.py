@@ -3,8 +3,7 @@ from pathlib import Path
 import pytest
 
 from margrpo.errors import RecipeError
-from margrpo.plugin.kinds import KINDS
-from margrpo.plugin.registry import Registry
+from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe import load
 from margrpo.recipe.renamed import RENAMED
 from margrpo.recipe.schema import Recipe, Run
@@ -81,4 +80,4 @@ def test_the_new_key_exists_and_the_old_one_does_not(old: str, new: str) -> None
         owner = settings_of(Registry().load(Registry().find("replay", "released")))
     assert new.rpartition(".")[2] in owner
     assert old.rpartition(".")[2] not in owner
-    assert old not in KINDS
+    assert old not in registry().kinds
