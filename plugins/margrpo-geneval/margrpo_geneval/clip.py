@@ -27,4 +27,4 @@ class Clip:
         self.require()
         from margrpo_geneval.photographs.clip import ClipNamer
 
-        return ClipNamer(self, device)
+        return ClipNamer(self.checkpoint, self.batch, device)

@@ -52,11 +52,14 @@ class Geneval:
     def build(self, device: str) -> Scorer:
         """The detector and the colour classifier, loaded."""
         from margrpo_geneval.colours import Told
-        from margrpo_geneval.judging import Judging
+        from margrpo_geneval.judging import Judging, Thresholds
         from margrpo_geneval.relation import Published
 
         namer = (self.colour_classifier or Told()).build(device)
-        return Judging(self, self.detector.build(device), namer, (self.relation or Published()).holds)
+        numbers = Thresholds(
+            self.strictness, self.threshold, self.counting_threshold, self.most, self.overlap, self.batch
+        )
+        return Judging(numbers, self.detector.build(device), namer, (self.relation or Published()).holds)
 
     def cases(self) -> list[Case]:
         """Pictures of the world of shapes, where that is what the detector knows."""

@@ -29,4 +29,4 @@ class GroundingDino:
         from margrpo_geneval.photographs.grounding_dino import GroundingDinoSearch
         from margrpo_geneval.photographs.searching import Searching
 
-        return Searching(GroundingDinoSearch(self, device))
+        return Searching(GroundingDinoSearch(self.checkpoint, self.least, device))

@@ -1,20 +1,32 @@
-"""The reward at work."""
+"""The scorer of GenEval's rules."""
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from margrpo import record
 from margrpo.records import Prompts
 from margrpo_geneval.contracts import Detection, Finder, Namer
-from margrpo_geneval.geneval import Geneval
 from margrpo_geneval.metadata import COUNTING, Asked, asked
 from margrpo_geneval.rules import Holds, Score, kept, score
 
 
-class Judging:
-    """Settings, a detector, a colour classifier and a relation."""
+@record
+class Thresholds:
+    """Numbers of GenEval's rules, as the settings of the reward have them."""
 
-    def __init__(self, settings: Geneval, finder: Finder, namer: Namer, holds: Holds):
+    strictness: float
+    threshold: float
+    counting_threshold: float
+    most: int
+    overlap: float
+    batch: int
+
+
+class Judging:
+    """The scorer: a detector, a colour classifier and a relation, with the numbers of the rules."""
+
+    def __init__(self, settings: Thresholds, finder: Finder, namer: Namer, holds: Holds):
         self.settings, self.finder, self.namer, self.holds = settings, finder, namer, holds
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:

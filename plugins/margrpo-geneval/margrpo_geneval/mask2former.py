@@ -32,4 +32,4 @@ class Mask2former:
         from margrpo_geneval.photographs.mask2former import Mask2formerSearch
         from margrpo_geneval.photographs.searching import Searching
 
-        return Searching(Mask2formerSearch(self, device))
+        return Searching(Mask2formerSearch(self.checkpoint, self.least, device))

@@ -32,4 +32,4 @@ class Owlv2:
         from margrpo_geneval.photographs.owlv2 import Owlv2Search
         from margrpo_geneval.photographs.searching import Searching
 
-        return Searching(Owlv2Search(self, device))
+        return Searching(Owlv2Search(self.checkpoint, self.query, least=self.least, device=device))

@@ -43,7 +43,12 @@ class Ocr:
         self.require()
         from margrpo_ocr.reading import Reader, Reading
 
-        return Reading(Reader(side=self.side, threads=self.threads), self)
+        return Reading(
+            Reader(side=self.side, threads=self.threads),
+            ignore_case=self.ignore_case,
+            ignore_spaces=self.ignore_spaces,
+            extra_is_free=self.extra_is_free,
+        )
 
     def cases(self) -> list[Case]:
         """The same picture, asked for as it is, with a letter changed, and with other words."""

@@ -9,7 +9,6 @@ from rapidocr import RapidOCR
 from torch import Tensor
 
 from margrpo.records import Prompts
-from margrpo_ocr.ocr import Ocr
 from margrpo_ocr.wanted import normal, read_share, wanted
 
 
@@ -38,8 +37,9 @@ class Reader:
 class Reading:
     """The built reward."""
 
-    def __init__(self, reader: Reader, settings: Ocr):
-        self.reader, self.settings = reader, settings
+    def __init__(self, reader: Reader, *, ignore_case: bool, ignore_spaces: bool, extra_is_free: bool):
+        self.reader, self.extra_is_free = reader, extra_is_free
+        self.normal = partial(normal, ignore_case=ignore_case, ignore_spaces=ignore_spaces)
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
         """The share of each target that was read."""
@@ -49,6 +49,4 @@ class Reading:
 
     def share(self, found: str, target: str) -> float:
         """What of a target is in the text that was read."""
-        settings = self.settings
-        same = partial(normal, ignore_case=settings.ignore_case, ignore_spaces=settings.ignore_spaces)
-        return read_share(same(found), same(target), extra_is_free=settings.extra_is_free)
+        return read_share(self.normal(found), self.normal(target), extra_is_free=self.extra_is_free)

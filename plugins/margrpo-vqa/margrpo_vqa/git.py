@@ -10,17 +10,15 @@ from transformers import AutoImageProcessor, AutoTokenizer, GitForCausalLM
 
 from margrpo.weights.pretrained import loaded
 from margrpo_vqa.answer import Answer
-from margrpo_vqa.git_vqa import GitVqa
 
 
 class Git:
     """The model with its tokenizer and image processor."""
 
-    def __init__(self, settings: GitVqa, device: str):
-        place = settings.checkpoint
+    def __init__(self, place: str, words: tuple[str, str], device: str):
         self.model = loaded(GitForCausalLM, place).to(device).eval().requires_grad_(False)
         self.tokenizer, self.processor = loaded(AutoTokenizer, place), loaded(AutoImageProcessor, place)
-        self.answer = Answer(self.tokenizer, settings.yes, settings.no, place)
+        self.answer = Answer(self.tokenizer, *words, place)
 
     def length(self, words: str) -> int:
         """How many tokens a question has."""

@@ -37,4 +37,4 @@ class GitVqa:
         from margrpo_vqa.asking import Asking
         from margrpo_vqa.git import Git
 
-        return Asking(Git(self, device), self, "git_vqa")
+        return Asking(Git(self.checkpoint, (self.yes, self.no), device), self, "git_vqa")

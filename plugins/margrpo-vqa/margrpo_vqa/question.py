@@ -9,6 +9,8 @@ from margrpo.errors import DataError
 KEY = "questions"
 """The key of a prompt's metadata that lists its questions."""
 TEXT = "{text}"
+QUESTION = "{question}"
+"""The word that a template of a vision-language model holds for the question."""
 has_text = Check(lambda said: TEXT in said, f"a question with {TEXT} where the prompt's text is to stand")
 
 

@@ -11,24 +11,23 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from margrpo.errors import WeightsError
 from margrpo.weights.pretrained import loaded
 from margrpo_vqa.answer import Answer
-from margrpo_vqa.vlm_judge import QUESTION, VlmJudge
+from margrpo_vqa.question import QUESTION
 
 
 class Vlm:
     """The model with its processor."""
 
-    def __init__(self, settings: VlmJudge, device: str):
-        place = settings.checkpoint
+    def __init__(self, place: str, words: tuple[str, str], *, template: str, dtype: str, device: str):
         self.processor = loaded(AutoProcessor, place)
         self.tokenizer = self.processor.tokenizer
-        self.template, self.chat = settings.template, getattr(self.processor, "chat_template", None)
+        self.template, self.chat = template, getattr(self.processor, "chat_template", None)
         if not self.template and not self.chat:
             raise WeightsError(
                 f"{place}: has no chat template; give `template`, as "
                 f'"USER: <image>\\n{QUESTION} ASSISTANT:" for the first LLaVA'
             )
-        self.answer = Answer(self.tokenizer, settings.yes, settings.no, place)
-        self.model = loaded(AutoModelForImageTextToText, place, dtype=settings.dtype).to(device).eval()
+        self.answer = Answer(self.tokenizer, *words, place)
+        self.model = loaded(AutoModelForImageTextToText, place, dtype=dtype).to(device).eval()
         self.model.requires_grad_(False)
 
     def length(self, words: str) -> int:

@@ -4,9 +4,8 @@ from margrpo import Check, at_least, component, one_of, setting
 from margrpo.contracts import OnFailure, Scorer
 from margrpo.records import Traits
 from margrpo.weights import pretrained
-from margrpo_vqa.question import has_text
+from margrpo_vqa.question import QUESTION, has_text
 
-QUESTION = "{question}"
 has_question = Check(lambda said: not said or QUESTION in said, f"a text with {QUESTION} in it, or empty")
 
 
@@ -49,4 +48,5 @@ class VlmJudge:
         from margrpo_vqa.asking import Asking
         from margrpo_vqa.vlm import Vlm
 
-        return Asking(Vlm(self, device), self, "vlm_judge")
+        vlm = Vlm(self.checkpoint, (self.yes, self.no), template=self.template, dtype=self.dtype, device=device)
+        return Asking(vlm, self, "vlm_judge")

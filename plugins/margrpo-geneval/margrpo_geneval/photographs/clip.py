@@ -12,7 +12,6 @@ from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
 
 from margrpo.pictures.grid import picture
 from margrpo.weights.pretrained import loaded
-from margrpo_geneval.clip import Clip
 from margrpo_geneval.colours import PALETTE
 from margrpo_geneval.contracts import Detection
 
@@ -24,8 +23,8 @@ GREY = (0x99, 0x99, 0x99)
 class ClipNamer:
     """The model, and the directions of the ten colours for each class that was asked about."""
 
-    def __init__(self, settings: Clip, device: str):
-        place, self.batch = settings.checkpoint, settings.batch
+    def __init__(self, place: str, batch: int, device: str):
+        self.batch = batch
         self.images, self.tokenizer = loaded(AutoImageProcessor, place), loaded(AutoTokenizer, place)
         self.model = loaded(CLIPModel, place).to(device).eval().requires_grad_(False)
         self.known: dict[str, Tensor] = {}

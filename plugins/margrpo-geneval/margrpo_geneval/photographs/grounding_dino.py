@@ -9,15 +9,14 @@ from transformers import AutoImageProcessor, AutoTokenizer, GroundingDinoForObje
 from margrpo.errors import DataError
 from margrpo.weights.pretrained import loaded
 from margrpo_geneval.contracts import Detection
-from margrpo_geneval.grounding_dino import GroundingDino
 from margrpo_geneval.photographs.searching import box_of
 
 
 class GroundingDinoSearch:
     """The model with its image processor and tokenizer."""
 
-    def __init__(self, settings: GroundingDino, device: str):
-        place, self.least = settings.checkpoint, settings.least
+    def __init__(self, place: str, least: float, device: str):
+        self.least = least
         self.images, self.tokenizer = loaded(AutoImageProcessor, place), loaded(AutoTokenizer, place)
         self.model = loaded(GroundingDinoForObjectDetection, place).to(device).eval().requires_grad_(False)
 

@@ -11,7 +11,6 @@ from transformers import AutoImageProcessor, Mask2FormerForUniversalSegmentation
 from margrpo.errors import DataError
 from margrpo.weights.pretrained import loaded
 from margrpo_geneval.contracts import Detection
-from margrpo_geneval.mask2former import Mask2former
 
 OTHERWISE = {
     "airplane": "aeroplane",
@@ -30,8 +29,8 @@ OTHERWISE = {
 class Mask2formerSearch:
     """The model with its image processor."""
 
-    def __init__(self, settings: Mask2former, device: str):
-        self.place, self.least = settings.checkpoint, settings.least
+    def __init__(self, place: str, least: float, device: str):
+        self.place, self.least = place, least
         self.processor = loaded(AutoImageProcessor, self.place)
         self.model = loaded(Mask2FormerForUniversalSegmentation, self.place).to(device).eval().requires_grad_(False)
         self.labels = {name: int(label) for label, name in self.model.config.id2label.items()}
