@@ -452,11 +452,11 @@ def leaving_training(self: Any, model: Any, key: Any) -> Any:
     yield
 
 
-wrong("replay_puts_the_model_back", "replay", like(replay.Guided, "Leaving", playing=leaving_training))
+wrong("replay_puts_the_model_back", "replay", like(replay.Guided, "Leaving", mode=leaving_training))
 wrong(
     "replay_masks_tokens",
     "replay",
-    like(replay.Guided, "Blind", unknown=lambda self, rollout, step: torch.zeros_like(step.unknown)),
+    like(replay.Guided, "Blind", mask=lambda self, rollout, step: torch.zeros_like(step.unknown)),
 )
 wrong(
     "penalty_is_zero_at_equality",
