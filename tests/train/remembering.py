@@ -11,6 +11,7 @@ from torch import nn
 from margrpo import Entry, component, hookimpl, setting
 from margrpo.contracts import Reward
 from margrpo.records import CanaryInputs, Prompts, Traits
+from margrpo.train.run import durable
 
 
 class Counter:
@@ -100,7 +101,7 @@ class Sum(Counter):
     def write(self, step: int, figures: Mapping[str, float]) -> None:
         self.count += len([name for name in figures if not name.startswith(("seconds", "bytes"))])
         counts = json.loads(self.file.read_text()) if step else {}
-        self.file.write_text(json.dumps({**counts, str(step): self.count}))
+        durable.write_json(self.file, {**counts, str(step): self.count})
 
     def say(self, sentence: str) -> None: ...
 
