@@ -17,6 +17,10 @@ class Caption:
     words: tuple[str, ...] = setting(meaning="the vocabulary, in the order of the embedding table")
     prefix: int = setting(12, "positions of the prefix; a caption may have at most as many words", check=at_least(1))
 
+    def parameters(self, *, width: int) -> int:
+        """A row per word and one for padding."""
+        return (len(self.words) + 1) * width
+
     def build(self, *, width: int) -> PromptEmbedder:
         """An embedding with one row per word and one for padding."""
         from margrpo.nets.prompt_embedder import Embedded
@@ -50,6 +54,10 @@ class Label:
 
     classes: int = setting(1000, "how many classes there are", check=at_least(1))
     prefix: int = setting(64, "positions of the prefix, all filled with the class vector", check=at_least(1))
+
+    def parameters(self, *, width: int) -> int:
+        """A row per class."""
+        return self.classes * width
 
     def build(self, *, width: int) -> PromptEmbedder:
         """An embedding with one row per class."""

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+import attrs
 from jaxtyping import Bool
 
 from margrpo.contracts import Selector
 from margrpo.declare import at_least, component, one_of, positive, setting
 from margrpo.lazy import Tensor, torch
-from margrpo.records import ARStep, Needs, Rollout, Transitions
+from margrpo.records import ARStep, Chains, Extent, Needs, Rollout, Transitions
 
 
 def split(
@@ -18,6 +19,11 @@ def split(
     return marked, selected & ~marked
 
 
+def several(trajectories: int, where: Selector | None, tokens: int) -> Chains:
+    """K chains of the tokens that `where` marks, or of all."""
+    return Chains(trajectories, where.extent(tokens) if where else Extent())
+
+
 @component
 class Single:
     """The main chain of each token, as it was drawn: plain GRPO."""
@@ -25,6 +31,10 @@ class Single:
     def needs(self) -> Needs:
         """Nothing beyond what the selector needs."""
         return Needs()
+
+    def chains(self, tokens: int) -> Chains:
+        """The main chain."""
+        return Chains()
 
     def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
         """One chain for every selected token."""
@@ -48,6 +58,14 @@ class MultiTrajectory:
         """K trajectories, and main chains of the same tokens where their std is used."""
         where = self.where.needs() if self.where else Needs()
         return Needs(trajectories=self.trajectories, virtual=self.std == "main") | where
+
+    def chains(self, tokens: int) -> Chains:
+        """K chains where marked."""
+        return several(self.trajectories, self.where, tokens)
+
+    def with_chains(self, chains: int) -> "MultiTrajectory":
+        """K set to another number."""
+        return attrs.evolve(self, trajectories=chains)  # type: ignore[misc]  # a component is an attrs class
 
     def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
         """K chains where marked, the main chain elsewhere."""
@@ -78,6 +96,14 @@ class RaoBlackwell:
     def needs(self) -> Needs:
         """K trajectories."""
         return Needs(trajectories=self.trajectories) | (self.where.needs() if self.where else Needs())
+
+    def chains(self, tokens: int) -> Chains:
+        """K chains where marked."""
+        return several(self.trajectories, self.where, tokens)
+
+    def with_chains(self, chains: int) -> "RaoBlackwell":
+        """K set to another number."""
+        return attrs.evolve(self, trajectories=chains)  # type: ignore[misc]  # a component is an attrs class
 
     def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
         """Expected transitions where marked and where nothing was committed, the drawn ones elsewhere."""

@@ -1,6 +1,7 @@
 """How a gradient becomes a step."""
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from margrpo.declare import at_least, between, component, not_negative, positive, setting
 from margrpo.lazy import Parameter, torch
@@ -9,6 +10,8 @@ from margrpo.lazy import Parameter, torch
 @component
 class AdamW:
     """Adam with decoupled weight decay, linear warm-up, and a cosine to a share of the rate."""
+
+    state_per_parameter: ClassVar[int] = 2  # the means of the gradient and of its square
 
     lr: float = setting(1e-4, "learning rate", check=positive)
     beta1: float = setting(0.9, "decay of the mean of gradients", check=between(0, 1))

@@ -1,5 +1,7 @@
 """What holds the policy near its reference."""
 
+from typing import ClassVar
+
 from jaxtyping import Float
 
 from margrpo.contracts import Model, Reference, Regularizer, Selector
@@ -12,6 +14,9 @@ from margrpo.records import Needs
 @component
 class NoPenalty:
     """Nothing; no reference is kept."""
+
+    reference: ClassVar[Reference | None] = None
+    where: ClassVar[Selector | None] = None
 
     def needs(self) -> Needs:
         """Nothing."""

@@ -65,6 +65,10 @@ class Ddim:
         """Every transition but the last, unless η = 0."""
         return t > 0 and self.eta > 0
 
+    def remedy(self) -> str:
+        """What to set where no transition has a density."""
+        return "set sampler.eta above 0"
+
     def draws_noise(self, t: int) -> bool:
         """Every transition that has a density."""
         return self.has_density(t)
@@ -101,6 +105,10 @@ class FlowSde:
     def has_density(self, t: int) -> bool:
         """Every transition, the last included, unless a = 0."""
         return self.noise > 0
+
+    def remedy(self) -> str:
+        """What to set where no transition has a density."""
+        return "set sampler.noise above 0"
 
     def draws_noise(self, t: int) -> bool:
         """Every transition that has a density."""

@@ -1,12 +1,13 @@
 """Which unknown tokens of an AR step."""
 
+import attrs
 from jaxtyping import Bool
 
 from margrpo.contracts import Selector
 from margrpo.declare import at_least, between, component, setting
 from margrpo.lazy import Tensor, torch
 from margrpo.maths import consistency, noise, uncertainty, unmasking
-from margrpo.records import ARStep, Needs, Rollout
+from margrpo.records import ARStep, Extent, Needs, Rollout
 
 
 def chosen(within: Selector | None, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
@@ -19,6 +20,17 @@ def needed(within: Selector | None) -> Needs:
     return within.needs() if within else Needs(virtual=True)
 
 
+def extent(within: Selector | None, tokens: int) -> Extent:
+    """The bounds of a nested selector, or those of all of U_i where there is none."""
+    return within.extent(tokens) if within else Extent()
+
+
+def share_extent(fraction: float, tokens: int, within: Selector | None) -> Extent:
+    """The bounds of a share of all the tokens of an image, of which the candidates are marked."""
+    count = uncertainty.share(fraction, tokens)
+    return Extent(count / tokens, count / tokens, count) & extent(within, tokens)
+
+
 @component
 class Every:
     """All tokens unknown at the input of the step, U_i, committed or not."""
@@ -26,6 +38,10 @@ class Every:
     def needs(self) -> Needs:
         """Draws of the tokens that are not committed."""
         return Needs(virtual=True)
+
+    def extent(self, tokens: int) -> Extent:
+        """All of U_i."""
+        return Extent()
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """U_i."""
@@ -39,6 +55,10 @@ class Committed:
     def needs(self) -> Needs:
         """Nothing."""
         return Needs()
+
+    def extent(self, tokens: int) -> Extent:
+        """All committed tokens."""
+        return Extent(left=0.0)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """P_i."""
@@ -54,6 +74,10 @@ class Uncommitted:
     def needs(self) -> Needs:
         """Draws of these tokens."""
         return Needs(virtual=True)
+
+    def extent(self, tokens: int) -> Extent:
+        """All tokens that a later step makes."""
+        return Extent(committed=0.0, last_too=self.last_too)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """U_i \\ P_i."""
@@ -72,6 +96,10 @@ class Uncertain:
     def needs(self) -> Needs:
         """At least two trajectories of all tokens, which are compared."""
         return needed(self.within) | Needs(trajectories=2, everywhere=True)
+
+    def extent(self, tokens: int) -> Extent:
+        """The share of the tokens, among the candidates."""
+        return share_extent(self.fraction, tokens, self.within)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """Those of the ⌊fraction · n⌋ most uncertain tokens of the whole image that are unknown here."""
@@ -95,6 +123,10 @@ class Consistent:
         """The predictions of the step before."""
         return needed(self.within) | Needs(virtual=True, previous=True)
 
+    def extent(self, tokens: int) -> Extent:
+        """At most the candidates."""
+        return attrs.evolve(extent(self.within, tokens), known=False)
+
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """Tokens with g > threshold; at the first step, which has none before it, all."""
         candidates = chosen(self.within, rollout, step)
@@ -115,6 +147,10 @@ class Random:
     def needs(self) -> Needs:
         """Whatever the candidates need."""
         return needed(self.within)
+
+    def extent(self, tokens: int) -> Extent:
+        """The share of the tokens, among the candidates."""
+        return share_extent(self.fraction, tokens, self.within)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """Those of ⌊fraction · n⌋ random tokens of the image that are candidates; the same at each AR step."""

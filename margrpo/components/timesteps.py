@@ -21,6 +21,10 @@ class Random:
         places = torch.randperm(len(transitions), generator=generator)[: self.transitions].tolist()
         return tuple(sorted(steps)), tuple(sorted((transitions[place] for place in places), reverse=True))
 
+    def kept(self, ar_steps: int, transitions: int) -> tuple[int, int]:
+        """The settings `ar_steps` and `transitions`."""
+        return self.ar_steps, self.transitions
+
 
 @component
 class Every:
@@ -31,3 +35,7 @@ class Every:
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """All AR steps, ascending, and all transitions that have a density, descending."""
         return tuple(range(ar_steps)), tuple(sorted(transitions, reverse=True))
+
+    def kept(self, ar_steps: int, transitions: int) -> tuple[int, int]:
+        """All of them."""
+        return ar_steps, transitions

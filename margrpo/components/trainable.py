@@ -11,6 +11,10 @@ from margrpo.lazy import Parameter
 class Backbone:
     """Everything in front of the head; the head is frozen   (mar_grpo, section 3.2)."""
 
+    def trained(self, backbone: int, head: int) -> tuple[int, int]:
+        """The backbone's."""
+        return backbone, 0
+
     def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:
         """The parameters that are not those of the model's head, with their names in the model."""
         head = set(map(id, model.head.parameters()))
@@ -21,6 +25,10 @@ class Backbone:
 class Head:
     """The diffusion head only."""
 
+    def trained(self, backbone: int, head: int) -> tuple[int, int]:
+        """The head's."""
+        return 0, head
+
     def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:
         """The parameters of the model's head, with their names in the model."""
         head = set(map(id, model.head.parameters()))
@@ -30,6 +38,10 @@ class Head:
 @component
 class Everything:
     """Backbone and head, as plain GRPO does."""
+
+    def trained(self, backbone: int, head: int) -> tuple[int, int]:
+        """All of them."""
+        return backbone, head
 
     def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:
         """All parameters."""

@@ -17,7 +17,7 @@ from margrpo.contracts.model import (
     PromptEmbedder,
     Weights,
 )
-from margrpo.contracts.rollout import Guidance, NamesClasses, PromptSource, Sampler, Timesteps, Unmasking
+from margrpo.contracts.rollout import Guidance, NamesClasses, NamesNoise, PromptSource, Sampler, Timesteps, Unmasking
 from margrpo.contracts.run import (
     Canary,
     Dataset,
@@ -42,6 +42,7 @@ from margrpo.contracts.update import (
     Replay,
     Selector,
     Trainable,
+    VariesChains,
     Weighting,
 )
 from margrpo.contracts.verdict import (
@@ -71,6 +72,7 @@ __all__ = [
     "Model",
     "Monitor",
     "NamesClasses",
+    "NamesNoise",
     "Objective",
     "OnFailure",
     "OpenTracker",
@@ -97,6 +99,7 @@ __all__ = [
     "Tracker",
     "Trainable",
     "Unmasking",
+    "VariesChains",
     "Weighting",
     "Weights",
     "WrapsReward",

@@ -7,10 +7,7 @@ from jaxtyping import Bool, Float, Int
 
 from margrpo.lazy import Module, Parameter, Tensor
 from margrpo.maths.path import Path
-from margrpo.records import (
-    Prediction,
-    Prompts,
-)
+from margrpo.records import PolicyFootprint, Prediction, Prompts
 
 if TYPE_CHECKING:
     from typing import Self
@@ -40,6 +37,10 @@ class Conditioner(Protocol):
 
     prefix: int
     classes: int | None
+
+    def parameters(self, *, width: int) -> int:
+        """The number of parameters of the embedding module for a backbone of this width."""
+        ...
 
     def build(self, *, width: int) -> "PromptEmbedder":
         """Make the embedding module for a backbone of this width."""
@@ -125,8 +126,9 @@ class Parameterization(Protocol):
 
 @runtime_checkable
 class Codec(Protocol):
-    """Between images and tokens."""
+    """Between images and tokens; `image` is the side of its images in pixels."""
 
+    image: int
     checkpoint: str
     weights: str
     sha256: str
@@ -184,6 +186,10 @@ class Policy(Protocol):
 
     def classes(self) -> int | None:
         """How many classes a prompt's label chooses among; None where the policy reads texts."""
+        ...
+
+    def footprint(self) -> PolicyFootprint:
+        """Parameters, FLOPs and memory of the model, from which `margrpo plan` and `margrpo bench` reckon."""
         ...
 
     def build(self, *, attention: Attention) -> "Model":

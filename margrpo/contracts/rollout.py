@@ -91,6 +91,15 @@ class Sampler(Protocol):
 
 
 @runtime_checkable
+class NamesNoise(Protocol):
+    """What a sampler may have besides: which of its settings draws noise."""
+
+    def remedy(self) -> str:
+        """What to set where no transition has a density, as the end of a sentence: `set sampler.eta above 0`."""
+        ...
+
+
+@runtime_checkable
 class Guidance(Protocol):
     """The scale w of classifier-free guidance, ε = ε_∅ + w (ε_z − ε_∅), in the rollout."""
 
@@ -106,5 +115,15 @@ class Timesteps(Protocol):
     def draw(
         self, ar_steps: int, transitions: Sequence[int], generator: Generator
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Kept AR steps, ascending, and kept transitions, descending as they are taken."""
+        """Kept AR steps, ascending, and kept transitions, descending as they are taken.
+
+        Where fewer are offered than it would keep, all of them are kept.
+        """
+        ...
+
+    def kept(self, ar_steps: int, transitions: int) -> tuple[int, int]:
+        """How many AR steps and transitions it asks for where `ar_steps` and `transitions` are offered.
+
+        `draw` keeps no more, and each AR step as likely as another. A recipe that offers fewer is refused.
+        """
         ...

@@ -8,13 +8,7 @@ from jaxtyping import Bool, Float
 
 from margrpo.contracts.model import Model
 from margrpo.lazy import Parameter, Tensor
-from margrpo.records import (
-    ARStep,
-    Key,
-    Needs,
-    Rollout,
-    Transitions,
-)
+from margrpo.records import ARStep, Chains, Extent, Key, Needs, Rollout, Transitions
 
 
 @runtime_checkable
@@ -23,6 +17,10 @@ class Selector(Protocol):
 
     def needs(self) -> Needs:
         """What the rollout must record for this."""
+        ...
+
+    def extent(self, tokens: int) -> Extent:
+        """Bounds on the marked tokens of an image of `tokens` tokens, from which `margrpo plan` reckons."""
         ...
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
@@ -38,8 +36,21 @@ class Estimator(Protocol):
         """What the rollout must record for this."""
         ...
 
+    def chains(self, tokens: int) -> Chains:
+        """The chains that are scored for a token of an image of `tokens` tokens, at most."""
+        ...
+
     def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> Sequence[Transitions]:
         """The transitions to score for the selected tokens, each token in at most one piece of evidence."""
+        ...
+
+
+@runtime_checkable
+class VariesChains(Protocol):
+    """What an estimator may do besides: score another number of chains, as `margrpo bench` has it do."""
+
+    def with_chains(self, chains: int) -> Estimator:
+        """An estimator with the other settings of this one that scores `chains` chains per token."""
         ...
 
 
@@ -95,7 +106,14 @@ class Replay(Protocol):
 
 @runtime_checkable
 class Penalty(Protocol):
-    """What holds the policy near its reference."""
+    """What holds the policy near its reference.
+
+    - `reference`: which earlier policy is kept to compare with, or None
+    - `where`: tokens whose main chains the penalty falls on; None where it falls on what carries loss
+    """
+
+    reference: "Reference | None"
+    where: Selector | None
 
     def needs(self) -> Needs:
         """What the rollout must record for this."""
@@ -137,6 +155,10 @@ class Reference(Protocol):
 class Trainable(Protocol):
     """Which parameters the update changes."""
 
+    def trained(self, backbone: int, head: int) -> tuple[int, int]:
+        """How many of the `backbone` parameters and of the `head` parameters it trains, at most."""
+        ...
+
     def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:
         """Names and parameters; everything else is frozen."""
         ...
@@ -144,9 +166,14 @@ class Trainable(Protocol):
 
 @runtime_checkable
 class Optimizer(Protocol):
-    """How a gradient becomes a step."""
+    """How a gradient becomes a step.
+
+    - `max_norm`: largest norm of the gradient
+    - `state_per_parameter`: numbers that it keeps of each trained parameter, rounded up
+    """
 
     max_norm: float
+    state_per_parameter: int
 
     def build(self, parameters: Sequence[Parameter]) -> Any:
         """A torch.optim.Optimizer."""

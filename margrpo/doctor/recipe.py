@@ -13,8 +13,7 @@ from margrpo.doctor.finding import Check, Finding
 from margrpo.doctor.machine import free_memory
 from margrpo.evaluate.self_test import self_test
 from margrpo.maths import noise
-from margrpo.plan.memory import GIB, memory
-from margrpo.plan.sizes import sizes, trained
+from margrpo.plan.memory import BYTES, GIB, memory, trained
 from margrpo.recipe.presence import lacking, not_here
 from margrpo.recipe.schema import Recipe
 from margrpo.records import CanaryInputs, Rollout
@@ -95,7 +94,7 @@ def fits(patient: RecipeUnderTest) -> Iterator[Finding]:
     """Whether the peak of memory that is planned is free."""
     estimate, device = memory(patient.recipe), device_of(patient.recipe.run.device)
     free = free_memory(device)
-    if estimate is None or free is None:
+    if free is None:
         yield Finding("its memory", "warn", "cannot be told beforehand", "watch bytes/memory in the first steps")
         return
     said = f"{estimate.peak / GIB:.1f} GiB at its peak, and {free / GIB:.1f} GiB are free on {device}"
@@ -109,13 +108,10 @@ def fits(patient: RecipeUnderTest) -> Iterator[Finding]:
 
 def has_room(patient: RecipeUnderTest) -> Iterator[Finding]:
     """Whether the checkpoints that are kept, and one more, fit the disk."""
-    of, recipe = sizes(patient.recipe.policy), patient.recipe
+    recipe, of = patient.recipe, patient.recipe.policy.footprint()
     above = next(each for each in (patient.place, *patient.place.absolute().parents) if each.exists())
     free = shutil.disk_usage(above).free
-    if of is None:
-        yield Finding("its disk", "warn", "the size of a checkpoint is not known beforehand", "see bytes/checkpoint")
-        return
-    one = 4 * (of.backbone + of.head) + 8 * trained(recipe.trainable, of)
+    one = BYTES * (of.parameters + recipe.optimizer.state_per_parameter * sum(trained(recipe, of)))
     kept = recipe.run.keep_last + 1 + (recipe.run.steps // recipe.run.keep_every if recipe.run.keep_every else 0)
     said = f"{kept} checkpoints of {one / GIB:.2f} GiB, and {free / GIB:.1f} GiB are free at {above.absolute()}"
     if one * kept < free:

@@ -6,10 +6,8 @@ from math import comb
 
 import attrs
 
-from margrpo.components import timesteps
-from margrpo.plan.extent import Count, Stage, extent, fixed, scored
 from margrpo.recipe.schema import Recipe
-from margrpo.records import Needs
+from margrpo.records import Count, Needs, Stage, fixed
 
 
 @attrs.frozen
@@ -43,10 +41,9 @@ def plan(recipe: Recipe) -> Plan:
     kept, transitions = kept_of(recipe)
     images, updates = images_of(recipe), recipe.objective.updates
     scales = [recipe.replay.scale(stage.scale) for stage in stages]
-    per_image = [scored(recipe.selector, recipe.estimator, stage) for stage in stages]
-    update = summed_over_kept(per_image, kept) * (transitions * images * updates)
+    update = scored_of(recipe, stages, kept) * (transitions * images * updates)
     passes = summed_over_kept([fixed(2 if scale != 1 else 1) for scale in scales], kept) * updates
-    has_reference = getattr(recipe.penalty, "reference", None) is not None
+    has_reference = recipe.penalty.reference is not None
     held = held_of(recipe, stages, kept) * (transitions * images * updates)
     return Plan(
         prompts=images // recipe.prompts.group,
@@ -69,11 +66,8 @@ def plan(recipe: Recipe) -> Plan:
 
 
 def images_of(recipe: Recipe) -> int:
-    """Images of one rollout; where the source of prompts does not say, its first draw is counted."""
-    prompts = getattr(recipe.prompts, "prompts", None)
-    if isinstance(prompts, int):
-        return prompts * recipe.prompts.group
-    return len(recipe.prompts.draw(0, recipe.run.seed))
+    """Images of one rollout."""
+    return recipe.prompts.prompts * recipe.prompts.group
 
 
 def stages_of(recipe: Recipe) -> tuple[Stage, ...]:
@@ -84,21 +78,27 @@ def stages_of(recipe: Recipe) -> tuple[Stage, ...]:
     return tuple(Stage(tokens, now, now - after, scale(tokens, after)) for now, after in pairwise(counts))
 
 
+def scored_of(recipe: Recipe, stages: Sequence[Stage], kept: int) -> Count:
+    """The chains of one image that the update scores at a transition, where the image has an advantage."""
+    tokens = stages[0].tokens
+    selected, chains = recipe.selector.extent(tokens), recipe.estimator.chains(tokens)
+    return summed_over_kept([chains.scored(selected, stage) for stage in stages], kept)
+
+
 def held_of(recipe: Recipe, stages: Sequence[Stage], kept: int) -> Count:
     """The main chains of one image that the penalty falls on, where it has tokens of its own."""
-    where = getattr(recipe.penalty, "where", None)
+    where = recipe.penalty.where
     if where is None:
         return fixed(0)
-    return summed_over_kept([extent(where, stage.tokens).at(stage) for stage in stages], kept)
+    held = where.extent(stages[0].tokens)
+    return summed_over_kept([held.at(stage) for stage in stages], kept)
 
 
 def kept_of(recipe: Recipe) -> tuple[int, int]:
-    """How many AR steps and transitions are trained on; all, as a bound, where the choice is not ours."""
-    steps = recipe.unmasking.steps
-    noisy = sum(recipe.sampler.has_density(t) for t in range(recipe.sampler.steps))
-    if isinstance(recipe.timesteps, timesteps.Random):
-        return min(steps, recipe.timesteps.ar_steps), min(noisy, recipe.timesteps.transitions)
-    return steps, noisy
+    """How many AR steps and transitions are trained on."""
+    steps, noisy = recipe.unmasking.steps, sum(map(recipe.sampler.has_density, range(recipe.sampler.steps)))
+    kept, transitions = recipe.timesteps.kept(steps, noisy)
+    return min(steps, kept), min(noisy, transitions)
 
 
 def needs_of(recipe: Recipe) -> Needs:

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import attrs
 
 from margrpo.plan.counts import Plan, kept_of, needs_of, plan
-from margrpo.plan.extent import Stage, extent, resampled
-from margrpo.plan.sizes import BYTES, Sizes, sizes, trained
 from margrpo.recipe.schema import Recipe
+from margrpo.records import PolicyFootprint, Stage
 
-MOMENTS = 2
-"""Moving averages that AdamW keeps of every trained parameter."""
+BYTES = 4
+"""A float32: weights, activations and records are all kept in it."""
 LOOKED_AT_ONCE = 32
 """Held-out images drawn at once, `BATCH` of `margrpo.train.watch.held_out`."""
 DRAWN_AT_ONCE = 8192
@@ -46,40 +45,42 @@ class Memory:
         return sum(part.bytes for part in self.held) + max(part.bytes for part in self.phases)
 
 
-def memory(recipe: Recipe) -> Memory | None:
-    """The estimate, or None for a policy whose sizes are not known; codec, rewards and torch itself come on top."""
-    of = sizes(recipe.policy)
-    if of is None:
-        return None
-    counted = plan(recipe)
+def memory(recipe: Recipe) -> Memory:
+    """The estimate; codec, rewards and torch itself come on top."""
+    of, counted = recipe.policy.footprint(), plan(recipe)
     return Memory(held(recipe, of, counted), phases(recipe, of, counted))
 
 
-def held(recipe: Recipe, of: Sizes, counted: Plan) -> tuple[MemoryItem, ...]:
+def trained(recipe: Recipe, of: PolicyFootprint) -> tuple[int, int]:
+    """How many parameters of the backbone and of the head are trained."""
+    return recipe.trainable.trained(of.backbone.parameters, of.head.parameters)
+
+
+def held(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> tuple[MemoryItem, ...]:
     """Weights, gradients, the optimizer's state and what is recorded for replay."""
-    whole, tuned = of.backbone + of.head, trained(recipe.trainable, of)
+    whole, tuned, state = of.parameters, sum(trained(recipe, of)), recipe.optimizer.state_per_parameter
     copies = 2 + (counted.reference.most > 0)
     who = "tuned, base, reference" if copies == 3 else "tuned, as it came"
     stored = replay_bytes(recipe, counted.stages, counted.images)
     return (
         MemoryItem("weights", f"{copies} × {whole:,} parameters × {BYTES} B ({who})", copies * whole * BYTES),
         MemoryItem("gradients", f"{tuned:,} trained × {BYTES} B", tuned * BYTES),
-        MemoryItem("optimizer", f"{MOMENTS} moments × {tuned:,} × {BYTES} B", MOMENTS * tuned * BYTES),
+        MemoryItem("optimizer", f"{state} moments × {tuned:,} × {BYTES} B", state * tuned * BYTES),
         MemoryItem("replay", "states, means and stds of the kept transitions", stored),
     )
 
 
-def phases(recipe: Recipe, of: Sizes, counted: Plan) -> tuple[MemoryItem, ...]:
+def phases(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> tuple[MemoryItem, ...]:
     """What rollout, update and look at held-out prompts hold on top."""
     return (rollout_phase(recipe, of, counted), update_phase(recipe, of, counted), look_phase(recipe, of, counted))
 
 
-def rollout_phase(recipe: Recipe, of: Sizes, counted: Plan) -> MemoryItem:
+def rollout_phase(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> MemoryItem:
     """The largest pass of backbone or head, and the noise of all tokens, of which the drawn ones are packed."""
     needs, tokens = needs_of(recipe), counted.images * counted.stages[0].tokens
     drawn = counted.images * max(stage.unknown if needs.virtual else stage.committed for stage in counted.stages)
     halves, chains = 2 if counted.guided_rollout else 1, needs.trajectories
-    backbone = halves * counted.images * of.block_pass * BYTES
+    backbone = halves * counted.images * of.backbone.held * BYTES
     main = max(backbone, head_pass(of, drawn, 1, halves)) + noise_bytes(recipe, tokens, 1)
     at_once = min(
         tokens, max(1, DRAWN_AT_ONCE // (counted.stages[0].tokens * max(1, chains))) * counted.stages[0].tokens
@@ -90,18 +91,18 @@ def rollout_phase(recipe: Recipe, of: Sizes, counted: Plan) -> MemoryItem:
     return MemoryItem("rollout", f"one pass over {counted.images} images, and the noise of {tokens:,} tokens", main)
 
 
-def update_phase(recipe: Recipe, of: Sizes, counted: Plan) -> MemoryItem:
+def update_phase(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> MemoryItem:
     """The graph of a pass of the backbone and of a piece of the head's work, each as large as the budget allows."""
     halves, tokens = 2 if counted.guided_update else 1, counted.stages[0].tokens
     budget = BUDGET if recipe.run.budget is None else int(recipe.run.budget * GIB)
     known = sorted((tokens - stage.unknown for stage in counted.stages), reverse=True)[: counted.kept_stages]
-    units = [halves * BYTES * (of.decoder + of.encoder * each) for each in known]
+    units = [halves * BYTES * of.backbone.kept.at(each) for each in known]
     graph = max(units[0], min(budget - budget // PIECE, counted.images * sum(units)))
-    chains, _ = resampled(recipe.estimator, tokens)
-    frozen = trained(recipe.trainable, of) == of.backbone
-    token, chain = (of.token, of.chain) if frozen else (of.token_trained, of.chain_trained)
-    pair = halves * (token + chains * chain) * BYTES
-    pairs = sum(extent(recipe.selector, tokens).at(stage).most for stage in counted.stages) * counted.images
+    _, of_head = trained(recipe, of)
+    graph_of = of.head.kept_trained if of_head else of.head.kept
+    pair = halves * graph_of.of(recipe.estimator.chains(tokens).per_token) * BYTES
+    selected = recipe.selector.extent(tokens)
+    pairs = sum(selected.at(stage).most for stage in counted.stages) * counted.images
     head = max(pair, min(budget // PIECE, pairs * counted.transitions * pair))
     share = graph / (graph + head)
     whose = "within run.budget" if recipe.run.budget else "on a GPU within a quarter of its memory instead"
@@ -109,20 +110,20 @@ def update_phase(recipe: Recipe, of: Sizes, counted: Plan) -> MemoryItem:
     return MemoryItem("update", formula, graph + head)
 
 
-def look_phase(recipe: Recipe, of: Sizes, counted: Plan) -> MemoryItem:
+def look_phase(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> MemoryItem:
     """The chains of watched prompts at every AR step, from which the drift is told, and the largest pass."""
     watched, tokens = min(recipe.run.eval_prompts, LOOKED_AT_ONCE), [stage.committed for stage in counted.stages]
     noisy = sum(map(recipe.sampler.has_density, range(recipe.sampler.steps)))
     images, halves = max(watched, min(recipe.run.held_out, LOOKED_AT_ONCE)), 2 if counted.guided_rollout else 1
-    work = max(halves * images * of.block_pass * BYTES, head_pass(of, images * max(tokens), 1, halves))
+    work = max(halves * images * of.backbone.held * BYTES, head_pass(of, images * max(tokens), 1, halves))
     noise = noise_bytes(recipe, images * sum(tokens), 1)
     formula = f"the chains of {watched} watched images at all {len(tokens)} AR steps, and one pass over {images}"
     return MemoryItem("look", formula, watched * chain_bytes(recipe, tokens, noisy) + work + noise)
 
 
-def head_pass(of: Sizes, tokens: int, chains: int, halves: int) -> int:
+def head_pass(of: PolicyFootprint, tokens: int, chains: int, halves: int) -> int:
     """Bytes of one pass of the head without a graph."""
-    return halves * tokens * (of.token_pass + chains * of.chain_pass) * BYTES
+    return halves * tokens * of.head.held.of(chains) * BYTES
 
 
 def noise_bytes(recipe: Recipe, tokens: int, chains: int) -> int:
@@ -140,8 +141,7 @@ def replay_bytes(recipe: Recipe, stages: Sequence[Stage], images: int) -> int:
     masks = 2 * tokens * kept + 8 * tokens  # and the order of unmasking
     before = min(kept, len(stages) - 1) if needs.previous else kept - 1  # steps whose predecessor draws everything too
     previous = before * frame if needs.virtual else 0
-    side = getattr(recipe.codec, "image", 0)  # a codec need not say how large its images are
-    picture = 3 * side**2 * BYTES
+    picture = 3 * recipe.codec.image**2 * BYTES
     again = needs.trajectories * chain_bytes(recipe, [tokens], transitions) + (tokens if needs.trajectories else 0)
     each = chain_bytes(recipe, largest, transitions) + kept * frame + masks + previous + frame + picture + again
     return images * each

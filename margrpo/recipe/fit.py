@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import attrs
 
-from margrpo.contracts import NamesClasses, Unmasking
+from margrpo.contracts import NamesClasses, NamesNoise, Unmasking
 from margrpo.errors import DataError, RecipeError
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.schema import Pretraining, Recipe
@@ -16,16 +16,18 @@ Rule = Callable[[Recipe], Iterator[str]]
 def check_fit(
     recipe: Recipe | Pretraining, *, source: str = "recipe", among: Registry | None = None, to_draw: bool = False
 ) -> None:
-    """Raise a `RecipeError` with every sentence of every rule, ours and those of plugins.
+    """Raise a `RecipeError` with every sentence of every rule, built-in rules first, then those of plugins.
 
     Where a recipe is only to draw with, what is for learning may misfit.
     """
+    found = among or registry()
     problems = [sentence for rule in DRAWING for sentence in rule(recipe)]
     if not to_draw:
         problems += looks_fit_in_the_held_out(recipe)
     if isinstance(recipe, Recipe) and not to_draw:
         problems += [sentence for rule in TRAINING for sentence in rule(recipe)]
-    problems += (among or registry()).fit_problems(recipe)
+        problems += some_transition_has_a_density(recipe, found.short_name("sampler", recipe.sampler))
+    problems += found.fit_problems(recipe)
     if problems:
         raise RecipeError(source, problems)
 
@@ -62,22 +64,25 @@ def group_is_large_enough(recipe: Recipe) -> Iterator[str]:
         yield f"prompts.group = {group} is less than the {smallest} images a prompt that advantage compares; raise it"
 
 
-def some_transition_has_a_density(recipe: Recipe) -> Iterator[str]:
+def some_transition_has_a_density(recipe: Recipe, name: str) -> Iterator[str]:
     """A deterministic sampler has no log-probability, so GRPO cannot train through it."""
     if _transitions(recipe) == 0:
-        off = [key for key in ("eta", "noise") if hasattr(recipe.sampler, key)]
-        cure = f"set sampler.{off[0]} above 0" if off else "choose one that draws noise"
-        yield f"sampler is deterministic, so its tokens have no log-probability to train on; {cure}"
+        sampler = recipe.sampler
+        cure = sampler.remedy() if isinstance(sampler, NamesNoise) else "choose a sampler that draws noise"
+        yield f"sampler.{name} is deterministic, so its tokens have no log-probability to train on; {cure}"
 
 
 def kept_steps_are_there(recipe: Recipe) -> Iterator[str]:
     """No more AR steps and transitions can be trained on than there are."""
-    transitions = _transitions(recipe)
-    limits = {"ar_steps": (recipe.unmasking.steps, "AR steps"), "transitions": (transitions, "noisy transitions")}
-    for key, (limit, what) in limits.items():
-        kept = getattr(recipe.timesteps, key, None)
-        if kept is not None and 0 < limit < kept:
-            yield f"timesteps.{key} = {kept} is more than the {limit} {what}; set it to {limit} or less"
+    steps, transitions = recipe.unmasking.steps, _transitions(recipe)
+    kept_steps, kept_transitions = recipe.timesteps.kept(steps, transitions)
+    if kept_steps > steps:
+        yield f"timesteps keeps {kept_steps} AR steps and there are {steps}; let it keep {steps} or fewer"
+    if kept_transitions > transitions > 0:
+        yield (
+            f"timesteps keeps {kept_transitions} transitions and {transitions} have a density; "
+            f"let it keep {transitions} or fewer"
+        )
 
 
 def earlier_steps_are_there(recipe: Recipe) -> Iterator[str]:
@@ -133,7 +138,6 @@ DRAWING = (
 )
 TRAINING: tuple[Rule, ...] = (
     group_is_large_enough,
-    some_transition_has_a_density,
     kept_steps_are_there,
     earlier_steps_are_there,
     graphs_find_the_weights_where_they_were,

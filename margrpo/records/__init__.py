@@ -12,6 +12,8 @@ The axis letters, used in every shape of this library:
 Diffusion steps are numbered as the sampler takes them backwards: t = T - 1 comes first, t = 0 makes the token.
 """
 
+from margrpo.records.extent import Chains, Count, Extent, Stage, fixed
+from margrpo.records.footprint import BackboneFootprint, ByKnown, HeadFootprint, PerToken, PolicyFootprint
 from margrpo.records.prompts import NO_LABEL, Key, Prompt, Prompts, grouped
 from margrpo.records.rollout import ARStep, Chain, Gaussian, Prediction, Rollout
 from margrpo.records.update import Needs, Transitions
@@ -21,19 +23,29 @@ __all__ = [
     "NO_LABEL",
     "PROMPT_FIELDS",
     "ARStep",
+    "BackboneFootprint",
+    "ByKnown",
     "CanaryInputs",
     "Case",
     "Chain",
+    "Chains",
+    "Count",
+    "Extent",
     "Gaussian",
+    "HeadFootprint",
     "Key",
     "Needs",
+    "PerToken",
+    "PolicyFootprint",
     "Prediction",
     "Prompt",
     "PromptField",
     "Prompts",
     "Rollout",
+    "Stage",
     "Traits",
     "Transitions",
     "Verdict",
+    "fixed",
     "grouped",
 ]

@@ -11,10 +11,9 @@ from margrpo.cli.arguments import RecipeFile, Sets, training
 from margrpo.cli.terminal import out, size
 from margrpo.plan.counts import Plan
 from margrpo.plan.counts import plan as plan_of
-from margrpo.plan.extent import Count
-from margrpo.plan.memory import GIB, SHARE_OF_GPU, Memory, memory, replay_bytes
-from margrpo.plan.sizes import sizes, trained
+from margrpo.plan.memory import GIB, SHARE_OF_GPU, Memory, memory, replay_bytes, trained
 from margrpo.recipe import Recipe
+from margrpo.records import Count
 
 
 def plan(
@@ -40,18 +39,16 @@ def show(checked: Recipe, console: Console, gpu: float | None = None) -> None:
     console.print(cost_table(counted))
     console.print()
     estimate = memory(checked)
-    if estimate is None:
-        console.print("The memory is not estimated: only the sizes of margrpo's own policies are known.")
-    else:
-        console.print(memory_table(estimate))
-        if gpu is not None:
-            console.print()
-            console.print(fitting_words(estimate, gpu))
+    console.print(memory_table(estimate))
+    if gpu is not None:
+        console.print()
+        console.print(fitting_words(estimate, gpu))
 
 
 def step_table(recipe: Recipe, counted: Plan) -> Table:
     """What a step consists of."""
-    table, run, of = titled("a step"), recipe.run, sizes(recipe.policy)
+    table, run, of = titled("a step"), recipe.run, recipe.policy.footprint()
+    parts = f"backbone {of.backbone.parameters:,}, head {of.head.parameters:,}"
     kept = f"of which {counted.kept_stages} are trained on; unknown before each: {unknown_words(counted)}"
     rows = [
         ("steps", f"{run.steps:,}, each a rollout and {plural(counted.updates, 'optimizer update')}"),
@@ -59,11 +56,8 @@ def step_table(recipe: Recipe, counted: Plan) -> Table:
         ("AR steps", f"{len(counted.stages)}, {kept}"),
         ("diffusion steps", f"{counted.diffusion_steps}, of which {counted.transitions} are trained on"),
         ("stored for replay", size(replay_bytes(recipe, counted.stages, counted.images))),
+        ("parameters", f"{of.parameters:,} ({parts}), of which {sum(trained(recipe, of)):,} are trained"),
     ]
-    if of is not None:
-        whole, tuned = of.backbone + of.head, trained(recipe.trainable, of)
-        parts = f"backbone {of.backbone:,}, head {of.head:,}"
-        rows.append(("parameters", f"{whole:,} ({parts}), of which {tuned:,} are trained"))
     for row in rows:
         table.add_row(*row)
     return table

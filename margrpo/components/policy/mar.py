@@ -7,7 +7,9 @@ from margrpo.contracts import Attention, Conditioner, Model, Parameterization
 from margrpo.declare import at_least, between, component, not_negative, positive, setting
 from margrpo.lazy import torch
 from margrpo.nets import mar_size
+from margrpo.nets.mar_footprint import MaeSizes, denoiser_footprint
 from margrpo.nets.mar_size import SIZES
+from margrpo.records import PolicyFootprint
 from margrpo.weights.source import SOURCES, digest, known_form, unnamed
 
 _ONE = at_least(1)
@@ -76,6 +78,21 @@ class Mar:
     def classes(self) -> int | None:
         """Those of the conditioner."""
         return self.conditioner.classes
+
+    def footprint(self) -> PolicyFootprint:
+        """Parameters, FLOPs and memory by formula."""
+        sizes = MaeSizes(
+            tokens=self.tokens,
+            channels=self.channels,
+            prefix=self.conditioner.prefix,
+            width=self.width,
+            encoder_depth=self.encoder_depth,
+            decoder_depth=self.decoder_depth,
+        )
+        head = denoiser_footprint(
+            channels=self.channels, condition=self.width, width=self.head_width, depth=self.head_depth
+        )
+        return PolicyFootprint(sizes.footprint(self.conditioner.parameters(width=self.width)), head)
 
     def sizes(self) -> dict[str, int]:
         """Every size that shows in the shapes of the weights, by its key below the policy."""

@@ -2,7 +2,7 @@ import pytest
 
 from margrpo.cli.commands.plan import words
 from margrpo.cli.terminal import size
-from margrpo.plan.extent import Count, fixed
+from margrpo.records import Count, fixed
 from tests.cli.command import QUICKSTART, RANDOM, ROOT, run, setting
 
 
