@@ -44,7 +44,7 @@ class MaeSizes:
         return (self.encoder_depth + self.decoder_depth) * (12 * c**2 + 13 * c) + places + ends
 
     def products(self) -> ByKnown:
-        """Matrix products of a pass: 24 c² for each position of a block, and the ends; the encoder reads what is known."""
+        """Matrix products of a pass: 24 c² for each position of a block, and the ends."""
         c, blocks = self.width, self.encoder_depth * self.prefix + self.decoder_depth * self.positions
         each = 2 * self.channels * c + 2 * c**2 + 24 * c**2 * self.encoder_depth
         return ByKnown(2 * self.prefix * c**2 + 24 * c**2 * blocks, each)

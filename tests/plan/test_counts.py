@@ -1,4 +1,5 @@
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,22 @@ def test_committed_tokens_of_random_steps_evaluate_the_head_between_bounds_that_
     assert evaluations == counted.transitions * sum(int(step.committed.sum()) for step in rollout.steps)
     assert evaluations <= counted.update.most
     assert counted.images == len(rollout.prompts)
+
+
+@component
+class Last:
+    """Trains on the last AR step and every transition."""
+
+    def draw(self, ar_steps: int, transitions: Sequence[int], generator: object) -> tuple[tuple[int, ...], ...]:
+        return (ar_steps - 1,), tuple(sorted(transitions, reverse=True))
+
+    def kept(self, ar_steps: int, transitions: int) -> tuple[int, int]:
+        return 1, transitions
+
+
+def test_timesteps_say_how_much_they_keep(tmp_path: Path) -> None:
+    counted = plan(small.recipe(tmp_path, timesteps=Last()))
+    assert (counted.kept_stages, counted.transitions) == (1, 3)
 
 
 def test_what_is_consistent_is_only_known_to_be_unknown(tmp_path: Path) -> None:

@@ -8,8 +8,10 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from margrpo.components.estimator import MultiTrajectory
+from margrpo.components.optimizer import AdamW
 from margrpo.components.selector import Committed, Every
 from margrpo.components.timesteps import Random
+from margrpo.components.trainable import Backbone, Everything
 from margrpo.plan.counts import plan
 from margrpo.plan.memory import LOOKED_AT_ONCE, memory, replay_bytes
 from margrpo.recipe import load
@@ -109,7 +111,6 @@ def test_the_estimate_of_the_peak_is_near_what_torch_takes(name: str, sets: tupl
         validate(session.pipeline, held_out, session.measure, 0)
 
     estimate = memory(recipe)
-    assert estimate is not None
     assert estimate.peak / peak(work) == pytest.approx(1, abs=within)
 
 
@@ -121,13 +122,31 @@ def test_a_piece_of_the_update_does_not_grow_with_the_trajectories() -> None:
     def update(trajectories: int) -> int:
         sets = ("estimator.use=multi_trajectory", f"estimator.trajectories={trajectories}", "run.budget=0.02")
         estimate = memory(load(RECIPES / "quickstart.toml", [*RANDOM, *sets]))
-        assert estimate is not None
         (found,) = (part.bytes for part in estimate.phases if part.name == "update")
         return found
 
     assert update(16) == update(2)
 
 
-def test_the_memory_of_a_foreign_policy_is_not_made_up(tmp_path: Path) -> None:
-    conditioner = type("Mine", (), {"prefix": 3})()
-    assert memory(small.recipe(tmp_path, policy=small.policy(conditioner=conditioner))) is None
+class Frugal(AdamW):
+    """An optimizer that keeps one number of each parameter."""
+
+    state_per_parameter = 1
+
+
+def test_the_optimizer_says_how_much_it_keeps(tmp_path: Path) -> None:
+    def state(optimizer: AdamW) -> int:
+        estimate = memory(small.recipe(tmp_path, optimizer=optimizer))
+        (found,) = (part.bytes for part in estimate.held if part.name == "optimizer")
+        return found
+
+    assert state(AdamW()) == 2 * state(Frugal())
+
+
+def test_the_head_keeps_more_for_its_backward_pass_where_it_is_trained(tmp_path: Path) -> None:
+    def update(trainable: object) -> int:
+        estimate = memory(small.recipe(tmp_path, trainable=trainable))
+        (found,) = (part.bytes for part in estimate.phases if part.name == "update")
+        return found
+
+    assert update(Everything()) > update(Backbone())

@@ -26,6 +26,8 @@ def test_every_contract_of_settings_is_a_kind() -> None:
         "ShipsCases",
         "WrapsReward",
         "HasRunState",
+        "NamesNoise",
+        "VariesChains",
     }
     built = {
         "Weights",

@@ -6,7 +6,7 @@ import attrs
 
 from margrpo import Entry, MargrpoError, component, hookimpl, setting
 from margrpo.contracts import Selector
-from margrpo.records import Needs
+from margrpo.records import Extent, Needs
 
 
 @component
@@ -21,6 +21,9 @@ class Widest:
 
     def needs(self) -> Needs:
         return Needs()
+
+    def extent(self, tokens: int) -> Extent:
+        return Extent()
 
     def select(self, rollout: Any, step: Any) -> Any:
         return step.unknown
@@ -39,6 +42,9 @@ class Refusing:
 
     def needs(self) -> Needs:
         return Needs()
+
+    def extent(self, tokens: int) -> Extent:
+        return Extent()
 
     def select(self, rollout: Any, step: Any) -> Any:
         return step.unknown

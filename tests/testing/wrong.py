@@ -41,7 +41,7 @@ from margrpo.components.suite.shapes import Shapes as ShapesSuite
 from margrpo.distributed.single import SingleProcess
 from margrpo.errors import RewardError
 from margrpo.nets.regularizer import Regularizer
-from margrpo.records import Case, Gaussian, Prompt, Transitions, grouped
+from margrpo.records import ByKnown, Case, Chains, Extent, Gaussian, PolicyFootprint, Prompt, Transitions, grouped
 from margrpo.testing import small
 from margrpo.testing.conformance.checks import every
 from margrpo.testing.conformance.every import OF_KIND
@@ -209,6 +209,23 @@ wrong("policy_does_not_read_unknown_tokens", "policy", policy("Reading", with_co
 wrong("policy_replays_what_it_drew", "policy", policy("Flipping", with_condition(flipping)), **POLICY)
 wrong("policy_learns_in_front_of_its_head", "policy", policy("Detached", with_condition(without_gradient)), **POLICY)
 wrong("policy_is_its_state_dict", "policy", policy("Secretive", with_a_secret), **POLICY)
+wrong(
+    "policy_counts_its_parameters",
+    "policy",
+    like(Mar, "Modest", footprint=lambda self: told(self, lambda backbone: {"parameters": backbone.parameters - 1})),
+    **POLICY,
+)
+wrong(
+    "policy_counts_its_flops",
+    "policy",
+    like(Mar, "Hasty", footprint=lambda self: told(self, lambda backbone: {"products": ByKnown(backbone.held)})),
+    **POLICY,
+)
+
+
+def told(policy: Mar, change: Callable[[Any], dict[str, Any]]) -> PolicyFootprint:
+    right = Mar.footprint(policy)
+    return attrs.evolve(right, backbone=attrs.evolve(right.backbone, **change(right.backbone)))
 
 
 def same_for_all(self: Any, prompts: Any) -> Tensor:
@@ -216,6 +233,11 @@ def same_for_all(self: Any, prompts: Any) -> Tensor:
 
 
 wrong("conditioner_tells_prompts_apart", "conditioner", like(conditioner.Label, "Deaf", indices=same_for_all), prefix=3)
+wrong(
+    "conditioner_counts_its_parameters",
+    "conditioner",
+    like(conditioner.Label, "Weightless", parameters=lambda self, *, width: 0),
+)
 wrong(
     "parameterization_finds_what_it_was_made_from",
     "parameterization",
@@ -245,6 +267,12 @@ def codec(name: str, by: Callable[[Tensor], Tensor]) -> type:
 
 SMALL = {"image": 4, "patch": 2, "components": 3, "weights": "random"}
 wrong("codec_is_of_its_geometry", "codec", codec("Glaring", lambda images: images + 1), **SMALL)
+wrong(
+    "codec_makes_images_of_its_size",
+    "codec",
+    codec("Wide", lambda images: images.repeat_interleave(2, -1)),
+    **SMALL,
+)
 wrong("codec_does_not_mind_the_batch", "codec", codec("Averaging", lambda images: images * images.mean(0)), **SMALL)
 
 
@@ -313,6 +341,13 @@ wrong(
     "timesteps_are_among_those_there_are",
     "timesteps",
     like(timesteps.Every, "Inventing", draw=lambda self, steps, transitions, generator: ((0, 0), (99,))),
+)
+
+
+wrong(
+    "timesteps_keep_no_more_than_they_say",
+    "timesteps",
+    like(timesteps.Every, "Modest", kept=lambda self, ar_steps, transitions: (1, transitions)),
 )
 
 
@@ -425,6 +460,11 @@ def looking(self: Any, rollout: Any, step: Any) -> Tensor:
 wrong("selector_needs_what_it_says", "selector", like(selector.Every, "Looking", select=looking))
 
 
+wrong(
+    "selector_stays_within_its_extent", "selector", like(selector.Every, "Shy", extent=lambda self, n: Extent(left=0.0))
+)
+
+
 def twice(self: Any, rollout: Any, step: Any, selected: Tensor) -> list[Transitions]:
     return [Transitions.drawn(step.chain, selected)] * 2
 
@@ -437,6 +477,16 @@ def nothing(self: Any, rollout: Any, step: Any, selected: Tensor) -> list[Transi
 
 
 wrong("estimator_gives_a_gradient", "estimator", like(estimator.Single, "Mute", transitions=nothing))
+wrong(
+    "estimator_scores_no_more_chains_than_it_says",
+    "estimator",
+    like(estimator.MultiTrajectory, "Cheap", chains=lambda self, tokens: Chains()),
+)
+wrong(
+    "estimator_varies_its_chains",
+    "estimator",
+    like(estimator.MultiTrajectory, "Stuck", with_chains=lambda self, chains: self),
+)
 wrong("weights_are_positive_and_of_mean_one", "weighting", like(weighting.Std, "Raw", weights=lambda self, std: std))
 wrong(
     "objective_is_a_policy_gradient_on_policy",
@@ -480,6 +530,12 @@ wrong(
     like(K3OfMeans, "Followed", build=lambda self, model: Following(model)),
     reference=Frozen(),
 )
+wrong(
+    "penalty_names_its_reference_and_tokens",
+    "penalty",
+    like(K3OfMeans, "Nameless", build=lambda self, model: Regularizer(None, self.divergence)),
+    reference=Frozen(),
+)
 wrong("reference_says_yes_or_no", "reference", like(Frozen, "Unsure", is_due=lambda self, step: None))
 
 
@@ -490,10 +546,18 @@ def detached(self: Any, model: Any) -> Any:
 wrong("trainable_is_what_changes", "trainable", like(trainable.Everything, "Copied", parameters=detached))
 
 
+wrong(
+    "trainable_trains_no_more_than_it_says",
+    "trainable",
+    like(trainable.Everything, "Headless", trained=lambda self, backbone, head: (backbone, 0)),
+)
+
+
 def climbing(self: Any, parameters: Any) -> Any:
     return torch.optim.SGD(parameters, lr=0.1, maximize=True)
 
 
+wrong("optimizer_counts_its_state", "optimizer", like(optimizer.AdamW, "Frugal", state_per_parameter=1))
 wrong("optimizer_goes_downhill", "optimizer", like(optimizer.AdamW, "Climbing", build=climbing))
 
 # around the run

@@ -12,18 +12,19 @@ from margrpo.plugin.loading import described
 from margrpo.plugin.registry import Registry, registry
 from margrpo.records import Prompt
 from margrpo.testing import small
-from margrpo.testing.conformance.checks import every, model, rollout, run, update, verdict
+from margrpo.testing.conformance.checks import costs, every, model, rollout, run, update, verdict
 from margrpo.testing.conformance.subject import BreachError, Examples, Maker, Subject
 from margrpo.testing.conformance.work import WORK
 
 Check = Callable[[Subject], None]
-OF_KIND: dict[str, tuple[Check, ...]] = {
+OF_STAGE: dict[str, tuple[Check, ...]] = {
     **model.CHECKS,
     **rollout.CHECKS,
     **verdict.CHECKS,
     **update.CHECKS,
     **run.CHECKS,
 }
+OF_KIND = {kind: (*checks, *costs.CHECKS.get(kind, ())) for kind, checks in OF_STAGE.items()}
 
 
 @attrs.frozen

@@ -5,6 +5,8 @@ from typing import Literal
 from margrpo import at_least, component, not_negative, setting
 from margrpo.contracts import Attention, Conditioner, Model, Parameterization
 from margrpo.lazy import torch
+from margrpo.nets.mar_footprint import denoiser_footprint
+from margrpo.records import BackboneFootprint, ByKnown, PolicyFootprint
 from margrpo.weights.source import SOURCES, digest, known_form, unnamed
 
 
@@ -40,6 +42,18 @@ class Bag:
     def classes(self) -> int | None:
         """Those of the conditioner."""
         return self.conditioner.classes
+
+    def footprint(self) -> PolicyFootprint:
+        """The front by its layers, which never depend on how many tokens are known; the head is MAR's."""
+        n, d, w = self.tokens, self.channels, self.width
+        front = BackboneFootprint(
+            parameters=self.conditioner.parameters(width=w) + w + n * w + (d + 1) * w + 2 * w + 2 * (w + 1) * w,
+            products=ByKnown(2 * d * w + 4 * n * w**2),
+            attention=ByKnown(0),
+            kept=ByKnown(4 * n * w),
+            held=3 * n * w,
+        )
+        return PolicyFootprint(front, denoiser_footprint(channels=d, condition=w, width=w, depth=1))
 
     def build(self, *, attention: Attention) -> Model:
         """The model on the CPU; it attends to nothing, so it needs no attention."""

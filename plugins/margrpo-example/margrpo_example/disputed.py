@@ -6,7 +6,7 @@ from margrpo import between, component, setting
 from margrpo.contracts import Selector
 from margrpo.lazy import Tensor, torch
 from margrpo.maths.uncertainty import largest
-from margrpo.records import ARStep, Needs, Rollout
+from margrpo.records import ARStep, Extent, Needs, Rollout
 
 
 def disagreement(tokens: Float[Tensor, "b n d"], group: Int[Tensor, "b"]) -> Float[Tensor, "b n"]:
@@ -29,8 +29,18 @@ class Disputed:
         """Whatever the candidates need."""
         return self.within.needs() if self.within else Needs()
 
+    def extent(self, tokens: int) -> Extent:
+        """The share of the tokens, among the candidates."""
+        count = self.count(tokens)
+        candidates = self.within.extent(tokens) if self.within else Extent(left=0.0)
+        return candidates & Extent(count / tokens, count / tokens, count)
+
+    def count(self, tokens: int) -> int:
+        """⌊fraction · n⌋, at least 1."""
+        return max(1, int(self.fraction * tokens))
+
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """Those of the ⌊fraction · n⌋ most disputed tokens of the whole image that are candidates."""
         score = disagreement(rollout.tokens, rollout.prompts.group)
         candidates = self.within.select(rollout, step) if self.within else step.committed
-        return largest(score, max(1, int(self.fraction * score.shape[1]))) & candidates
+        return largest(score, self.count(score.shape[1])) & candidates

@@ -4,7 +4,7 @@ from jaxtyping import Bool
 
 from margrpo import component, positive, setting
 from margrpo.lazy import Tensor
-from margrpo.records import ARStep, Needs, Rollout, Transitions
+from margrpo.records import ARStep, Chains, Needs, Rollout, Transitions
 
 
 @component
@@ -20,6 +20,10 @@ class Integrated:
     def needs(self) -> Needs:
         """Nothing beyond what the selector needs."""
         return Needs()
+
+    def chains(self, tokens: int) -> Chains:
+        """The main chain."""
+        return Chains()
 
     def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
         """One chain for every selected token."""

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from margrpo.evaluate.bench import Bench
+from margrpo.evaluate.bench.bench import Bench
 from tests.cli.command import QUICKSTART, RANDOM, run, setting
 
 SMALL = ("--random-weights", "--images", "2", "--repeats", "1")
@@ -45,7 +45,7 @@ def test_what_cannot_be_measured_is_refused_in_a_sentence(tmp_path: Path) -> Non
     assert "--json: must be a file that ends in .json" in done.stderr
     done = run("bench", "step", QUICKSTART, *setting(*RANDOM, "estimator={use='single'}"), "--trajectories", "3")
     assert done.exit_code == 2
-    assert "trajectories" in done.stderr
+    assert "--trajectories 3: estimator.single cannot score another number of chains; leave it out" in done.stderr
     done = run("bench", "step", QUICKSTART, "--random-weights", "--images", "100000")
     assert done.exit_code == 2
     assert "--images 100000: the recipe draws" in done.stderr

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from margrpo.records import ARStep, Needs, Rollout
+from margrpo.records import ARStep, Extent, Needs, Rollout
 from margrpo.testing import small
 from margrpo.testing.conformance.subject import Subject, claim, not_applicable
 from margrpo.testing.conformance.work import done, numbers, rollout
@@ -76,6 +76,10 @@ class Unknown:
     def needs(self) -> Needs:
         """Every draw."""
         return Needs(virtual=True)
+
+    def extent(self, tokens: int) -> Extent:
+        """All."""
+        return Extent()
 
     def select(self, rollout: Rollout, step: ARStep) -> torch.Tensor:
         """All."""
