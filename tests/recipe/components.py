@@ -5,6 +5,7 @@ from typing import Any, Literal
 import attrs
 
 from margrpo import Entry, MargrpoError, component, hookimpl, setting
+from margrpo.components.sampler import Ddpm
 from margrpo.contracts import Selector
 from margrpo.records import Extent, Needs
 
@@ -50,9 +51,21 @@ class Refusing:
         return step.unknown
 
 
+@component
+class Still(Ddpm):
+    """A sampler that never draws noise."""
+
+    def has_density(self, t: int) -> bool:
+        return False
+
+
 @hookimpl
 def margrpo_components() -> list[Entry]:
-    return [Entry("selector.widest", f"{__name__}:Widest"), Entry("selector.refusing", f"{__name__}:Refusing")]
+    return [
+        Entry("selector.widest", f"{__name__}:Widest"),
+        Entry("selector.refusing", f"{__name__}:Refusing"),
+        Entry("sampler.still", f"{__name__}:Still"),
+    ]
 
 
 @hookimpl

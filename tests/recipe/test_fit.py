@@ -38,6 +38,13 @@ def test_a_sampler_that_draws_noise_at_the_edge_passes() -> None:
     check_fit(structure(good(sampler={"use": "ddim", "eta": 1e-6})))
 
 
+def test_a_deterministic_sampler_of_a_plugin_is_refused_by_name() -> None:
+    assert problems(good(sampler={"use": "still"}), with_plugin()) == (
+        "sampler.still is deterministic, so its tokens have no log-probability to train on; "
+        "choose a sampler that draws noise",
+    )
+
+
 def test_a_flow_is_sampled_as_one() -> None:
     policy = tomllib.loads(GOOD)["policy"] | {"parameterization": {"use": "flow"}}
     check_fit(structure(good(policy=policy, sampler={"use": "flow_sde"})))

@@ -30,6 +30,7 @@ def policy_counts_its_parameters(subject: Subject) -> None:
 def policy_counts_its_flops(subject: Subject) -> None:
     """footprint() tells the FLOPs of a pass and of the head, within a tenth of what torch counts."""
     model, (n, d), told = model_of(subject), subject.component.geometry(), subject.component.footprint()
+    model.requires_grad_(False)
     mask, moment = unknown(subject, n), model.head.embed_times([1.0])
     with counter() as passed:
         z = model.condition(numbers(subject, 4, n, d), mask, model.null_prefix(4)).flatten(0, 1)
