@@ -9,6 +9,7 @@ A block stands between `<!-- generated: WHAT -->` and `<!-- end -->`, where WHAT
     source MODULE:NAME      the source of a function or class
     figures WHEN            the table of the figures that a run writes then
     file PATH               a Python file, by its path in the repository
+    exits                   the exit codes of the command line
     command NAME.NAME       what a command is for, its arguments and its options
 """
 
@@ -28,6 +29,7 @@ from typer.main import get_command
 
 from margrpo import contracts
 from margrpo.cli import app
+from margrpo.cli.exits import EXIT_CODES
 from margrpo.plugin.registry import Registry
 from margrpo.recipe.leaf import inner_types
 from margrpo.recipe.messages import shown
@@ -38,6 +40,7 @@ AMONG = Registry()
 """The built-in components only."""
 DOCS = Path(__file__).parent
 BLOCK = re.compile(r"(<!-- generated: (\w+) ?(\S*) -->\n).*?(<!-- end -->)", re.DOTALL)
+EXAMPLE = re.compile(r"^Example: (.*)$", re.MULTILINE)
 KEY = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 WORDS: Mapping[Any, str] = {bool: "true or false", int: "whole number", float: "number", str: "string"}
 
@@ -109,18 +112,29 @@ def figures(when: str, page: Path) -> Iterator[str]:
             yield f"| `{figure.name}` | {figure.unit} | {figure.meaning} |"
 
 
+def exits(_: str, page: Path) -> Iterator[str]:
+    """A row for each exit code."""
+    yield "| exit code | meaning |"
+    yield "|---|---|"
+    for code, meaning in EXIT_CODES.items():
+        yield f"| {code} | {meaning} |"
+
+
 def command(path: str, page: Path) -> Iterator[str]:
     """The help of a command as Markdown."""
     found_command: Any = get_command(app)
     for name in path.split("."):
         found_command = found_command.commands[name]
-    yield inspect.cleandoc(found_command.help) + "\n"
+    yield EXAMPLE.sub(r"Example: `\1`", inspect.cleandoc(found_command.help)) + "\n"
     yield "| argument or option | what |"
     yield "|---|---|"
     for param in found_command.params:
         is_argument = param.param_type_name == "argument"
         words = [] if is_argument else [param.opts[-1]]
-        words += [] if getattr(param, "is_flag", False) else [param.metavar or param.name.upper()]
+        value = param.metavar or param.name.upper()
+        if is_argument:
+            value = value + "..." * (param.nargs != 1) if param.required else f"[{value}]"
+        words += [] if getattr(param, "is_flag", False) else [value]
         has_default = not (is_argument or param.default is None or param.default is False)
         default = f" Default: `{param.default}`." if has_default else ""
         yield f"| `{' '.join(words)}` | {param.help}{default} |"
@@ -198,7 +212,9 @@ def found(target: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-WRITERS = {each.__name__: each for each in (kinds, contract, components, settings, source, file, figures, command)}
+WRITERS = {
+    each.__name__: each for each in (kinds, contract, components, settings, source, file, figures, exits, command)
+}
 
 
 def renewed(page: Path) -> str:

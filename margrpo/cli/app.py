@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from margrpo import __version__
+from margrpo.cli.adopt import PlainGroup, adopt
 from margrpo.cli.commands import (
     bench,
     components,
@@ -21,15 +22,16 @@ from margrpo.cli.commands import (
     variance,
     weights,
 )
-from margrpo.cli.exits import exit_without_finalising, with_error_report
+from margrpo.cli.exits import exit_without_finalising
 from margrpo.cli.plugin_commands import add_commands
 from margrpo.cli.terminal import out
 from margrpo.cli.threads import wait_passively
 from margrpo.plugin.registry import registry
 
 app = typer.Typer(
+    cls=PlainGroup,
     help="GRPO for masked autoregressive image generators with diffusion heads.",
-    epilog="Begin with: margrpo train recipes/quickstart.toml",
+    epilog="Start with: margrpo train recipes/quickstart.toml",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
@@ -38,7 +40,7 @@ app = typer.Typer(
 
 
 def show_version(wanted: bool) -> bool:
-    """Print the version and end, where that is wanted."""
+    """Print the version and end, if `wanted`."""
     if wanted:
         out().print(f"margrpo {__version__}", highlight=False)
         raise typer.Exit
@@ -54,25 +56,26 @@ def margrpo(
     """GRPO for masked autoregressive image generators with diffusion heads."""
 
 
-app.command("train")(with_error_report(train.train))
-app.command("resume")(with_error_report(train.resume))
-app.command("pretrain")(with_error_report(pretrain.pretrain))
-app.command("sample")(with_error_report(sample.sample))
-app.command("plan")(with_error_report(plan.plan))
-app.command("evaluate")(with_error_report(evaluate.evaluate))
-app.command("report")(with_error_report(report.report))
-app.command("variance")(with_error_report(variance.variance))
-app.command("doctor")(with_error_report(doctor.doctor))
+app.command("train")(train.train)
+app.command("resume")(train.resume)
+app.command("pretrain")(pretrain.pretrain)
+app.command("sample")(sample.sample)
+app.command("plan")(plan.plan)
+app.command("evaluate")(evaluate.evaluate)
+app.command("report")(report.report)
+app.command("variance")(variance.variance)
+app.command("doctor")(doctor.doctor)
 app.add_typer(bench.app, name="bench")
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(components.app, name="components")
 app.add_typer(plugins.app, name="plugins")
 app.add_typer(rewards.app, name="rewards")
 app.add_typer(weights.app, name="weights")
+adopt(app)
 
 
 def main() -> None:
-    """Run the command line; every trouble ends in a sentence on standard error and an exit code."""
+    """Run the command line; every error ends in a sentence on standard error and an exit code."""
     wait_passively()
     add_commands(app, registry())
     exit_without_finalising(lambda: app(prog_name="margrpo"))

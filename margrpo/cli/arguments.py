@@ -1,4 +1,4 @@
-"""What is given on the command line: the recipe, the values set on top, and a run's folder in place of a recipe."""
+"""Arguments that commands share: a recipe or a run's folder, values set on top of it, and weights."""
 
 import json
 from pathlib import Path
@@ -12,42 +12,44 @@ from margrpo.errors import RecipeError, RunError
 from margrpo.recipe import Pretraining, Recipe, load
 from margrpo.recipe.fit import check_geometry
 from margrpo.recipe.presence import check_presence
+from margrpo.run_folder import RunFolder
 from margrpo.weights import source
 
 AnyRecipe = TypeVar("AnyRecipe", Recipe, Pretraining, Recipe | Pretraining)
 RecipeFile = Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe file (TOML).", show_default=False)]
 RecipeOrRun = Annotated[
-    Path, typer.Argument(metavar="RECIPE", help="A recipe file, or the folder of a run.", show_default=False)
+    Path, typer.Argument(metavar="RECIPE", help="A recipe file (TOML), or the folder of a run.", show_default=False)
 ]
 Sets = Annotated[
     list[str] | None,
-    typer.Option(
-        "--set", metavar="A.B=VALUE", help="Change a value of the recipe; may be repeated.", show_default=False
-    ),
+    typer.Option("--set", metavar="A.B=VALUE", help="Set a value of the recipe; may be repeated.", show_default=False),
 ]
 Out = Annotated[
     Path | None,
     typer.Option(
-        "--out", metavar="DIR", help="The run's folder; runs/RECIPE-1, or the next free number.", show_default=False
+        "--out",
+        metavar="DIR",
+        help="The run's folder; default: runs/RECIPE-N with the first free N.",
+        show_default=False,
     ),
 ]
 
 
 def sound(path: Path, sets: list[str] | None, *, to_draw: bool = False) -> Recipe | Pretraining:
-    """The recipe, checked in full, or as far as drawing needs it; imports no torch."""
+    """The recipe, checked in full, or as far as drawing images needs it; imports no torch."""
     recipe = load(path, sets or [], to_draw=to_draw)
     check_geometry(recipe, source=str(path))
     return recipe
 
 
 def loadable(recipe: AnyRecipe, source: Path) -> AnyRecipe:
-    """The recipe, once the files of weights that it names are there; imports no torch."""
+    """The recipe, after a check that the files and packages it names are there; imports no torch."""
     check_presence(recipe, source=str(source))
     return recipe
 
 
 def training(path: Path, sets: list[str] | None) -> Recipe:
-    """A recipe that trains, or a `RecipeError`."""
+    """The recipe of a training, or `RecipeError` where it is one of pre-training."""
     recipe = sound(path, sets)
     if isinstance(recipe, Pretraining):
         raise RecipeError(str(path), ["has a [dataset], so it is a recipe for pre-training: use `margrpo pretrain`"])
@@ -55,29 +57,30 @@ def training(path: Path, sets: list[str] | None) -> Recipe:
 
 
 def pretraining(path: Path, sets: list[str] | None) -> Pretraining:
-    """A recipe that pre-trains, or a `RecipeError`."""
+    """The recipe of a pre-training, or `RecipeError` where it is one of training."""
     recipe = sound(path, sets)
     if isinstance(recipe, Recipe):
-        raise RecipeError(str(path), ["has no [dataset], so it is no recipe for pre-training: use `margrpo train`"])
+        raise RecipeError(str(path), ["has no [dataset], so it is not a recipe for pre-training: use `margrpo train`"])
     return recipe
 
 
 def recipe_of(given: Path) -> Path:
-    """The recipe file, which a run's folder holds as recipe.toml."""
+    """The recipe file, given as it is or as the folder of a run."""
     if not given.is_dir():
         return given
-    if not (given / "recipe.toml").is_file():
+    recipe = RunFolder(given).recipe
+    if not recipe.is_file():
         raise RunError(f"{given}: is a folder without a recipe.toml; give a recipe file or the folder of a run")
-    return given / "recipe.toml"
+    return recipe
 
 
 def with_seed(sets: list[str] | None, seed: int | None) -> list[str]:
-    """The sets, and last the one that `--seed` is short for."""
+    """`sets`, followed by the set of `run.seed` that `--seed` stands for."""
     return [*(sets or []), *([] if seed is None else [f"run.seed={seed}"])]
 
 
 def with_weights(sets: list[str] | None, weights: str) -> list[str]:
-    """The sets with the policy's file of weights first, so that one given by hand wins."""
+    """`sets` after a set of the policy's weights, so that a checkpoint set by hand wins."""
     return [f"policy.checkpoint={json.dumps(weights)}", *(sets or [])]
 
 
@@ -85,7 +88,7 @@ T = TypeVar("T")
 
 
 def with_weights_of(weights: str | None, recipe: AnyRecipe) -> AnyRecipe:
-    """The recipe with a file's policy, and its codec where it holds one, as those of a run do."""
+    """The recipe with the policy of a file, and with its codec where the file holds one."""
     if weights is None:
         return recipe
     policy = recipe.policy
@@ -98,18 +101,18 @@ def with_weights_of(weights: str | None, recipe: AnyRecipe) -> AnyRecipe:
 
 
 def weights_of(policy: Policy) -> str:
-    """What the policy's weights are, in words."""
+    """The source of a policy's weights, in words."""
     return "random" if policy.weights == "random" else policy.checkpoint
 
 
 def evolved(component: T, **changes: Any) -> T:
-    """A component with some settings changed, which mypy does not know to be an attrs class."""
+    """A component with some settings changed."""
     made: T = attrs.evolve(component, **changes)  # type: ignore[misc]
     return made
 
 
 def has_codec(weights: str) -> bool:
-    """Whether a file is here, is safetensors and holds a tensor named codec.*; imports no torch."""
+    """Whether a file is on this machine, is safetensors and holds a codec's tensors; imports no torch."""
     from safetensors import SafetensorError, safe_open
 
     path = source.located(weights)
@@ -117,13 +120,13 @@ def has_codec(weights: str) -> bool:
         return False
     try:
         with safe_open(path, framework="numpy") as file:
-            return any(name.startswith("codec.") for name in file.keys())  # noqa: SIM118  # it is no mapping
+            return any(name.startswith("codec.") for name in file.keys())  # noqa: SIM118  # it is not a mapping
     except SafetensorError:
         return False
 
 
 def refuse_unwritable(to: Path, ending: str, name: str) -> None:
-    """Raise `RunError` where the file could not be written, so that nothing is made in vain; nothing is left behind."""
+    """Raise `RunError` where a file cannot be written, before any work is done; nothing is left behind."""
     try:
         if to.suffix.lower() != ending or not to.parent.is_dir():
             raise RunError(f"{name}: must be a file that ends in {ending}, in a folder that exists")

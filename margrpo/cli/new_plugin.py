@@ -1,4 +1,4 @@
-"""A new plugin package, written from the templates that the example plugin is made of."""
+"""A new plugin package, written from the templates of the example plugin."""
 
 import re
 from collections.abc import Mapping
@@ -18,9 +18,11 @@ _NAME = re.compile(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 
 @attrs.frozen
 class Template:
-    """The component of the example plugin that a new one of its kind begins as: its module, class and summary.
+    """A component of the example plugin, from which a new component of its kind is written.
 
-    `needs` are what a test must be given to make an instance, as Python.
+    - `name`, `cls`: its module and its class
+    - `files`: the templates of its code
+    - `examples`, `imports`: Python that a test needs to make an instance, where it needs any
     """
 
     name: str
@@ -47,7 +49,7 @@ KINDS: Mapping[str, Template] = {
 
 
 def write(distribution: str, kind: str, into: Path) -> Path:
-    """Write the package into a new folder of its name, and return that; `PluginError` where it cannot be."""
+    """Write the package into a new folder of its name; the folder, or `PluginError` where it cannot be written."""
     if kind not in KINDS:
         known = f"; {nearest(kind, KINDS)}" if kind not in registry().kinds else f", of {', '.join(KINDS)}"
         raise PluginError(f"there is no template for a {kind!r}{known}")
@@ -55,7 +57,7 @@ def write(distribution: str, kind: str, into: Path) -> Path:
         raise PluginError(f"{distribution!r} must be small letters, digits and hyphens, as in margrpo-mine")
     folder = into / distribution
     if folder.exists():
-        raise PluginError(f"{folder} is there already; choose another name, or another folder by --in")
+        raise PluginError(f"{folder} exists already; choose another name, or another folder with --in")
     name, package = short(distribution), distribution.replace("-", "_")
     if not name[0].isalpha():
         raise PluginError(f"a component's name begins with a letter, and {name!r} does not; choose another name")
@@ -69,20 +71,20 @@ def write(distribution: str, kind: str, into: Path) -> Path:
 
 
 def refuse_taken(kind: str, name: str) -> None:
-    """Raise `PluginError` where there is a component of this name already."""
+    """Raise `PluginError` where a component has the name already."""
     taken = [entry for entry in registry().entries(kind) if entry.name == name]
     if taken:
         owner = registry().distribution(taken[0])
-        raise PluginError(f"{kind}.{name} is there already, from {owner}; choose another NAME")
+        raise PluginError(f"{kind}.{name} exists already, from {owner}; choose another NAME")
 
 
 def short(distribution: str) -> str:
-    """The name of the component: what follows margrpo- in the name of the distribution."""
+    """The name of the component: the distribution's name without margrpo-."""
     return distribution.replace("-", "_").removeprefix("margrpo_") or "mine"
 
 
 def rendered(distribution: str, name: str, kind: str) -> dict[str, str]:
-    """Every file of the package, by its path."""
+    """The text of every file of the package, by its path."""
     template, package = KINDS[kind], distribution.replace("-", "_")
     cls = "".join(word.capitalize() for word in name.split("_"))
     texts = {f"{package}/{file.replace(template.name, name)}": text_of(file) for file in template.files}
@@ -111,5 +113,5 @@ def rendered(distribution: str, name: str, kind: str) -> dict[str, str]:
 
 
 def text_of(file: str) -> str:
-    """A template."""
+    """The text of a template."""
     return (files("margrpo") / "templates" / f"{file}.txt").read_text(encoding="utf-8")

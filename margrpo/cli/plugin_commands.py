@@ -2,7 +2,7 @@
 
 import typer
 
-from margrpo.cli.exits import with_error_report
+from margrpo.cli.adopt import adopt
 from margrpo.errors import PluginError
 from margrpo.plugin.plugin import Plugin
 from margrpo.plugin.registry import Registry
@@ -11,7 +11,7 @@ Named = typer.models.CommandInfo | typer.models.TyperInfo
 
 
 def add_commands(app: typer.Typer, found: Registry) -> None:
-    """Let every plugin add its commands; one that fails, or takes a name that is taken, is listed as failed."""
+    """Let every plugin add its commands; a plugin whose hook fails, or whose name is taken, is listed as failed."""
     for plugin, hook in list(found.commands()):
         brought = typer.Typer()
         try:
@@ -24,9 +24,9 @@ def add_commands(app: typer.Typer, found: Registry) -> None:
 
 
 def take_over(app: typer.Typer, brought: typer.Typer, plugin: Plugin) -> None:
-    """Add what a plugin brings, under a heading of its own; troubles are told as ours are."""
+    """Add a plugin's commands and groups under a heading of the plugin, with margrpo's error report and help."""
     heading = f"Commands of {plugin.distribution}"
-    speak(brought)
+    adopt(brought)
     for command in brought.registered_commands:
         command.rich_help_panel = heading
         app.registered_commands.append(command)
@@ -35,20 +35,8 @@ def take_over(app: typer.Typer, brought: typer.Typer, plugin: Plugin) -> None:
         app.registered_groups.append(group)
 
 
-def speak(app: typer.Typer) -> None:
-    """Let every command tell its troubles as ours do, those of groups within groups and their callbacks too."""
-    if app.registered_callback is not None and app.registered_callback.callback is not None:
-        app.registered_callback.callback = with_error_report(app.registered_callback.callback)
-    for command in app.registered_commands:
-        if command.callback is not None:
-            command.callback = with_error_report(command.callback)
-    for group in app.registered_groups:
-        if group.typer_instance is not None:
-            speak(group.typer_instance)
-
-
 def refuse_taken(app: typer.Typer, brought: typer.Typer) -> None:
-    """Raise `PluginError` where a command or group has no name, or one that is there already."""
+    """Raise `PluginError` where a command or group has no name, or a name that another one has."""
     taken = names(app)
     for name in names(brought):
         if name in taken:

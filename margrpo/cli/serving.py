@@ -1,4 +1,4 @@
-"""A server of rewards from its start to its end."""
+"""The reward server of `margrpo rewards serve`, from its start to its end."""
 
 import os
 import socket
@@ -12,15 +12,15 @@ from margrpo.contracts import Reward
 from margrpo.errors import RewardError
 
 LEAST = 16
-"""Letters of a token."""
+"""Letters of a token, at least."""
 
 
 def token_of(variable: str, host: str) -> str:
-    """The token of an environment variable; `RewardError` where others can reach the server and there is none."""
+    """The token in an environment variable; `RewardError` where other machines reach the server and it is empty."""
     token = os.environ.get(variable, "")
     if not token and not is_loopback(host):
         raise RewardError(
-            f"--host {host} can be reached from elsewhere, and {variable} holds no token; put one into it, as in "
+            f"--host {host} can be reached from other machines, and {variable} holds no token; set it, as in "
             f"export {variable}=$(openssl rand -hex 16), or listen on 127.0.0.1"
         )
     if token and (len(token) < LEAST or not token.isascii() or not token.isprintable()):
@@ -29,7 +29,7 @@ def token_of(variable: str, host: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
+    """Whether an address can be reached from this machine only."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -39,7 +39,7 @@ def is_loopback(host: str) -> bool:
 def run(
     rewards: Sequence[Reward], *, host: str, port: int, token: str, device: str, seconds: float, images: int
 ) -> None:
-    """Load the rewards and serve them until a signal."""
+    """Load the rewards, and serve them until a signal."""
     try:
         import uvicorn
 
@@ -64,7 +64,7 @@ def run(
 
 
 def taken(host: str, port: int) -> socket.socket:
-    """A socket of this address, taken before anything is loaded, that listens only when the server begins."""
+    """A socket bound to the address before rewards are loaded; it listens only when the server starts."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     door = socket.socket(family, socket.SOCK_STREAM)
     try:

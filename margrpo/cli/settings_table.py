@@ -1,4 +1,4 @@
-"""The settings of a component, for a person."""
+"""The settings of a component as a table for the terminal."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,10 +19,10 @@ WORDS: Mapping[Any, str] = {bool: "true or false", int: "whole number", float: "
 
 
 def settings_table(cls: type, found: Registry) -> Table | Text:
-    """Every setting with its type, default, allowed values and meaning."""
+    """A row for each setting: type, default, allowed values and meaning."""
     fields = settings_of(cls)
     if not fields:
-        return Text("It has no settings.", "dim")
+        return Text("The component has no settings.", "dim")
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False, header_style="dim")
     table.add_column("setting", style="bold", no_wrap=True)
     for name in ("type", "default", "allowed", "meaning"):
@@ -35,12 +35,12 @@ def settings_table(cls: type, found: Registry) -> Table | Text:
 
 
 def type_words(annotation: Any, found: Registry) -> str:
-    """What a setting takes, in words."""
+    """The types of a setting, in words."""
     return " or ".join(one_type(each, found) for each in inner_types(annotation))
 
 
 def default_words(field: "attrs.Attribute[Any]") -> str:
-    """The default as TOML, or that there is none."""
+    """The default as TOML, or `required`, or the setting that decides it."""
     if field.default is attrs.NOTHING:
         return "required"
     if other := field.metadata.get("by"):
@@ -50,13 +50,13 @@ def default_words(field: "attrs.Attribute[Any]") -> str:
 
 
 def default_of(field: "attrs.Attribute[Any]") -> Any:
-    """The default value, made where it is made by a factory."""
+    """The default value; a factory is called."""
     default: Any = field.default
     return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
 
 
 def one_type(cls: Any, found: Registry) -> str:
-    """One type in words."""
+    """A type in words."""
     if found.kinds.of(cls):
         return "table"
     if get_origin(cls) in (tuple, list):
@@ -69,12 +69,12 @@ def one_type(cls: Any, found: Registry) -> str:
 
 
 def plural(cls: Any, found: Registry) -> str:
-    """Several of a type in words."""
+    """A type in words, in the plural."""
     return {bool: "true or false"}.get(cls, one_type(cls, found) + "s")
 
 
 def choices(annotation: Any, found: Registry) -> str:
-    """The components that may stand in a nested table, or the words of a Literal."""
+    """The components that a nested table can use, or the values of a Literal."""
     for each in inner_types(annotation):
         if kind := found.kinds.of(each):
             return ", ".join(entry.name for entry in found.entries(kind.name))

@@ -1,4 +1,4 @@
-"""Signals and limits of time: once is a wish to stop after the current step, twice an order."""
+"""Signals and time limits: the first signal asks to stop after the current step, the second stops at once."""
 
 import re
 import signal
@@ -11,29 +11,29 @@ from margrpo.cli.terminal import tell
 from margrpo.errors import MargrpoError
 
 WISHES = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""Ctrl-C, and what clusters send before they take a machine away."""
+"""Ctrl-C, and the signals that clusters send before they reclaim a machine."""
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.IGNORECASE)
 
 
 class Stop:
-    """Whether the run is to stop, and why."""
+    """Whether a run is asked to stop, and by which signal."""
 
     def __init__(self, after: float | None = None) -> None:
         self.began, self.after, self.signal = perf_counter(), after, 0
 
     @property
     def by_hand(self) -> bool:
-        """Whether it was Ctrl-C."""
+        """Whether the signal was Ctrl-C."""
         return self.signal == signal.SIGINT
 
     def __call__(self) -> bool:
-        """Whether a signal has come, or the time is over."""
+        """Whether a signal has come or the time limit has passed."""
         return bool(self.signal) or (self.after is not None and perf_counter() - self.began >= self.after)
 
 
 @contextmanager
 def stopping(sentence: str, after: float | None = None) -> Iterator[Stop]:
-    """Take the first signal as a wish, which is answered with the sentence; a second one raises KeyboardInterrupt."""
+    """Note the first signal and print `sentence`; the second signal raises KeyboardInterrupt."""
     stop = Stop(after)
 
     def wish(number: int, _frame: FrameType | None) -> None:
@@ -54,6 +54,6 @@ def seconds(text: str) -> float:
     """The seconds of a duration such as 90s, 55m or 1h30m; a bare number is seconds."""
     found = _DURATION.fullmatch(text.strip())
     if not text.strip() or found is None:
-        raise MargrpoError(f"{text!r} is no duration; write 90s, 55m or 1h30m")
+        raise MargrpoError(f"{text!r} is not a duration; write 90s, 55m or 1h30m")
     hours, minutes, rest = (int(part or 0) for part in found.groups())
     return hours * 3600.0 + minutes * 60 + rest

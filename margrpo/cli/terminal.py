@@ -1,4 +1,4 @@
-"""The two streams that commands write to, and how a few things look on them."""
+"""Standard output and standard error, and how sentences, facts and sizes are printed on them."""
 
 from pathlib import Path
 
@@ -9,19 +9,19 @@ from margrpo.distributed import torchrun
 
 
 def out() -> Console:
-    """Standard output: what was asked for."""
+    """Standard output, for results."""
     return Console(highlight=False)
 
 
 def err() -> Console:
-    """Standard error: troubles, and what goes on meanwhile."""
+    """Standard error, for errors and progress."""
     return Console(stderr=True, highlight=False)
 
 
 def tell(sentence: str, *, word: str = "", style: str = "") -> None:
-    """Print a sentence on standard error as it is, after a word in colour; a path in it is never broken.
+    """Print a sentence on standard error, after `word` in colour; long lines are not wrapped, so paths stay whole.
 
-    Of several processes the first one speaks; the others only where something is wrong.
+    Rank 0 prints every sentence; other ranks print only a sentence with a `word`, which is an error or a warning.
     """
     if not torchrun.is_first() and not word:
         return
@@ -31,14 +31,14 @@ def tell(sentence: str, *, word: str = "", style: str = "") -> None:
 
 
 def facts(lines: list[tuple[str, str | Path]]) -> None:
-    """Print names and values in two columns; a value is never broken, so that a path can be copied."""
+    """Print names and values in two columns; values are not wrapped, so that paths can be copied."""
     width = max(len(name) for name, _ in lines)
     for name, value in lines:
         out().print(Text.assemble((f"  {name:<{width}}  ", "dim"), str(value)), soft_wrap=True)
 
 
 def size(count: float) -> str:
-    """A number of bytes with a unit that suits it, of 1000."""
+    """A number of bytes with a decimal unit, such as 3.2 MB."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.3g} {unit}"

@@ -1,10 +1,10 @@
-"""How many threads torch may use."""
+"""The number of threads that torch uses."""
 
 import os
 
 MOST = 4
-"""Whoever trains on a CPU trains a small model, whose tensors are too small to be worth sharing among many cores: the
-threads would wait for one another. A container also tends to show more cores than it may use."""
+"""Threads at most. A model trained on a CPU is small, and so are its tensors: more threads would wait for one another.
+A container also tends to show more cores than it may use."""
 
 
 def wait_passively() -> None:
@@ -17,7 +17,7 @@ def wait_passively() -> None:
 
 
 def settle_threads() -> int:
-    """Let torch use a few threads, unless OMP_NUM_THREADS says how many; how many it now uses."""
+    """Limit torch to a few threads, unless OMP_NUM_THREADS is set; the number of threads in use."""
     import torch
 
     if "OMP_NUM_THREADS" not in os.environ:

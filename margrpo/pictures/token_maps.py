@@ -11,8 +11,6 @@ import numpy as np
 from margrpo.declare import record
 from margrpo.errors import RunError
 
-FOLDER = "maps"
-
 
 @record
 class Layer:
@@ -53,11 +51,6 @@ MEANINGS = {
     "weight": "what a token counts for in the loss, before its image's advantage",
     "kl": "KL from the policy before training, nats",
 }
-
-
-def place(folder: Path, step: int) -> Path:
-    """The file of the maps after so many steps."""
-    return folder / f"step-{step:06d}.safetensors"
 
 
 def write(file: Path, arrays: Mapping[str, np.ndarray], captions: Sequence[str]) -> None:

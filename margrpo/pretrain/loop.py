@@ -12,6 +12,7 @@ import torch
 from margrpo.pictures.grid import save_grid
 from margrpo.pretrain import loss
 from margrpo.recipe import Pretraining, unstructure
+from margrpo.run_folder import RunFolder
 from margrpo.train.assemble import pipeline_of
 from margrpo.train.rollout.roll_out import Pipeline
 from margrpo.train.run import durable
@@ -33,17 +34,18 @@ def run(recipe: Pretraining, folder: Path, *, stopped: Callable[[], bool] = lamb
     run_folder.check(folder)
     run_folder.refuse_run(folder)
     loop = _Loop(recipe)
-    run_folder.make(folder / "images")
-    durable.write_text(folder / "recipe.toml", tomlkit.dumps(unstructure(recipe)))
-    durable.write_json(folder / "versions.json", run_folder.versions())
+    files = RunFolder(folder)
+    run_folder.make(files.images)
+    durable.write_text(files.recipe, tomlkit.dumps(unstructure(recipe)))
+    durable.write_json(files.versions, run_folder.versions())
     with ExitStack() as stack:
-        return loop.run(folder, Trackers.of(recipe, folder, 0, stack), stopped)
+        return loop.run(files, Trackers.of(recipe, folder, 0, stack), stopped)
 
 
 class _Loop:
     """A pre-training run on its way."""
 
-    folder: Path
+    files: RunFolder
     trackers: Trackers
 
     def __init__(self, recipe: Pretraining):
@@ -58,10 +60,10 @@ class _Loop:
         self.masking = loss.Masking(settings.masked_mean, settings.masked_std, settings.masked_least)
         self.began = perf_counter()
 
-    def run(self, folder: Path, trackers: Trackers, stopped: Callable[[], bool]) -> dict[str, Any] | None:
+    def run(self, files: RunFolder, trackers: Trackers, stopped: Callable[[], bool]) -> dict[str, Any] | None:
         """Fit the codec, then step."""
-        self.folder, self.trackers = folder, trackers
-        trackers.say(f"the run's folder: {folder}")
+        self.files, self.trackers = files, trackers
+        trackers.say(f"the run's folder: {files.path}")
         images, _ = self.recipe.dataset.images(-1 % 2**32, FITTED_ON, self.recipe.run.seed)
         self.pipeline.codec.fit(images.to(self.pipeline.device))
         for step in range(self.recipe.run.steps):
@@ -103,16 +105,14 @@ class _Loop:
     def evaluate(self, done: int) -> dict[str, float]:
         """A score and a grid."""
         seen = self.validate(self.recipe.run.eval_prompts)
-        file = self.folder / "images" / f"step-{done:06d}.png"
+        file = self.files.image_grid(done)
         save_grid(file, seen.images, seen.prompts.text)
         self.trackers.log_image(done, "held_out", file)
         return {"held_out": float(seen.scores.mean())}
 
     def save(self) -> None:
         """The averaged weights and the codec."""
-        modules.write(
-            self.folder / "final" / "policy.safetensors", {"policy": self.average.model, "codec": self.pipeline.codec}
-        )
+        modules.write(self.files.final_weights, {"policy": self.average.model, "codec": self.pipeline.codec})
 
     def finish(self) -> dict[str, Any]:
         """Final weights, score and summary."""
@@ -123,5 +123,5 @@ class _Loop:
             "steps": self.recipe.run.steps,
             "seconds": perf_counter() - self.began,
         }
-        durable.write_json(self.folder / "summary.json", summary)
+        durable.write_json(self.files.summary, summary)
         return summary

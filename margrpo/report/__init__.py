@@ -1,1 +1,1 @@
-"""Runs as one HTML file that needs nothing besides."""
+"""Reports of runs and evaluations, each one HTML file that needs no other."""

@@ -1,4 +1,4 @@
-"""Curves as SVG in the colours of the page."""
+"""A chart of curves as SVG, in the colours of the page."""
 
 import re
 from collections.abc import Sequence
@@ -8,16 +8,16 @@ from typing import Any
 from margrpo.declare import record
 
 INK, GRID = "#010203", "#010204"
-"""Stand for the page's own colours, which differ in the light and in the dark."""
+"""Placeholders for the page's colours, which differ between its light and its dark theme."""
 COLOURS = ("#2a78d6", "#e0762b", "#1b9e77", "#c2418f", "#8a6fd1", "#9a8412", "#6b7f93", "#c0564b")
-"""Of runs, or of the curves of one run: readable on white and on black."""
+"""Colours of curves, readable on white and on black."""
 LETTERS = 44
-"""Of a line of the legend."""
+"""Letters in a line of the legend, at most."""
 
 
 @record
 class Curve:
-    """Values over steps, perhaps with a half-width of theirs on both sides."""
+    """Values over steps; `around` is the half-width of a band about them."""
 
     label: str
     steps: Sequence[float]
@@ -26,7 +26,7 @@ class Curve:
 
     @property
     def words(self) -> str:
-        """Where it begins and where it ends."""
+        """The first and the last value, in words."""
         ends = (f"{self.values[i]:.4g} at step {self.steps[i]:g}" for i in (0, -1))
         return f"{self.label} {', '.join(ends)}".strip()
 
@@ -44,12 +44,12 @@ class Chart:
 
     @property
     def labels(self) -> list[str]:
-        """Of the curves, the ends of those that are long."""
+        """The labels of the curves; a long one is cut at its front."""
         return [curve.label if len(curve.label) <= LETTERS else f"…{curve.label[-LETTERS:]}" for curve in self.curves]
 
     @property
     def words(self) -> str:
-        """The chart in a sentence, for those who do not see it."""
+        """The chart in a sentence, for readers who do not see it."""
         return f"{self.title}: {'; '.join(curve.words for curve in self.curves if curve.values)}"
 
 
@@ -97,7 +97,7 @@ def svg(chart: Chart) -> str:
 
 
 def draw(axes, chart: Chart) -> list[Any]:  # type: ignore[no-untyped-def]
-    """The curves, or one upon the other; what stands for each in the legend."""
+    """Draw the curves, stacked where the chart is; the legend's handle of each curve."""
     if chart.stacked:
         longest = max(chart.curves, key=lambda curve: len(curve.steps))
         rows = [dict(zip(curve.steps, curve.values, strict=True)) for curve in chart.curves]
@@ -116,12 +116,12 @@ def draw(axes, chart: Chart) -> list[Any]:  # type: ignore[no-untyped-def]
 
 
 def cycled(count: int) -> list[str]:
-    """A colour for each of so many curves."""
+    """A colour for each of `count` curves."""
     return [COLOURS[i % len(COLOURS)] for i in range(count)]
 
 
 def themed(text: str, words: str) -> str:
-    """The element alone, in the page's colours, as wide as its place, and with its sentence."""
+    """The SVG element in the page's colours, as wide as its place, with `words` as its label."""
     text = text[text.index("<svg") :]
     text = text.replace(INK, "currentColor").replace(GRID, "var(--grid)")
     box = re.search(r'viewBox="[^"]+"', text)
@@ -131,5 +131,5 @@ def themed(text: str, words: str) -> str:
 
 
 def escaped(words: str) -> str:
-    """Words inside an attribute."""
+    """Text escaped for an attribute."""
     return words.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")

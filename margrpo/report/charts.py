@@ -1,4 +1,4 @@
-"""Which charts a report has, of which figures."""
+"""The charts of a report, and the figures that each shows."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -8,7 +8,7 @@ from margrpo.train.run.figures import figure_of
 
 
 def charts(runs: Sequence[Past]) -> Iterator[Chart]:
-    """Those for which there is anything to show, what matters most first."""
+    """The charts that have values, the most important first."""
     names = list(dict.fromkeys(name for run in runs for name in run.names))
     rewards = [name for name in names if name.startswith("reward/")]
     yield from one("held_out", "Held-out score", runs, around="held_out_ci95")
@@ -20,9 +20,9 @@ def charts(runs: Sequence[Past]) -> Iterator[Chart]:
     else:
         for name in rewards:
             of = name.removeprefix("reward/")
-            yield from one(f"reward_std/{of}", "Spread of the reward within a prompt", runs)
+            yield from one(f"reward_std/{of}", "Std of the reward within a prompt", runs)
     yield from one("kl", "KL from the policy before training", runs)
-    yield from one("kl_median", "The same, of the median token", runs)
+    yield from one("kl_median", "KL, median token", runs)
     yield from one("gradient_norm", "Gradient norm", runs, logarithmic=True)
     yield from one("log_ratio", "Log ratio at the last update", runs, unless=is_zero)
     yield from one("penalty", "Penalty", runs, unless=is_zero)
@@ -41,7 +41,7 @@ def charts(runs: Sequence[Past]) -> Iterator[Chart]:
 
 
 def is_zero(values: Sequence[float]) -> bool:
-    """Whether there is nothing to see."""
+    """Whether all values are zero."""
     return not any(values)
 
 
@@ -56,7 +56,7 @@ def one(
     by: float = 1.0,
     unit: str = "",
 ) -> Iterator[Chart]:
-    """A figure of each run, with the half-width that another figure tells of it."""
+    """The chart of one figure, a curve for each run; `around` names the figure that is its half-width."""
     figure, curves = figure_of(name), []
     for run in runs:
         steps, values = run.series(name)
@@ -71,7 +71,7 @@ def one(
 
 
 def signal(runs: Sequence[Past]) -> Iterator[Chart]:
-    """The signal in the update under each estimator, a chart for each run."""
+    """The signal-to-noise of the update under each estimator, a chart for each run."""
     for run in runs:
         found = [name for name in run.names if name.startswith("signal_to_noise/")]
         curves = [Curve(name.partition("/")[2], *run.series(name)) for name in found]
@@ -89,15 +89,17 @@ def dead_groups(runs: Sequence[Past]) -> Iterator[Chart]:
         if live:
             curves.append(Curve(run.name if len(runs) > 1 else "", steps, [1 - share for share in live]))
     if curves:
-        meaning = "1 − `live_groups`: images whose group all earned the same, so that nothing is learned from them"
+        meaning = (
+            "1 − `live_groups`: share of images whose group has equal rewards; the update learns nothing from them"
+        )
         yield Chart("Dead groups", "share", curves, meaning)
 
 
 def seconds(runs: Sequence[Past]) -> Iterator[Chart]:
-    """Where the time of each step goes, a chart for each run."""
+    """The seconds of each part of a step, a chart for each run."""
     for run in runs:
         parts = [name for name in run.names if name.startswith("seconds/")]
         curves = [Curve(name.removeprefix("seconds/"), *run.series(name)) for name in parts]
         if curves:
             title = "Time of a step" + (f", {run.name}" if len(runs) > 1 else "")
-            yield Chart(title, "s", curves, "`seconds/…`, one upon the other", stacked=True)
+            yield Chart(title, "s", curves, "`seconds/…`, stacked", stacked=True)

@@ -16,7 +16,7 @@ SIDE = 192
 
 
 def page(found: Mapping[str, Any], folders: Mapping[str, Path]) -> str:
-    """The page as HTML; a policy's pictures and lines are in its folder."""
+    """The page as HTML; `folders` holds the folder of each policy's pictures and scores."""
     style = (files("margrpo.report") / "page" / "report.css").read_text("utf-8")
     rewards = {name: (rows, extent(rows, found["policies"])) for name, rows in found["rewards"].items()}
     return template("evaluation.html").render(
@@ -25,14 +25,14 @@ def page(found: Mapping[str, Any], folders: Mapping[str, Path]) -> str:
 
 
 def extent(rows: Mapping[str, Any], policies: Sequence[str]) -> tuple[float, float]:
-    """From where to where bars go: from 0, or below it, to the largest end of an interval."""
+    """The range of the bars: from 0 or the smallest end of an interval to the largest end."""
     ends = [row[who][end] for row in rows.values() for who in policies for end in ("low", "high", "mean")]
     known = [0.0, *(end for end in ends if end is not None)]
     return min(known), max(known) or 1.0
 
 
 def gallery(policies: Sequence[str], folders: Mapping[str, Path]) -> dict[str, list[dict[str, Any]]]:
-    """The first pictures of each category, by all policies."""
+    """The first pictures of each category, from every policy."""
     by_place: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for who in policies:
         for line in lines_of(folders[who], who):
@@ -48,13 +48,13 @@ def gallery(policies: Sequence[str], folders: Mapping[str, Path]) -> dict[str, l
 
 
 def lines_of(folder: Path, who: str) -> list[dict[str, Any]]:
-    """The lines of a policy, or of the last one where it is called otherwise there."""
+    """The scores of a policy's images; where the file does not name the policy, those of the file's last one."""
     lines = [json.loads(line) for line in (folder / "scores.jsonl").read_text("utf-8").splitlines()]
     names = list(dict.fromkeys(line["policy"] for line in lines))
     return [line for line in lines if line["policy"] == (who if who in names else names[-1])]
 
 
 def shown(line: Mapping[str, Any], who: str, folder: Path) -> dict[str, Any]:
-    """A picture with its scores."""
+    """The prompt, the scores and the file of a picture."""
     scores = {name.removeprefix("score/"): value for name, value in line.items() if name.startswith("score/")}
     return {"who": who, "prompt": line["prompt"], "scores": scores, "file": folder / line["image"]}

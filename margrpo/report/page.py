@@ -1,4 +1,4 @@
-"""The page: everything that is shown of one run or several, put into the template."""
+"""The page of a report: facts, charts, pictures, token maps, recipes and logs of runs, put into the template."""
 
 import base64
 import json
@@ -18,14 +18,14 @@ from margrpo.report.past import Past
 from margrpo.train.run.folder import flat
 
 LOOKS, MAPPED = 24, 5
-"""Validator whose pictures and token maps are shown, at most."""
-SAID = 200
-"""Sentences at most, the last."""
+"""Validations of a run whose pictures and token maps are shown, at most."""
+LOGGED = 200
+"""Messages of a run's log that are shown, at most; the newest are."""
 T = TypeVar("T")
 
 
 def page(runs: Sequence[Past], plans: Mapping[str, str]) -> str:
-    """The report as HTML; `plans` are the words of `margrpo plan` by the runs' names."""
+    """The report as HTML; `plans` holds the output of `margrpo plan` for each run's name."""
     beside = files("margrpo.report") / "page"
     return template("report.html").render(
         title=runs[0].title if len(runs) == 1 else f"{len(runs)} runs",
@@ -36,16 +36,16 @@ def page(runs: Sequence[Past], plans: Mapping[str, str]) -> str:
         pairs=[(run, grid) for run in runs if run.before_after and (grid := pictures.picture(run.before_after))],
         maps=json.dumps([found for run in runs for found in maps(run)]),
         differences=differences(runs),
-        recipes=[(run, (run.folder / "recipe.toml").read_text("utf-8")) for run in runs],
+        recipes=[(run, run.files.recipe.read_text("utf-8")) for run in runs],
         plans=plans,
-        said={run.name: run.said[-SAID:] for run in runs},
+        log={run.name: run.log[-LOGGED:] for run in runs},
         style=(beside / "report.css").read_text("utf-8"),
         script=(beside / "report.js").read_text("utf-8"),
     )
 
 
 def template(name: str) -> Any:
-    """A page that is still to be filled; a name that it misses is an error."""
+    """A template of a page; a name that it is not given is an error."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("margrpo.report", "page")
@@ -53,14 +53,17 @@ def template(name: str) -> Any:
 
 
 def facts(runs: Sequence[Past]) -> list[tuple[str, list[str]]]:
-    """The main figures, a column for each run."""
+    """The main figures, with a column for each run."""
     rows = [
-        ("folder", [str(run.folder) for run in runs]),
+        ("folder", [str(run.files.path) for run in runs]),
         ("steps", [f"{run.done} of {run.steps}" for run in runs]),
         ("held-out score before", [of_summary(run, "before") for run in runs]),
         ("held-out score after", [of_summary(run, "after") for run in runs]),
         ("difference", [difference(run) for run in runs]),
-        ("KL from before", [number(run.summary.get("kl"), "{:.3g} nats per token") for run in runs]),
+        (
+            "KL from the policy before training",
+            [number(run.summary.get("kl"), "{:.3g} nats per token") for run in runs],
+        ),
         ("time", [took(run.summary.get("seconds")) for run in runs]),
         ("margrpo", [str(run.versions.get("margrpo", "–")) for run in runs]),
         ("torch", [str(run.versions.get("torch", "–")) for run in runs]),
@@ -69,12 +72,12 @@ def facts(runs: Sequence[Past]) -> list[tuple[str, list[str]]]:
 
 
 def of_summary(run: Past, key: str) -> str:
-    """A number of the held-out score at the end."""
+    """The held-out score `before` or `after` training, or a dash."""
     return number(run.held_out.get(key), "{:.3f}")
 
 
 def difference(run: Past) -> str:
-    """The held-out score after less before, with its interval."""
+    """The change of the held-out score, with its interval."""
     score = run.held_out
     try:
         low, high = score["ci95"]
@@ -84,12 +87,12 @@ def difference(run: Past) -> str:
 
 
 def number(value: Any, form: str) -> str:
-    """A number in words, or a dash."""
+    """A number in the given form, or a dash where the value is not a number."""
     return form.format(value) if isinstance(value, int | float) else "–"
 
 
 def took(seconds: Any) -> str:
-    """Hours and minutes."""
+    """A duration in hours and minutes, or in minutes and seconds."""
     if not isinstance(seconds, int | float):
         return "–"
     minutes, rest = divmod(round(seconds), 60)
@@ -98,32 +101,32 @@ def took(seconds: Any) -> str:
 
 
 def looks(run: Past) -> list[tuple[int, str]]:
-    """Some of the grids of held-out prompts, in order; one that is being written is left out."""
+    """Grids of held-out prompts, at most `LOOKS`, in order; a grid that is still being written is left out."""
     shown = ((step, pictures.picture(file)) for step, file in spread(list(run.looks.items()), LOOKS))
     return [(step, grid) for step, grid in shown if grid]
 
 
 def maps(run: Past) -> list[dict[str, Any]]:
-    """The token maps of some looks, as the page's script reads them."""
+    """Token maps of validations, at most `MAPPED`, as the page's script reads them."""
     found = []
     for step, file in spread(list(run.maps.items()), MAPPED):
         try:
             images = read(file)
-        except MargrpoError:  # one that is not whole is no reason to show nothing else
+        except MargrpoError:  # a file that is not whole must not hide the others
             continue
         found.append({"run": run.name, "step": step, "images": [shown(image) for image in images]})
     return found
 
 
 def spread(every: Sequence[T], most: int) -> list[T]:
-    """So many at most, evenly spread, the first and the last among them."""
+    """At most `most` items, evenly spread, with the first and the last."""
     count = min(most, len(every))
     places = sorted({round(i * (len(every) - 1) / max(1, count - 1)) for i in range(count)})
     return [every[place] for place in places]
 
 
 def shown(image: Mapped) -> dict[str, Any]:
-    """One image as the page's script reads it: numbers as float32 in base64, row by row."""
+    """An image's token maps as the page's script reads them: numbers are float32 in base64, row by row."""
     return {
         "caption": image.caption,
         "steps": list(image.steps),
@@ -144,13 +147,13 @@ def shown(image: Mapped) -> dict[str, Any]:
 
 
 def extent(values: np.ndarray) -> dict[str, float | None]:
-    """The smallest and the largest of the numbers that are known."""
+    """The smallest and the largest finite number."""
     known = values[np.isfinite(values)]
     return {"low": float(known.min()) if len(known) else None, "high": float(known.max()) if len(known) else None}
 
 
 def differences(runs: Sequence[Past]) -> list[tuple[str, list[str]]]:
-    """The keys in which the recipes differ, a column for each run."""
+    """The keys whose values differ between the recipes, with a column for each run."""
     if len(runs) < 2:
         return []
     tables = [{key: json.dumps(value, ensure_ascii=False) for key, value in flat(run.recipe).items()} for run in runs]
@@ -160,5 +163,5 @@ def differences(runs: Sequence[Past]) -> list[tuple[str, list[str]]]:
 
 
 def plain(meaning: str) -> str:
-    """Words of the docs without their links and marks."""
+    """A figure's description without the links and marks of Markdown."""
     return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", meaning).replace("`", "")

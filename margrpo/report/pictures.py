@@ -12,14 +12,14 @@ WIDTH = 1100
 
 
 def data_uri(image: Image.Image, *, lossless: bool) -> str:
-    """An image as WebP in an address."""
+    """An image as WebP in a data URI."""
     file = BytesIO()
     image.convert("RGB").save(file, "WEBP", quality=82, lossless=lossless, method=4)
     return "data:image/webp;base64," + base64.b64encode(file.getvalue()).decode()
 
 
 def picture(file: Path, width: int = WIDTH) -> str:
-    """A picture as it was written, or smaller where it is wider; nothing of a file that is gone or not whole."""
+    """A picture at most `width` wide as a data URI; empty where the file is missing or still being written."""
     try:
         with Image.open(file) as opened:
             image = opened.convert("RGB")

@@ -10,6 +10,7 @@ import torch
 
 from margrpo.recipe import Recipe, unstructure
 from margrpo.records import Prompts
+from margrpo.run_folder import RunFolder
 from margrpo.train.assemble import Session, device_of
 from margrpo.train.run import durable, resume
 from margrpo.train.run import folder as run_folder
@@ -54,9 +55,10 @@ def begin(
 
 def describe(recipe: Recipe, folder: Path) -> None:
     """Write the recipe and the versions of the libraries into the run folder."""
-    (folder / "images").mkdir(exist_ok=True)
-    durable.write_text(folder / run_folder.RECIPE, tomlkit.dumps(unstructure(recipe)))
-    durable.write_json(folder / run_folder.VERSIONS, run_folder.versions())
+    files = RunFolder(folder)
+    files.images.mkdir(exist_ok=True)
+    durable.write_text(files.recipe, tomlkit.dumps(unstructure(recipe)))
+    durable.write_json(files.versions, run_folder.versions())
 
 
 @torch.no_grad()

@@ -13,6 +13,7 @@ from margrpo.contracts import HasRunState
 from margrpo.errors import ParityError, RunError
 from margrpo.recipe import unstructure
 from margrpo.records import Prompts, Rollout
+from margrpo.run_folder import RunFolder
 from margrpo.train.assemble import Session
 from margrpo.train.outcome import Outcome
 from margrpo.train.run import checkpoint, durable
@@ -50,10 +51,10 @@ class TrainingRun:
         self.settings, self.processes, self.parts = session.recipe.run, session.processes, parts
         self.first = self.processes.rank == 0
         self.began = perf_counter() - memory.seconds
-        self.validator = Validator(session, held_out, folder / "images", trackers)
+        self.validator = Validator(session, held_out, RunFolder(folder), trackers)
         self.health = Health(folder, memory, trackers)
         run = self.settings
-        self.writer = Writer(folder / run_folder.CHECKPOINTS, keep=run.keep_last, keep_every=run.keep_every)
+        self.writer = Writer(RunFolder(folder).checkpoints, keep=run.keep_last, keep_every=run.keep_every)
         self.facts = {"versions": run_folder.versions(), "recipe": unstructure(session.recipe)}
 
     def remaining_steps(self) -> range:
@@ -138,11 +139,10 @@ class TrainingRun:
         self.writer.wait()
         if self.first:
             pipeline = self.session.pipeline
-            final = self.folder / "final" / checkpoint.POLICY
-            modules.write(final, {"policy": pipeline.model, "codec": pipeline.codec})
+            modules.write(RunFolder(self.folder).final_weights, {"policy": pipeline.model, "codec": pipeline.codec})
         score, kl = self.validator.after(torch.tensor(self.memory.before))
         took = perf_counter() - self.began
         summary = {"held_out": score, "kl": kl, "steps": self.settings.steps, "seconds": took}
         if self.first:
-            durable.write_json(self.folder / run_folder.SUMMARY, summary)
+            durable.write_json(RunFolder(self.folder).summary, summary)
         return summary

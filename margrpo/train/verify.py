@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from margrpo.components.tracker.jsonl import NAME
 from margrpo.contracts import Processes
 from margrpo.errors import RunError
 from margrpo.recipe.schema import Recipe
-from margrpo.train.run import checkpoint, folder, manifest
+from margrpo.run_folder import METRICS, RunFolder
+from margrpo.train.run import checkpoint, manifest
 from margrpo.train.run.figures import is_measured
 from margrpo.train.run.resume import Start
 from margrpo.train.run.run_state import stateful
@@ -39,13 +39,13 @@ def verify_resume(recipe: Recipe, run: Path, processes: Processes) -> str:
 
 def newest_recorded(run: Path) -> tuple[Start, Mapping[str, Any]]:
     """The newest sound checkpoint after which a step was recorded, and that step's line; `RunError` without one."""
-    lines = by_step(run / NAME)
-    for place in reversed(checkpoint.all_in(run / folder.CHECKPOINTS)):
+    lines = by_step(RunFolder(run).metrics)
+    for place in reversed(checkpoint.all_in(RunFolder(run).checkpoints)):
         step = checkpoint.step_of(place)
         if step in lines:
             manifest.read(place)
             return Start(place, step), lines[step]
-    raise RunError(f"{run}: no step after a checkpoint is recorded in {NAME}, so there is none to do again")
+    raise RunError(f"{run}: no step after a checkpoint is recorded in {METRICS}, so there is none to do again")
 
 
 def by_step(path: Path) -> dict[int, Mapping[str, Any]]:

@@ -30,9 +30,7 @@ def test_an_unforeseen_trouble_is_one_sentence_and_its_traceback_a_file(
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert raising(ZeroDivisionError("division [bold]by[/bold] zero")) == 1
     (file,) = tmp_path.iterdir()
-    said = (
-        f"error: ZeroDivisionError: division [bold]by[/bold] zero; this was not foreseen, the traceback is in {file}\n"
-    )
+    said = f"error: ZeroDivisionError: division [bold]by[/bold] zero; this is unexpected, the traceback is in {file}\n"
     assert capsys.readouterr().err == said
     assert "Traceback" in file.read_text()
     assert "raise error" in file.read_text()
@@ -43,7 +41,7 @@ def test_a_gpu_without_enough_memory_is_a_sentence_with_what_to_lower(capsys: py
     assert raising(torch.OutOfMemoryError(torchs)) == 2
     assert capsys.readouterr().err == (
         "error: the GPU's memory is not enough: lower run.budget, prompts.prompts, prompts.group, run.eval_prompts or "
-        "run.held_out; `margrpo plan` tells what takes how much (CUDA out of memory. Tried to allocate 50.00 MiB)\n"
+        "run.held_out; `margrpo plan` shows what needs how much (CUDA out of memory. Tried to allocate 50.00 MiB)\n"
     )
 
 

@@ -91,8 +91,8 @@ def test_the_command_says_what_to_do_next(tmp_path: Path) -> None:
             "attention",
             "there is no template for a 'attention', of policy, sampler, estimator, selector, rew",
         ),
-        ("margrpo-shapes", "reward", "reward.shapes is there already, from margrpo; choose another NAME"),
-        ("there", "reward", "there is there already; choose another name, or another folder by --in"),
+        ("margrpo-shapes", "reward", "reward.shapes exists already, from margrpo; choose another NAME"),
+        ("there", "reward", "there exists already; choose another name, or another folder with --in"),
     ],
 )
 def test_what_cannot_be_written_is_refused(name: str, kind: str, said: str, tmp_path: Path) -> None:

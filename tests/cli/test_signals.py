@@ -52,5 +52,5 @@ def test_durations_are_written_as_people_write_them(text: str, found: float) -> 
 
 @pytest.mark.parametrize("text", ["", "soon", "5 m", "-1s", "1m1h", "1.5h"])
 def test_what_is_no_duration_is_refused(text: str) -> None:
-    with pytest.raises(MargrpoError, match=r"is no duration; write 90s, 55m or 1h30m"):
+    with pytest.raises(MargrpoError, match=r"is not a duration; write 90s, 55m or 1h30m"):
         seconds(text)

@@ -179,7 +179,7 @@ def test_a_disk_that_is_nearly_full_is_found(tmp_path: Path, monkeypatch: pytest
 def test_a_place_that_cannot_be_written_is_found(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert (
-        "is no folder that can be written; choose another --out"
+        "is not a folder that can be written; choose another --out"
         in failing(of_machine("disk", tmp_path / "file" / "x"))[1]
     )
 

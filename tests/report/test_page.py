@@ -93,13 +93,13 @@ def test_a_run_without_any_line_has_a_report_too(run: Path, tmp_path: Path) -> N
     text = text_of(tmp_path)
     assert "0 of 4" in text
     assert maps_in(text) == []
-    assert "Nothing is recorded" in text
+    assert "The log is empty" in text
 
 
 def test_a_run_whose_files_are_of_another_shape_has_a_report_of_what_can_be_read(run: Path, tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_bytes((run / "recipe.toml").read_bytes())
     (tmp_path / "metrics.jsonl").write_text('{"step": "one"}\n{"loss": 1}\n{"step": 0, "reward/mean": "high"}\n[1]\n')
-    (tmp_path / "said.jsonl").write_text('{"time": 3, "said": "what"}\n{"time": "2026-01-01T00:00:00"}\n')
+    (tmp_path / "log.jsonl").write_text('{"time": 3, "message": "what"}\n{"time": "2026-01-01T00:00:00"}\n')
     for held_out in (None, 3, {"difference": 1.0}, {"difference": 1.0, "ci95": 2}, {"difference": "x", "ci95": [0, 1]}):
         (tmp_path / "summary.json").write_text(json.dumps({"held_out": held_out, "steps": 4}))
         assert "1 of 4" in text_of(tmp_path)

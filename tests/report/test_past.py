@@ -26,7 +26,7 @@ def test_a_line_that_is_being_written_is_left_out(tmp_path: Path) -> None:
 
 def test_a_run_that_has_just_begun_has_nothing_yet(tmp_path: Path) -> None:
     run = begun(tmp_path)
-    assert (run.done, run.summary, run.said, run.looks, run.maps, run.before_after) == (0, {}, (), {}, {}, None)
+    assert (run.done, run.summary, run.log, run.looks, run.maps, run.before_after) == (0, {}, (), {}, {}, None)
     assert run.title == tmp_path.name
 
 
@@ -39,8 +39,10 @@ def test_pictures_are_found_by_their_steps(tmp_path: Path) -> None:
     assert run.before_after == tmp_path / "images" / "before_after.png"
 
 
-def test_what_is_no_run_is_told(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"holds no run \(there is no recipe\.toml\); give the folder of a run$"):
+def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        RunError, match=r"is not the folder of a run: it has no recipe\.toml; give the folder of a run$"
+    ):
         Past.of(tmp_path / "nowhere")
     (tmp_path / "recipe.toml").write_text("x = ")
     with pytest.raises(RunError, match=r"recipe\.toml: is not as it was written \("):

@@ -10,7 +10,6 @@ import typer
 
 from margrpo.cli import bench_tables as tables
 from margrpo.cli.arguments import RecipeFile, Sets, evolved, loadable, refuse_unwritable, training
-from margrpo.cli.exits import with_error_report
 from margrpo.cli.terminal import out, tell
 from margrpo.cli.threads import settle_threads
 from margrpo.contracts import Estimator, VariesChains
@@ -26,7 +25,7 @@ app = typer.Typer(help="Measure what a training step costs on this machine.", no
 
 
 class Against(StrEnum):
-    """What the update can be compared with."""
+    """The methods that an update can be compared with."""
 
     dense = "dense"
 
@@ -35,26 +34,30 @@ RandomWeights = Annotated[
     bool, typer.Option("--random-weights", help="Draw all weights at random; no checkpoint is needed.")
 ]
 Images = Annotated[
-    int | None, typer.Option(min=1, help="The first images of a step; all unless given.", show_default=False)
+    int | None,
+    typer.Option(metavar="N", min=1, help="Measure the first N images of a step. Default: all.", show_default=False),
 ]
 Trajectories = Annotated[
-    int | None, typer.Option(min=1, help="Chains per token, K; the recipe's unless given.", show_default=False)
+    int | None,
+    typer.Option(metavar="K", min=1, help="Chains for each token. Default: the recipe's.", show_default=False),
 ]
-Repeats = Annotated[int, typer.Option(min=1, help="Timed runs, of which the median counts.")]
+Repeats = Annotated[int, typer.Option(metavar="N", min=1, help="Timed runs, of which the median is shown.")]
 Trained = Annotated[
     int | None,
     typer.Option(
         "--ar-steps",
+        metavar="N",
         min=1,
-        help="Trained AR steps, evenly spread over those of an image; only these are drawn.",
+        help="Trained AR steps, evenly spread over the image's AR steps; only these are drawn.",
         show_default=False,
     ),
 ]
-To = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there too.")]
+To = Annotated[
+    Path | None, typer.Option("--json", metavar="FILE", help="Also write the figures to this file.", show_default=False)
+]
 
 
 @app.command()
-@with_error_report
 def step(
     recipe: RecipeFile,
     sets: Sets = None,
@@ -65,13 +68,20 @@ def step(
     against: Annotated[
         Against | None,
         typer.Option(
-            help="Compare with the plain way: the head on all tokens for all chains, one graph.", show_default=False
+            metavar="dense",
+            help="Compare with the plain method: the head on all tokens for all chains, in one graph.",
+            show_default=False,
         ),
     ] = None,
     repeats: Repeats = 3,
     to: To = None,
 ) -> None:
-    """Measure the update: backbone, head, and their backward passes, without the optimizer's step."""
+    """Measure the seconds, FLOPs and memory of an update: backbone, head and their backward passes.
+
+    Example: margrpo bench step recipes/mar_base.toml --random-weights --images 1 --ar-steps 1
+
+    The optimizer's step is not part of it.
+    """
     made = bench(recipe, sets, to, random_weights, trajectories=trajectories, images=images, ar_steps=ar_steps)
     from margrpo.evaluate.bench.against_dense import measure_against_dense
     from margrpo.evaluate.bench.step import measure_step
@@ -103,7 +113,6 @@ def step(
 
 
 @app.command()
-@with_error_report
 def rollout(
     recipe: RecipeFile,
     sets: Sets = None,
@@ -111,16 +120,21 @@ def rollout(
     images: Images = None,
     ar_steps: Annotated[
         int | None,
-        typer.Option("--ar-steps", min=1, help="AR steps of an image; the recipe's unless given.", show_default=False),
+        typer.Option(
+            "--ar-steps", metavar="N", min=1, help="AR steps of an image. Default: the recipe's.", show_default=False
+        ),
     ] = None,
     trajectories: Trajectories = None,
     training_: Annotated[
-        bool, typer.Option("--training", help="Record what an update needs: virtual draws and trajectories.")
+        bool, typer.Option("--training", help="Also record what an update needs: virtual draws and trajectories.")
     ] = False,
     repeats: Repeats = 3,
     to: To = None,
 ) -> None:
-    """Measure how images are drawn, and which share of the FLOPs is needed."""
+    """Measure the seconds, FLOPs and memory of drawing images, and the share of the FLOPs that is needed.
+
+    Example: margrpo bench rollout recipes/mar_base.toml --random-weights --images 1
+    """
     made = bench(recipe, sets, to, random_weights, unmasking=ar_steps, trajectories=trajectories, images=images)
     from margrpo.evaluate.bench.rollout import measure_rollout
 
@@ -135,7 +149,6 @@ def rollout(
 
 
 @app.command()
-@with_error_report
 def head(
     recipe: RecipeFile,
     sets: Sets = None,
@@ -144,7 +157,10 @@ def head(
     repeats: Repeats = 3,
     to: To = None,
 ) -> None:
-    """Measure the head alone: one diffusion step of all tokens, forwards and backwards, for K = 1 to 32."""
+    """Measure the head alone: one diffusion step of all tokens, forward and backward, for K = 1 to 32 chains.
+
+    Example: margrpo bench head recipes/mar_base.toml --random-weights --images 1
+    """
     made = bench(recipe, sets, to, random_weights, images=images)
     from margrpo.evaluate.bench.head import measure_head
 
@@ -164,7 +180,6 @@ def head(
 
 
 @app.command()
-@with_error_report
 def scaling(
     recipe: RecipeFile,
     sets: Sets = None,
@@ -174,7 +189,10 @@ def scaling(
     repeats: Repeats = 3,
     to: To = None,
 ) -> None:
-    """Measure the update as K, the tokens that carry loss, the trained AR steps and the images grow."""
+    """Measure how the cost of an update grows with chains, selected tokens, trained AR steps and images.
+
+    Example: margrpo bench scaling recipes/mar_base.toml --random-weights --images 1
+    """
     made = bench(recipe, sets, to, random_weights, images=images, ar_steps=ar_steps)
     from margrpo.evaluate.bench.scaling import measure_scaling
 

@@ -1,4 +1,4 @@
-"""`margrpo components`: what can be put into a recipe."""
+"""`margrpo components`: list, show."""
 
 from typing import Annotated
 
@@ -8,8 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from margrpo.cli.commands.plugins import show_failure
-from margrpo.cli.example import example
-from margrpo.cli.exits import with_error_report
+from margrpo.cli.component_example import example
 from margrpo.cli.settings_table import settings_table
 from margrpo.cli.terminal import out
 from margrpo.errors import PluginError
@@ -21,24 +20,26 @@ app = typer.Typer(help="List and explain the components that are installed.", no
 
 
 def kinds_beginning(incomplete: str) -> list[str]:
-    """Completions of a kind."""
+    """The kinds that complete a word."""
     return [name for name in registry().kinds if name.startswith(incomplete)]
 
 
 def ids_beginning(incomplete: str) -> list[str]:
-    """Completions of a component's id."""
+    """The ids of components that complete a word."""
     return [entry.id for entry in registry().entries() if entry.id.startswith(incomplete)]
 
 
 @app.command("list")
-@with_error_report
 def list_components(
     kind: Annotated[
         str | None,
-        typer.Option(metavar="KIND", help="Only this kind.", autocompletion=kinds_beginning, show_default=False),
+        typer.Option(metavar="KIND", help="List this kind only.", autocompletion=kinds_beginning, show_default=False),
     ] = None,
 ) -> None:
-    """List every component by kind, and plugins that could not be loaded."""
+    """List every component by kind, and every plugin that failed to load.
+
+    Example: margrpo components list --kind estimator
+    """
     found = registry()
     if kind is not None and kind not in found.kinds:
         raise PluginError(f"there is no kind of component named {kind!r}; {nearest(kind, found.kinds)}")
@@ -53,13 +54,18 @@ def list_components(
 
 
 @app.command()
-@with_error_report
 def show(
     component: Annotated[
-        str, typer.Argument(metavar="KIND.NAME", help="As in selector.uncertain.", autocompletion=ids_beginning)
+        str,
+        typer.Argument(
+            metavar="KIND.NAME", help="A component, as in selector.uncertain.", autocompletion=ids_beginning
+        ),
     ],
 ) -> None:
-    """Explain one component: its settings, and how it is written in a recipe."""
+    """Explain one component: its settings, and how a recipe uses it.
+
+    Example: margrpo components show selector.uncertain
+    """
     found = registry()
     kind, _, name = component.partition(".")
     if kind not in found.kinds or not name:
@@ -76,7 +82,7 @@ def show(
 
 
 def table_of(kind: Kind, found: Registry, width: int) -> Table:
-    """The components of one kind, the default one marked."""
+    """The components of one kind, with the default component marked."""
     table = Table.grid(padding=(0, 2), expand=False)
     table.add_column(min_width=width + 2, no_wrap=True)
     table.add_column(overflow="fold")

@@ -24,18 +24,24 @@ STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red"}
 def doctor(
     recipe: Annotated[
         Path | None,
-        typer.Argument(metavar="[RECIPE]", help="A recipe file or a run's folder to examine too.", show_default=False),
+        typer.Argument(
+            metavar="RECIPE", help="A recipe file (TOML) or the folder of a run, to check too.", show_default=False
+        ),
     ] = None,
     sets: Sets = None,
-    place: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where runs would be written.")] = Path("runs"),
+    place: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="The folder that runs will be written to.")
+    ] = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Examine this machine, its plugins and a recipe: each line passes, warns, or fails with what to do.
+    """Check this machine, its plugins and a recipe; each line passes, warns, or fails with a remedy.
 
-    The exit code is 2 where something fails.
+    Example: margrpo doctor recipes/quickstart.toml
+
+    The exit code is 2 where a check fails.
     """
     if sets and recipe is None:
-        raise RunError("--set changes a recipe, and none is given; name it before --set")
+        raise RunError("--set changes a recipe, but no recipe is given; name it before --set")
     settle_threads()
     findings = []
     for finding in examined(recipe, sets, place):
@@ -49,7 +55,7 @@ def doctor(
 
 
 def examined(given: Path | None, sets: list[str] | None, place: Path) -> "Iterator[Finding]":
-    """Every finding, as it is found; of a recipe that cannot be read nothing more is asked."""
+    """The findings, one by one; the checks of a recipe end where it cannot be read."""
     from margrpo.doctor import machine
     from margrpo.doctor import recipe as of_recipe
 
@@ -67,7 +73,7 @@ def examined(given: Path | None, sets: list[str] | None, place: Path) -> "Iterat
 
 
 def show(finding: "Finding") -> None:
-    """One line, and what to do below it."""
+    """Print a finding, and its remedy below it."""
     line = Text.assemble((finding.status, STYLES[finding.status]), f"  {finding.what:<14}", finding.said)
     out().print(line, soft_wrap=True)
     if finding.remedy:

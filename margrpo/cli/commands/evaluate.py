@@ -9,7 +9,6 @@ import typer
 from rich.markdown import Markdown
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from margrpo import run_folder
 from margrpo.cli.arguments import Sets, loadable, recipe_of, sound, weights_of, with_weights, with_weights_of
 from margrpo.cli.terminal import err, facts, out
 from margrpo.cli.threads import settle_threads
@@ -19,39 +18,58 @@ from margrpo.recipe import Pretraining, Recipe
 from margrpo.recipe.override import OverrideError, apply_overrides, parse_override
 from margrpo.recipe.requirements import require_all
 from margrpo.recipe.structure import component_of
+from margrpo.run_folder import RunFolder
 
 REPORT = "report.html"
 
 
-def evaluate(  # what is drawn, on what, how, and where to: each is an option of its own
+def evaluate(  # each option is a choice of its own
     given: Annotated[
         Path | None,
-        typer.Argument(metavar="[RECIPE]", help="A recipe file, or the folder of a run.", show_default=False),
+        typer.Argument(metavar="RECIPE", help="A recipe file (TOML), or the folder of a run.", show_default=False),
     ] = None,
-    suite: Annotated[str, typer.Option(metavar="NAME", help="The suite: see components list suite.")] = "shapes",
+    suite: Annotated[
+        str, typer.Option(metavar="NAME", help="The suite, as in `margrpo components list --kind suite`.")
+    ] = "shapes",
     settings: Annotated[
         list[str] | None,
-        typer.Option("--with", metavar="A=VALUE", help="Change a setting of the suite; may be repeated."),
+        typer.Option(
+            "--with", metavar="A=VALUE", help="Set a setting of the suite; may be repeated.", show_default=False
+        ),
     ] = None,
     images: Annotated[int, typer.Option(metavar="N", min=1, help="Images of each prompt.")] = 1,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="The seed of every draw.")] = 0,
     weights: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Weights to evaluate; unless given, the recipe's or the run's."),
+        typer.Option(
+            metavar="FILE", help="Weights to evaluate. Default: the recipe's, or the run's newest.", show_default=False
+        ),
     ] = None,
     base: Annotated[
-        bool, typer.Option("--base/--no-base", help="Compare with the recipe's own weights, those before training.")
+        bool, typer.Option("--base/--no-base", help="Compare with the recipe's own weights, from before training.")
     ] = True,
-    to: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="The folder to write; a new one.")] = None,
+    to: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="DIR", help="The new folder to write. Default: evaluations/NAME-SUITE.", show_default=False
+        ),
+    ] = None,
     compare: Annotated[
         tuple[Path, Path] | None,
-        typer.Option(metavar="A B", help="Compare two folders of evaluations of the same prompts instead."),
+        typer.Option(
+            metavar="A B",
+            help="Compare two folders of evaluations instead; their prompts must be equal.",
+            show_default=False,
+        ),
     ] = None,
     sets: Sets = None,
 ) -> None:
-    """Draw a suite's prompts, score the pictures, and compare base and tuned weights on the same noise.
+    """Draw a suite's prompts, score the images, and compare the weights before and after training.
 
-    Scores are told for each category, with bootstrap intervals and a paired test.
+    Example: margrpo evaluate runs/quickstart-1 --suite shapes
+
+    Both weights draw each prompt with equal noise. Scores come for each category, with bootstrap intervals and a
+    paired test.
     """
     if compare is not None:
         write_comparison(*compare, to)
@@ -67,7 +85,7 @@ def evaluate(  # what is drawn, on what, how, and where to: each is an option of
 
 
 def suite_of(name: str, settings: list[str]) -> Suite:
-    """The suite with its settings, or a `RecipeError`."""
+    """The suite with its settings, or `RecipeError` where a setting is wrong."""
     table: dict[str, Any] = {"use": name}
     try:
         apply_overrides(table, [parse_override(text) for text in settings])
@@ -80,11 +98,11 @@ def suite_of(name: str, settings: list[str]) -> Suite:
 def policies_of(
     given: Path, weights: str | None, sets: list[str] | None, *, base: bool
 ) -> dict[str, Recipe | Pretraining]:
-    """The recipes to draw with: of what training made, and of what it began with where that is another."""
+    """The recipes to draw with: `base` before and `tuned` after training, or `policy` where there is only one."""
     source = recipe_of(given)
     before = sound(source, sets, to_draw=True)
     if weights is None and given.is_dir():
-        weights = str(run_folder.newest_weights(given))
+        weights = str(RunFolder(given).newest_weights())
     if weights is None:
         return {"policy": before}
     tuned = with_weights_of(weights, sound(source, with_weights(sets, weights), to_draw=True))
@@ -100,7 +118,7 @@ def examined_into(
     images: int,
     seed: int,
 ) -> None:
-    """Draw and score with each policy in turn, and write what was found."""
+    """Draw and score with each policy in turn, and write the result."""
     from margrpo.evaluate.result import result, write
     from margrpo.evaluate.suite import examine, jury_of
     from margrpo.train.assemble import pipeline_of
@@ -130,7 +148,7 @@ def examined_into(
 
 
 def write_comparison(one: Path, other: Path, to: Path | None) -> None:
-    """Compare two evaluations, and write what was found where that is asked for."""
+    """Compare two evaluations; the result is written into `to` where it is given, and printed otherwise."""
     import json
 
     from margrpo.evaluate.result import RESULT, WORDS, compared, words
@@ -147,7 +165,7 @@ def write_comparison(one: Path, other: Path, to: Path | None) -> None:
 
 
 def show(found: Mapping[str, Any], folder: Path, folders: Mapping[str, Path]) -> None:
-    """The words on the terminal, and the page."""
+    """Print a result, and write its page."""
     from margrpo.evaluate.result import RESULT, WORDS, words
     from margrpo.report.evaluation import page
 
@@ -158,7 +176,7 @@ def show(found: Mapping[str, Any], folder: Path, folders: Mapping[str, Path]) ->
 
 
 def fresh(folder: Path) -> Path:
-    """A folder that can be made, with a number behind where one of that name has something in it already."""
+    """A folder that can be made; a number is added to its name where the folder exists and is not empty."""
     from margrpo.train.run.folder import check
 
     number, place = 1, folder
@@ -171,7 +189,7 @@ def fresh(folder: Path) -> Path:
 
 @contextmanager
 def drawing(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar over the pictures; only a terminal sees it."""
+    """A progress bar over the images; only a terminal shows it."""
     console = err()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

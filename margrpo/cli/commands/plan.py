@@ -1,4 +1,4 @@
-"""`margrpo plan`: what a recipe will cost."""
+"""`margrpo plan`."""
 
 from typing import Annotated
 
@@ -21,10 +21,19 @@ def plan(
     sets: Sets = None,
     gpu: Annotated[
         float | None,
-        typer.Option("--gpu", metavar="GIB", min=1, help="Say whether it fits a GPU of so much.", show_default=False),
+        typer.Option(
+            "--gpu",
+            metavar="GIB",
+            min=1,
+            help="Report whether the run fits a GPU with this memory, in GiB.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
-    """Tell what a training step computes and stores, and the memory it takes; loads no weights."""
+    """Predict what a training step computes and stores, and its peak memory; no weights are loaded.
+
+    Example: margrpo plan recipes/quickstart.toml --gpu 24
+    """
     checked = training(recipe, sets)
     if gpu is not None and checked.run.budget is None:
         checked = training(recipe, [*(sets or []), f"run.budget={gpu / SHARE_OF_GPU}"])

@@ -1,4 +1,4 @@
-"""`margrpo plugins`: what is installed, whether it is sound, and a new one to begin with."""
+"""`margrpo plugins`: list, check, new."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from margrpo.cli.exits import REFUSED, with_error_report
+from margrpo.cli.exits import REFUSED
 from margrpo.cli.terminal import out
 from margrpo.errors import PluginError
 from margrpo.plugin.hookspecs import Entry
@@ -20,27 +20,29 @@ from margrpo.plugin.plugin import Failure, Plugin, origin
 from margrpo.plugin.registry import CHOICE, registry
 from margrpo.recipe.messages import nearest
 
-app = typer.Typer(help="List, check and begin plugins.", no_args_is_help=True)
+app = typer.Typer(help="List and check plugins, and write a new one.", no_args_is_help=True)
 
 
 def names_beginning(incomplete: str) -> list[str]:
-    """Completions of a plugin's name."""
+    """The names of plugins that complete a word."""
     found = registry()
     names = [each.name for each in found.plugins] + [each.plugin for each in found.failures]
     return [name for name in names if name.startswith(incomplete)]
 
 
 def kinds_beginning(incomplete: str) -> list[str]:
-    """Completions of a kind that a new plugin can begin with."""
+    """The kinds with a template that complete a word."""
     from margrpo.cli.new_plugin import KINDS
 
     return [name for name in KINDS if name.startswith(incomplete)]
 
 
 @app.command("list")
-@with_error_report
 def list_plugins() -> None:
-    """List every plugin with what it brings, and those that could not be had with the cause and what to do."""
+    """List every plugin with its components, and every plugin that failed to load with the cause and a remedy.
+
+    Example: margrpo plugins list
+    """
     found = registry()
     foreign = [plugin for plugin in found.plugins if plugin.distribution != "margrpo"]
     if foreign:
@@ -55,38 +57,47 @@ def list_plugins() -> None:
 
 
 @app.command()
-@with_error_report
 def check(
     plugin: Annotated[
-        str, typer.Argument(metavar="NAME", help="The plugin, or its distribution.", autocompletion=names_beginning)
+        str,
+        typer.Argument(
+            metavar="NAME", help="The name of a plugin, or of its distribution.", autocompletion=names_beginning
+        ),
     ],
-    download: Annotated[
-        bool, typer.Option("--download", help="Let its components fetch published weights for the checks.")
-    ] = False,
+    download: Annotated[bool, typer.Option("--download", help="Let the checks fetch published weights.")] = False,
 ) -> None:
-    """Hold every component of a plugin to the promises of its kind, or say where the plugin fails to load."""
+    """Check every component of a plugin against the promises of its kind.
+
+    Example: margrpo plugins check margrpo-example
+
+    A plugin that fails to load is shown with the cause, the place in its code, and a remedy.
+    """
     found = registry()
     refuse_failed(plugin)
     names = [name for each in found.plugins for name in (each.name, each.distribution)]
     if plugin not in names:
         raise PluginError(f"there is no plugin {plugin!r}; {nearest(plugin, names)}")
-    # A process in which torch comes first: annotations then hold the real tensors, whose shapes can be checked.
-    script = f"import torch; from margrpo.cli.conformance import tell_promises; tell_promises({plugin!r})"
+    # A process that imports torch first: annotations then hold real tensors, whose shapes can be checked.
+    script = f"import torch; from margrpo.cli.conformance_report import report; report({plugin!r})"
     environment = {**os.environ, **({} if download else {"HF_HUB_OFFLINE": "1"})}
     if subprocess.run([sys.executable, "-c", script], env=environment, check=False).returncode:
         raise typer.Exit(REFUSED)
 
 
 @app.command()
-@with_error_report
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The name of the package, as in margrpo-mine.")],
     kind: Annotated[
-        str, typer.Option(metavar="KIND", help="The kind of its component.", autocompletion=kinds_beginning)
+        str, typer.Option(metavar="KIND", help="The kind of the component.", autocompletion=kinds_beginning)
     ] = "reward",
-    into: Annotated[Path, typer.Option("--in", metavar="DIR", help="The folder to put it into.")] = Path(),
+    into: Annotated[
+        Path, typer.Option("--in", metavar="DIR", help="The folder in which the package is written.")
+    ] = Path(),
 ) -> None:
-    """Write a package with one component, which installs, passes its own tests and is listed, untouched."""
+    """Write a new plugin: a package with one component, ready to install and to test.
+
+    Example: margrpo plugins new margrpo-mine --kind reward
+    """
     from margrpo.cli.new_plugin import write
 
     folder = write(name, kind, into)
@@ -96,7 +107,7 @@ def new(
 
 
 def refuse_failed(plugin: str) -> None:
-    """Say where a plugin that could not be had went wrong, and end."""
+    """Show where a plugin failed to load, and exit."""
     failures = [each for each in registry().failures if plugin in (each.plugin, each.distribution)]
     for failure in failures:
         show_failure(failure)
@@ -107,7 +118,7 @@ def refuse_failed(plugin: str) -> None:
 
 
 def table_of(plugins: list[Plugin]) -> Table:
-    """One row a plugin."""
+    """A table with a row for each plugin."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for name in ("plugin", "distribution", "version"):
         table.add_column(name, no_wrap=True)
@@ -120,7 +131,7 @@ def table_of(plugins: list[Plugin]) -> Table:
 
 
 def brought(plugin: Plugin) -> str:
-    """What a plugin brings, in words."""
+    """The components, kinds and hooks of a plugin, in words."""
     parts = [f"{kind}: {', '.join(offered(e) for e in plugin.entries if e.kind == kind)}" for kind in kinds_of(plugin)]
     parts += [f"the kind {kind.name}" for kind in plugin.kinds]
     parts += [hook for hook in ("commands", "rules") if hasattr(plugin.module, HOOK_OF[hook])]
@@ -128,8 +139,8 @@ def brought(plugin: Plugin) -> str:
 
 
 def offered(entry: Entry) -> str:
-    """The name of what a plugin offers, and whether it cannot be had because others offer it too."""
-    return f"{entry.name} (offered twice, so nobody's)" if registry().contested(entry) else entry.name
+    """The name of a component, with a note where two plugins offer it and neither is used."""
+    return f"{entry.name} (offered by two plugins, so not used)" if registry().contested(entry) else entry.name
 
 
 HOOK_OF = {"commands": "margrpo_commands", "rules": "margrpo_fit"}
@@ -141,7 +152,7 @@ def kinds_of(plugin: Plugin) -> list[str]:
 
 
 def show_failure(failure: Failure) -> None:
-    """A plugin that could not be had."""
+    """Print why a plugin failed to load, and the remedy."""
     head = f"{failure.plugin} of {failure.distribution}" + (f" {failure.version}" if failure.version else "")
     out().print(Text.assemble(("failed", "bold red"), f"  {head}: {failure.cause}"), soft_wrap=True)
     if failure.remedy:

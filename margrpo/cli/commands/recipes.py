@@ -9,7 +9,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from margrpo.cli.arguments import RecipeFile, Sets, sound
-from margrpo.cli.exits import REFUSED, tell_error, with_error_report
+from margrpo.cli.exits import REFUSED, tell_error
 from margrpo.cli.terminal import out
 from margrpo.errors import MargrpoError
 from margrpo.recipe import Pretraining, Recipe
@@ -21,12 +21,14 @@ app = typer.Typer(help="Check and explain recipes.", no_args_is_help=True)
 
 
 @app.command()
-@with_error_report
 def check(
-    recipes: Annotated[list[Path], typer.Argument(metavar="RECIPE...", help="Recipe files.", show_default=False)],
+    recipes: Annotated[list[Path], typer.Argument(metavar="RECIPE", help="Recipe files (TOML).", show_default=False)],
     sets: Sets = None,
 ) -> None:
-    """Say everything that is wrong with recipes; loads no weights."""
+    """Check recipes and report every mistake at once; no weights are loaded.
+
+    Example: margrpo recipes check recipes/quickstart.toml
+    """
     broken = 0
     for path in recipes:
         try:
@@ -43,9 +45,11 @@ def check(
 
 
 @app.command()
-@with_error_report
 def show(recipe: RecipeFile, sets: Sets = None) -> None:
-    """Print a recipe with every default written out, and what each value means."""
+    """Print a recipe with every default written out and the meaning of each value.
+
+    Example: margrpo recipes show recipes/quickstart.toml --set run.steps=200
+    """
     text = explain(sound(recipe, sets))
     console = out()
     if console.is_terminal:
@@ -55,13 +59,15 @@ def show(recipe: RecipeFile, sets: Sets = None) -> None:
 
 
 @app.command()
-@with_error_report
 def schema() -> None:
-    """Print the JSON schema of recipes, from which an editor completes and checks."""
+    """Print the JSON schema of recipes, with which an editor completes and checks them.
+
+    Example: margrpo recipes schema
+    """
     typer.echo(json.dumps(recipe_schema(), indent=2, ensure_ascii=False))
 
 
 def what_it_is(recipe: Recipe | Pretraining) -> str:
-    """A few words on a sound recipe."""
+    """The sort of a recipe, its steps and its title."""
     what = "pre-training" if isinstance(recipe, Pretraining) else "training"
     return f"{what}, {recipe.run.steps} steps" + (f": {recipe.title}" if recipe.title else "")

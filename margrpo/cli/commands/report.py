@@ -13,6 +13,7 @@ from margrpo.cli.commands import plan
 from margrpo.cli.terminal import facts, size
 from margrpo.errors import MargrpoError, PluginError, RunError
 from margrpo.plugin import from_file
+from margrpo.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from margrpo.report.past import Past
@@ -20,14 +21,25 @@ if TYPE_CHECKING:
 
 def report(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN…", help="Folders of runs, side by side.", show_default=False)
+        list[Path],
+        typer.Argument(metavar="RUN", help="Folders of runs; several are shown side by side.", show_default=False),
     ],
     to: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FILE", help="The file; report.html in the run's folder unless given."),
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="The HTML file to write. Default: report.html in the run's folder.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
-    """Write one HTML file about a run, or about several, that needs no network; the run may go on meanwhile."""
+    """Write one HTML file about a run or several: curves, images, token maps, recipe and log.
+
+    Example: margrpo report runs/quickstart-1
+
+    The file needs no network. A run that still goes on is shown as far as it has got.
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -39,8 +51,8 @@ def report(
 
     past = Past.all(runs)
     if len(runs) > 1 and to is None:
-        raise RunError("several runs have no folder in common; say where the report goes with --out FILE")
-    file = to or runs[0] / "report.html"
+        raise RunError("a report of several runs needs --out FILE, as they have no folder in common")
+    file = to or RunFolder(runs[0]).report
     text = page(past, {run.name: words_of_plan(run) for run in past})
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -51,17 +63,17 @@ def report(
 
 
 def words_of_plan(run: "Past") -> str:
-    """What `margrpo plan` says of the run's recipe, or that it cannot be told here.
+    """The output of `margrpo plan` for the run's recipe, or why it cannot be had here.
 
     A recipe that names a Python file is not planned: looking at a run must not run what its folder brings.
     """
     if names_file(run.recipe) or "extends" in run.recipe:
-        return "It cannot be told here: the recipe names a file whose code would run; see `margrpo plan`."
+        return "The plan is not made here: the recipe names a file whose code would run; see `margrpo plan`."
     written = StringIO()
     try:
-        plan.show(training(run.folder / "recipe.toml", None), Console(file=written, width=100, color_system=None))
+        plan.show(training(run.files.recipe, None), Console(file=written, width=100, color_system=None))
     except MargrpoError as error:
-        return f"It cannot be told here: {error}"
+        return f"The plan cannot be made here: {error}"
     return written.getvalue()
 
 

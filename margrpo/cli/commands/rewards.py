@@ -1,4 +1,4 @@
-"""`margrpo rewards`: list them, test them, serve them."""
+"""`margrpo rewards`: list, test, serve."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from margrpo.cli.arguments import Sets, recipe_of, sound
-from margrpo.cli.exits import REFUSED, with_error_report
+from margrpo.cli.exits import REFUSED
 from margrpo.cli.terminal import err, facts, out
 from margrpo.cli.threads import settle_threads
 from margrpo.contracts import Reward
@@ -21,15 +21,15 @@ from margrpo.recipe.requirements import require_all
 from margrpo.recipe.structure import component_of
 
 app = typer.Typer(help="List, test and serve rewards.", no_args_is_help=True)
-Given = Annotated[
-    str, typer.Argument(metavar="RECIPE-OR-NAME", help="A recipe, whose rewards are meant, or the name of a reward.")
-]
+Given = Annotated[str, typer.Argument(metavar="RECIPE-OR-NAME", help="A recipe with rewards, or the name of a reward.")]
 
 
 @app.command("list")
-@with_error_report
 def list_rewards() -> None:
-    """List every reward with its range, what it reads of a prompt, and how large its networks are."""
+    """List every reward with its range, the fields of a prompt that it reads, and its parameters.
+
+    Example: margrpo rewards list
+    """
     from margrpo.contracts import Reward
 
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
@@ -41,7 +41,7 @@ def list_rewards() -> None:
         try:
             made: Reward = found.load(entry)()
             traits = made.traits
-        except (MargrpoError, TypeError):  # it has a setting without a default
+        except (MargrpoError, TypeError):  # a setting without a default
             pass
         row = (
             ("by its settings", "", "")
@@ -57,9 +57,11 @@ def list_rewards() -> None:
 
 
 @app.command("test")
-@with_error_report
 def prove(given: Given, sets: Sets = None) -> None:
-    """Score the pictures that a reward ships, compare with what they must score, and measure its time."""
+    """Test a reward on the images that it ships, whose scores are known, and measure its time.
+
+    Example: margrpo rewards test shapes
+    """
     rewards = rewards_of(given, sets)
     from margrpo.evaluate.self_test import self_test
 
@@ -77,8 +79,8 @@ def prove(given: Given, sets: Sets = None) -> None:
             out().print(line, soft_wrap=True)
             failed += not each.holds
         if not found.cases:
-            out().print(Text("  it ships no pictures whose scores are known", "dim"))
-        took = "not measured: it ships no pictures, and cannot score noise"
+            out().print(Text("  the reward ships no images whose scores are known", "dim"))
+        took = "not measured: the reward ships no images, and cannot score noise"
         if found.seconds is not None:
             took = f"{1000 * found.seconds:.3g} ms an image, {found.images} at once, the median of {found.times}"
         facts([("time", took)])
@@ -87,22 +89,23 @@ def prove(given: Given, sets: Sets = None) -> None:
 
 
 @app.command()
-@with_error_report
 def serve(
     given: Given,
     sets: Sets = None,
-    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Where to listen.")] = "127.0.0.1",
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="N", min=1, max=65535, help="The port to listen on.")] = 8700,
     token: Annotated[
-        str, typer.Option(metavar="VARIABLE", help="Environment variable with the token that is asked for.")
+        str, typer.Option(metavar="VARIABLE", help="The environment variable that holds the token.")
     ] = "MARGRPO_TOKEN",
-    device: Annotated[str, typer.Option(metavar="DEVICE", help='"auto", "cpu" or "cuda:N".')] = "auto",
-    seconds: Annotated[float, typer.Option(metavar="S", min=0.1, help="The most that one request may take.")] = 60.0,
-    images: Annotated[int, typer.Option(metavar="N", min=1, help="The most images in one request.")] = 256,
+    device: Annotated[str, typer.Option(metavar="DEVICE", help='The device: "auto", "cpu" or "cuda:N".')] = "auto",
+    seconds: Annotated[float, typer.Option(metavar="S", min=0.1, help="Seconds that one request may take.")] = 60.0,
+    images: Annotated[int, typer.Option(metavar="N", min=1, help="Images in one request, at most.")] = 256,
 ) -> None:
-    """Compute rewards for runs elsewhere, over HTTP: `use = "http"` in their recipes asks this server.
+    """Serve rewards over HTTP to runs on other machines, whose recipes ask with `use = "http"`.
 
-    Anything but this machine may ask only with a token: put it into the environment variable, on both sides.
+    Example: margrpo rewards serve shapes --port 8700
+
+    A request from another machine needs a token: put it into the environment variable on both sides.
     """
     rewards = rewards_of(given, sets)
     from margrpo.cli.serving import run, token_of
@@ -111,7 +114,7 @@ def serve(
 
 
 def rewards_of(given: str, sets: list[str] | None) -> tuple[Reward, ...]:
-    """The rewards, once their files and packages are there; imports no torch."""
+    """The rewards, after a check that their files and packages are there; imports no torch."""
     path = Path(given)
     is_name = from_file.names_file(given) or any(entry.name == given for entry in registry().entries("reward"))
     is_recipe = path.exists() and not is_name
@@ -122,13 +125,13 @@ def rewards_of(given: str, sets: list[str] | None) -> tuple[Reward, ...]:
 
 
 def of_recipe(path: Path, sets: list[str] | None) -> tuple[Reward, ...]:
-    """Those of a recipe, or the measure of a recipe for pre-training."""
+    """The rewards of a recipe, or the measure of a recipe for pre-training."""
     recipe = sound(recipe_of(path), sets, to_draw=True)
     return recipe.reward if isinstance(recipe, Recipe) else (recipe.measure,)
 
 
 def by_name(name: str, sets: list[str]) -> Reward:
-    """The reward of this name with its default settings, but for those that are set."""
+    """The reward of this name, with its default settings where `sets` leaves them."""
     table: dict[str, Any] = {"use": from_file.anchored(name, Path.cwd())}
     try:
         apply_overrides(table, [parse_override(text) for text in sets])

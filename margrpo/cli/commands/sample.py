@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from margrpo import run_folder
 from margrpo.cli.arguments import (
     RecipeOrRun,
     Sets,
@@ -26,58 +25,60 @@ from margrpo.contracts import NamesClasses
 from margrpo.errors import DataError
 from margrpo.recipe import Pretraining, Recipe
 from margrpo.records import Prompts
+from margrpo.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-if TYPE_CHECKING:
     from margrpo.records import Prompt
-
 
 COLUMNS = 8
 MOST = 4096
-"""Pictures of one prompt; more than fit on a sheet that somebody would open."""
+"""Images of one prompt, at most: more make a picture too large to open."""
 TOKENS_AT_ONCE = 4096
-"""Tokens drawn at once, so that memory does not grow with the number of pictures: 16 pictures of a published MAR."""
+"""Tokens drawn at once, so that memory does not grow with the number of images: 16 images of a published MAR."""
 
 
-def sample(  # seven options are seven things that a person may want of a picture
+def sample(  # each option is a choice of its own
     recipe: RecipeOrRun,
     prompts: Annotated[
         list[str] | None,
         typer.Option(
             "--prompt",
             metavar="TEXT",
-            help="What to draw, may be repeated; unless --prompt or --label is given, held-out prompts.",
+            help="Text to draw; may be repeated. Default: held-out prompts.",
             show_default=False,
         ),
     ] = None,
     labels: Annotated[
         list[str] | None,
         typer.Option(
-            "--label", metavar="CLASS", help="A class to draw, by label or name; may be repeated.", show_default=False
+            "--label", metavar="CLASS", help="Class to draw, by label or name; may be repeated.", show_default=False
         ),
     ] = None,
     count: Annotated[
         int,
         typer.Option(
-            metavar="N", min=1, max=MOST, help="Images of each --prompt and --label, or of held-out prompts in all."
+            metavar="N", min=1, max=MOST, help="Images of each --prompt and --label; of held-out prompts, in all."
         ),
     ] = COLUMNS,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="The seed of every draw.")] = 0,
     weights: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE", help="Weights to use; unless given, the recipe's or the run's.", show_default=False
+            metavar="FILE", help="Weights to draw with. Default: the recipe's, or the run's newest.", show_default=False
         ),
     ] = None,
-    to: Annotated[Path, typer.Option("--out", metavar="PNG", help="The picture to write.")] = Path("sample.png"),
+    to: Annotated[Path, typer.Option("--out", metavar="PNG", help="The PNG file to write.")] = Path("sample.png"),
     sets: Sets = None,
 ) -> None:
-    """Draw pictures with a recipe's policy, or with that of a run."""
+    """Draw images with the policy of a recipe or of a run, and write them into one PNG file.
+
+    Example: margrpo sample runs/quickstart-1 --prompt "a red circle" --count 8
+    """
     source = recipe_of(recipe)
     if weights is None and recipe.is_dir():
-        weights = str(run_folder.newest_weights(recipe))
+        weights = str(RunFolder(recipe).newest_weights())
     sets = with_weights(sets, weights) if weights else sets
     checked = with_weights_of(weights, sound(source, sets, to_draw=True))
     loadable(checked, source)
@@ -90,7 +91,7 @@ def sample(  # seven options are seven things that a person may want of a pictur
 
 
 def drawn(recipe: Recipe | Pretraining, prompts: Prompts, seed: int) -> "Tensor":
-    """One image for each prompt, on the CPU, a batch at a time; a terminal sees how far it is."""
+    """One image for each prompt, on the CPU, drawn in batches; a terminal shows the progress."""
     import torch
 
     from margrpo.train.assemble import pipeline_of
@@ -101,13 +102,13 @@ def drawn(recipe: Recipe | Pretraining, prompts: Prompts, seed: int) -> "Tensor"
         pipeline = pipeline_of(recipe)
     prompts, size = prompts.to(pipeline.device), max(1, TOKENS_AT_ONCE // pipeline.model.tokens)
     batches = [prompts.part(slice(start, start + size)) for start in range(0, len(prompts), size)]
-    with stepping(f"drawing {len(prompts)} pictures", len(batches) * pipeline.unmasking.steps) as step:
+    with stepping(f"drawing {len(prompts)} images", len(batches) * pipeline.unmasking.steps) as step:
         return torch.cat([roll_out(pipeline, each, (seed, "sample"), progress=step).images.cpu() for each in batches])
 
 
 @contextmanager
 def stepping(what: str, steps: int) -> Iterator[Callable[[int, int], None]]:
-    """A bar over so many AR steps, which goes on by one at each call; only a terminal sees it, and only meanwhile."""
+    """A progress bar over `steps` AR steps, which each call advances by one; only a terminal shows it."""
     console = err()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("AR steps"))
     bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal)
@@ -131,14 +132,14 @@ def wanted_prompts(
 
 
 def of_text(recipe: Recipe | Pretraining, text: str) -> "Prompt":
-    """A text; for a policy that draws classes, one that is a whole number is a label."""
+    """The prompt of a text; where the policy draws classes, a whole number is a label."""
     from margrpo.records import Prompt
 
     return of_class(recipe, text) if recipe.policy.classes() is not None and text.isdecimal() else Prompt(text)
 
 
 def of_class(recipe: Recipe | Pretraining, which: str) -> "Prompt":
-    """A class by label or name, in the words of the recipe's prompts; where they name no classes, by label only."""
+    """The prompt of a class, by its label, or by its name where the recipe's prompts name classes."""
     from margrpo.records import Prompt
 
     if recipe.policy.classes() is None:
@@ -147,14 +148,16 @@ def of_class(recipe: Recipe | Pretraining, which: str) -> "Prompt":
     if isinstance(recipe.prompts, NamesClasses):
         return recipe.prompts.of_class(which if number is None else number)
     if number is None:
-        raise DataError(f"--label {which}: the recipe's prompts know no names of classes; give the label, a number")
+        raise DataError(f"--label {which}: the recipe's prompts do not name classes; give the label, a number")
     return Prompt(f"class {number}", number)
 
 
 def refuse_label(recipe: Recipe | Pretraining, prompt: "Prompt") -> None:
-    """Raise `DataError` where the policy draws classes, and this prompt is none of them."""
+    """Raise `DataError` where the policy draws classes and the prompt is not one of its classes."""
     classes = recipe.policy.classes()
     if classes is None or 0 <= prompt.label < classes:
         return
-    what = f"--prompt {prompt.text!r} names no class" if prompt.label < 0 else f"class {prompt.label} is not there"
+    what = (
+        f"--prompt {prompt.text!r} does not name a class" if prompt.label < 0 else f"class {prompt.label} is not there"
+    )
     raise DataError(f"{what}: the policy draws classes, 0 to {classes - 1}; give one with --label")

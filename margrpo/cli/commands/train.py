@@ -7,7 +7,6 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from margrpo import run_folder
 from margrpo.cli.arguments import Out, RecipeOrRun, Sets, loadable, recipe_of, training, with_seed
 from margrpo.cli.exits import INTERRUPTED, REFUSED, STOPPED
 from margrpo.cli.signals import Stop, seconds, stopping
@@ -17,6 +16,7 @@ from margrpo.components.tracker.console import duration
 from margrpo.distributed import torchrun
 from margrpo.errors import MargrpoError, RunError
 from margrpo.recipe import Recipe
+from margrpo.run_folder import RunFolder
 
 STOPPING = "stopping after this step; a second signal, or Ctrl-C again, stops at once"
 Allowed = Annotated[
@@ -24,7 +24,7 @@ Allowed = Annotated[
     typer.Option(
         "--allow-change",
         metavar="A.B",
-        help="Let the recipe differ from the run's in this key or table; may be repeated.",
+        help="Let this key or table of the recipe differ from the run's; may be repeated.",
         show_default=False,
     ),
 ]
@@ -33,7 +33,7 @@ StopAfter = Annotated[
     typer.Option(
         "--stop-after",
         metavar="TIME",
-        help="Stop after the step in which so much time has passed: 90s, 55m, 1h30m.",
+        help="Stop after the step in which this time has passed: 90s, 55m, 1h30m.",
         show_default=False,
     ),
 ]
@@ -43,14 +43,16 @@ def train(
     recipe: RecipeOrRun,
     sets: Sets = None,
     folder: Out = None,
-    seed: Annotated[int | None, typer.Option(metavar="N", help="Short for --set run.seed=N.")] = None,
+    seed: Annotated[int | None, typer.Option(metavar="N", help="The same as --set run.seed=N.")] = None,
     stop_after: StopAfter = None,
     allowed: Allowed = None,
 ) -> None:
-    """Tune a policy by reinforcement learning, or go on with the run in the folder.
+    """Tune a policy by reinforcement learning, or continue the run in a folder.
 
-    The recipe is checked in full before anything is loaded. Ctrl-C, SIGTERM and SIGUSR1 stop after the current step,
-    with a checkpoint.
+    Example: margrpo train recipes/quickstart.toml
+
+    The recipe is checked in full before weights are loaded. Ctrl-C, SIGTERM and SIGUSR1 stop the run after the current
+    step and write a checkpoint.
     """
     source = recipe_of(recipe)
     checked = ready(source, with_seed(sets, seed))
@@ -65,18 +67,21 @@ def resume(
     stop_after: StopAfter = None,
     allowed: Allowed = None,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Do a recorded step again first, and compare its figures bit for bit.")
+        bool, typer.Option("--verify", help="Repeat a recorded step first, and compare its figures bit for bit.")
     ] = False,
 ) -> None:
-    """Go on with a run from its newest checkpoint, and end as if it had never stopped."""
+    """Continue a run from its newest checkpoint, with the result of a run that was never stopped.
+
+    Example: margrpo resume runs/quickstart-1
+    """
     if not run.is_dir():
-        raise RunError(f"{run}: is no folder; give the folder of a run, or begin one with `margrpo train`")
+        raise RunError(f"{run}: is not a folder; give the folder of a run, or begin one with `margrpo train`")
     checked = ready(recipe_of(run), sets)
     run_in(checked, run, stop_after=stop_after, allowed=allowed or (), verify=verify)
 
 
 def ready(source: Path, sets: list[str] | None) -> Recipe:
-    """A recipe that trains, with its weights there, for as many processes as there are; one says what is wrong."""
+    """A recipe that can train here, with its weights and the number of processes checked; rank 0 reports errors."""
     try:
         recipe = loadable(training(source, sets), source)
         recipe.parallel.require(torchrun.count())
@@ -88,7 +93,7 @@ def ready(source: Path, sets: list[str] | None) -> Recipe:
 
 
 def next_folder(source: Path) -> Path:
-    """The folder of a new run of this recipe."""
+    """The folder of a new run of a recipe."""
     from margrpo.train.run.folder import next_free
 
     if torchrun.count() > 1:
@@ -99,7 +104,7 @@ def next_folder(source: Path) -> Path:
 def run_in(
     recipe: Recipe, folder: Path, *, stop_after: str | None, allowed: Sequence[str], verify: bool = False
 ) -> None:
-    """Train into the folder, and tell how it went."""
+    """Train into the folder, and report the result or how to continue."""
     after = None if stop_after is None else seconds(stop_after)
     from margrpo.train.loop import train as run
 
@@ -116,9 +121,9 @@ def run_in(
 
 
 def tell_how_to_go_on(recipe: Recipe, folder: Path, what: str, stop: Stop) -> NoReturn:
-    """Say where a stopped run stands and end."""
-    newest = run_folder.newest_checkpoint(folder)
-    if not (folder / "recipe.toml").exists():
+    """Report where a stopped run stands, and exit."""
+    newest = RunFolder(folder).newest_checkpoint()
+    if not RunFolder(folder).recipe.exists():
         tell(f"{what} before the run had begun")
     else:
         where = f"step {newest[0] if newest else 0} of {recipe.run.steps}"
@@ -127,18 +132,18 @@ def tell_how_to_go_on(recipe: Recipe, folder: Path, what: str, stop: Stop) -> No
 
 
 def tell_summary(summary: Mapping[str, Any], recipe: Recipe, folder: Path) -> None:
-    """The held-out score before and after, and where everything is."""
+    """Print the held-out score before and after training, and where the results are."""
     if not torchrun.is_first():
         return
-    score, took = summary["held_out"], duration(summary["seconds"])
+    files, score, took = RunFolder(folder), summary["held_out"], duration(summary["seconds"])
     interval = "{:+.3f} to {:+.3f}".format(*score["ci95"])
     out().print(f"\n[bold]{summary['steps']} steps in {took}[/bold]")
     facts(
         [
             ("held-out score", f"{score['before']:.3f} before, {score['after']:.3f} after"),
             ("difference", f"{score['difference']:+.3f}, 95 % interval {interval}, {score['prompts']} prompts"),
-            ("summary", folder / "summary.json"),
-            ("pictures", folder / "images" / "before_after.png"),
-            ("weights", run_folder.final_weights(folder)),
+            ("summary", files.summary),
+            ("pictures", files.before_after),
+            ("weights", files.final_weights),
         ]
     )

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.table import Table
 
-from margrpo import run_folder
 from margrpo.cli.arguments import RecipeOrRun, Sets, loadable, recipe_of, training, with_weights, with_weights_of
 from margrpo.cli.terminal import out, tell
 from margrpo.cli.threads import settle_threads
 from margrpo.errors import RunError
+from margrpo.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from margrpo.evaluate.variance import EstimatorComparison, Spread
@@ -23,15 +23,23 @@ if TYPE_CHECKING:
 def variance(
     recipe: RecipeOrRun,
     sets: Sets = None,
-    images: Annotated[int, typer.Option(help="Images of the fixed rollout.", min=1)] = 8,
-    replicates: Annotated[int, typer.Option(help="Draws of the chains at each K.", min=2)] = 12,
-    steps: Annotated[int, typer.Option(help="Steps whose prompts the update's signal is measured on.", min=1)] = 2,
-    batches: Annotated[int, typer.Option(help="Independent rollouts for the weightings.", min=2)] = 24,
-    to: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there too.")] = None,
+    images: Annotated[int, typer.Option(metavar="N", help="Images of the fixed rollout.", min=1)] = 8,
+    replicates: Annotated[int, typer.Option(metavar="N", help="Draws of the chains at each K.", min=2)] = 12,
+    steps: Annotated[
+        int, typer.Option(metavar="N", help="Steps whose prompts the update's signal is measured on.", min=1)
+    ] = 2,
+    batches: Annotated[int, typer.Option(metavar="N", help="Independent rollouts for the weightings.", min=2)] = 24,
+    to: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Also write the figures to this file.", show_default=False),
+    ] = None,
 ) -> None:
-    """Measure how noisy the gradient is, and whether MTE helps here: each estimator and weighting on this policy.
+    """Measure how noisy the gradient of a policy is under each estimator and weighting.
 
-    First the whole update under each estimator, its signal-to-noise and its time; then the noise of chains alone.
+    Example: margrpo variance recipes/quickstart.toml --steps 6
+
+    The first table compares whole updates: signal-to-noise and seconds under each estimator. The others show the
+    noise of the chains alone.
     """
     if to is not None and not to.parent.is_dir():
         raise RunError(f"--json {to}: there is no folder {to.parent}; make it first")
@@ -54,15 +62,15 @@ def variance(
 
 
 def own(given: Path, sets: list[str] | None) -> "Recipe":
-    """The recipe, or that of a run with the run's newest weights."""
+    """The recipe of a file, or a run's recipe with the run's newest weights."""
     if not given.is_dir():
         return training(given, sets)
-    source, weights = recipe_of(given), str(run_folder.newest_weights(given))
+    source, weights = recipe_of(given), str(RunFolder(given).newest_weights())
     return with_weights_of(weights, training(source, with_weights(sets, weights)))
 
 
 def finite(found: Any) -> Any:
-    """The same with null for what is no number, which JSON does not have."""
+    """The figures with null in place of numbers that are not finite, which JSON cannot write."""
     if isinstance(found, dict):
         return {key: finite(each) for key, each in found.items()}
     if isinstance(found, list):
@@ -71,11 +79,11 @@ def finite(found: Any) -> Any:
 
 
 def signal_table(signals: "dict[str, Signal]", recipe: "Recipe", steps: int) -> Table:
-    """A row for each estimator."""
+    """The signal-to-noise of the update, with a row for each estimator."""
     prompts = steps * recipe.prompts.prompts
     table = Table(
-        title="Signal-to-noise of the update, whole",
-        caption=f"|E g|² / tr Cov over {prompts} prompts, unbiased, so below 0 by chance; as if they were one update",
+        title="Signal-to-noise of the whole update",
+        caption=f"|E g|² / tr Cov of an update of {prompts} prompts; higher is better, small negative values are noise",
     )
     for column in ("estimator", "signal-to-noise", "against own", "seconds a step"):
         table.add_column(column, justify="left" if column == "estimator" else "right")
@@ -88,7 +96,7 @@ def signal_table(signals: "dict[str, Signal]", recipe: "Recipe", steps: int) -> 
 
 
 def estimator_table(comparisons: "list[EstimatorComparison]", images: int, replicates: int) -> Table:
-    """A row for each K."""
+    """The variance under two estimators, with a row for each K."""
     table = Table(
         title="Total variance of the gradient, tokens that later steps commit",
         caption=f"one rollout of {images} images, {replicates} replicates; disagreement of means in standard errors",
@@ -102,8 +110,8 @@ def estimator_table(comparisons: "list[EstimatorComparison]", images: int, repli
 
 
 def transition_table(transitions: "dict[int, EstimatorComparison]") -> Table:
-    """A row for each transition."""
-    table = Table(title="The same at K = 1, each transition alone")
+    """The variance under two estimators, with a row for each transition."""
+    table = Table(title="Total variance of the gradient of each transition, K = 1")
     for column in ("t", "multi_trajectory", "rao_blackwell", "ratio"):
         table.add_column(column, justify="right")
     for t, one in transitions.items():
@@ -112,8 +120,11 @@ def transition_table(transitions: "dict[int, EstimatorComparison]") -> Table:
 
 
 def weighting_table(weightings: "dict[str, Spread]", batches: int) -> Table:
-    """A row for each weighting."""
-    table = Table(title="Signal-to-noise of the gradient, committed tokens", caption=f"{batches} independent rollouts")
+    """The variance and signal-to-noise, with a row for each weighting."""
+    table = Table(
+        title="Signal-to-noise of the gradient, committed tokens",
+        caption=f"{batches} independent rollouts; higher signal-to-noise is better",
+    )
     for column in ("weighting", "total variance", "signal-to-noise"):
         table.add_column(column, justify="left" if column == "weighting" else "right")
     for name, spread in weightings.items():
@@ -127,7 +138,7 @@ def figures(
     weightings: "dict[str, Spread]",
     signals: "dict[str, Signal]",
 ) -> dict[str, object]:
-    """What the tables show, for a program."""
+    """The figures of the tables, for a JSON file."""
     return {
         "update": {
             name: {"signal_to_noise": each.moments.ratio, "signal": each.moments.signal, "noise": each.moments.noise}

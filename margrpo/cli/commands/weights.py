@@ -1,4 +1,4 @@
-"""`margrpo weights`: what is in a file of weights, and the same as a file of margrpo's own."""
+"""`margrpo weights`: inspect, convert."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -10,8 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from margrpo.cli.arguments import refuse_unwritable
-from margrpo.cli.exits import with_error_report
-from margrpo.cli.recognised import Recognised, recognised
+from margrpo.cli.recognised_weights import Recognised, recognised
 from margrpo.cli.terminal import err, facts, out, size
 from margrpo.errors import WeightsError
 from margrpo.weights import source
@@ -19,11 +18,11 @@ from margrpo.weights import source
 if TYPE_CHECKING:
     from margrpo.weights.file import Tensors, WeightFile
 
-app = typer.Typer(help="Validation into files of weights, and convert them.", no_args_is_help=True)
+app = typer.Typer(help="Inspect and convert files of weights.", no_args_is_help=True)
 
 
 class Which(StrEnum):
-    """Which weights of a published file to take."""
+    """The sets of weights in a published file."""
 
     ema = "ema"
     model = "model"
@@ -36,9 +35,11 @@ Source = Annotated[
 
 
 @app.command()
-@with_error_report
 def inspect(file: Source) -> None:
-    """Tell what is in a file of weights, which policy or codec it fits, and the lines of a recipe that load it."""
+    """Show what a file of weights holds, which policy or codec it fits, and the recipe lines that load it.
+
+    Example: margrpo weights inspect runs/quickstart-1/final/policy.safetensors
+    """
     source.fetched(file)  # before torch is loaded
     from margrpo.weights.file import opened
 
@@ -55,7 +56,7 @@ def inspect(file: Source) -> None:
 
 
 def row(name: str, tensors: "Tensors") -> tuple[str, ...]:
-    """Name, number of tensors and of values, size, sorts of numbers, and the norm, which tells of NaN and infinity."""
+    """The row of a set: name, tensors, parameters, size, types of numbers, and the norm or where it is not finite."""
     import torch
 
     from margrpo.weights.modules import dtype_name
@@ -70,13 +71,13 @@ def row(name: str, tensors: "Tensors") -> tuple[str, ...]:
 
 
 def not_finite(names: list[str]) -> str:
-    """The tensors with NaN or infinity in them, the first by name."""
+    """The tensors that hold NaN or infinity, the first by its name, in words."""
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return f"NaN or infinity in {names[0]}{more}" if names else ""
 
 
 def sets_table(rows: list[tuple[str, ...]]) -> Table:
-    """A row for each set of tensors."""
+    """A table with a row for each set of tensors."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold cyan")
     for name in ("set", "tensors", "parameters", "size", "numbers", "norm"):
         table.add_column(name, justify="right" if name in ("tensors", "parameters", "size") else "left")
@@ -86,7 +87,7 @@ def sets_table(rows: list[tuple[str, ...]]) -> Table:
 
 
 def parts(found: "WeightFile") -> list[Recognised | None]:
-    """What the file is: each set of margrpo's own, or what all sets of a published one are."""
+    """The component of each set in a file of margrpo, or the one component of a published file."""
     from margrpo.weights.file import PREFERENCE
 
     if found.is_ours:
@@ -96,10 +97,10 @@ def parts(found: "WeightFile") -> list[Recognised | None]:
 
 
 def tell_part(what: Recognised | None, found: "WeightFile", digest: str) -> None:
-    """The component that tensors are for, with lines to paste."""
+    """Print the component that tensors fit, with recipe lines to paste."""
     out().print()
     if what is None:
-        out().print("Its names are those of no policy and no codec that margrpo knows.")
+        out().print("Its names fit neither a policy nor a codec that margrpo knows.")
         return
     out().print(Text.assemble((f"{what.part}.{what.use}", "bold cyan"), f"  {what.what}"))
     if what.problems:
@@ -113,20 +114,22 @@ def tell_part(what: Recognised | None, found: "WeightFile", digest: str) -> None
 
 
 @app.command()
-@with_error_report
 def convert(
     file: Source,
-    to: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write, .safetensors.", show_default=False)],
+    to: Annotated[Path, typer.Argument(metavar="OUT", help="The .safetensors file to write.", show_default=False)],
     weights: Annotated[
-        Which, typer.Option(metavar="ema|model", help="The moving average, if the file has one, or the model.")
+        Which, typer.Option(metavar="ema|model", help="The moving average, where the file has one, or the model.")
     ] = Which.ema,
-    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that exists.")] = False,
 ) -> None:
-    """Write the policy or the codec of a published file as one of margrpo's own, without optimizer and the rest."""
+    """Convert a published file of a policy or a codec to margrpo's own format, without optimizer state.
+
+    Example: margrpo weights convert checkpoint-last.pth mar_base.safetensors
+    """
     source.fetched(file)
     refuse_unwritable(to, ".safetensors", str(to))
     if to.exists() and not force:
-        raise WeightsError(f"{to}: is there already; add --force to write over it, or give another name")
+        raise WeightsError(f"{to}: exists already; add --force to overwrite it, or give another name")
     with err().status(f"converting {file}"):
         part, name, tensors = converted(file, weights.value)
         from margrpo.weights.modules import write_tensors
@@ -138,18 +141,18 @@ def convert(
 
 
 def converted(file: str, weights: str) -> "tuple[str, str, Tensors]":
-    """The part that a published file is for, the set that was chosen, and its tensors under margrpo's names."""
+    """The part that a published file is for, the name of the chosen set, and its tensors under margrpo's names."""
     from margrpo.weights.file import opened
     from margrpo.weights.published_names import kind_of_names, our_name, without_loss
 
     found = opened(file)
     if found.is_ours:
-        raise WeightsError(f"{file}: is one of margrpo's own files already; use it as it is")
+        raise WeightsError(f"{file}: is in margrpo's own format already; use it as it is")
     name = found.choice("policy", weights)
     tensors = without_loss(found.sets[name])
     part, is_what = kind_of_names(tensors), recognised("model", tensors)
     if part is None or is_what is None:
-        raise WeightsError(f"{file}: its names are those of no policy and no codec that margrpo knows")
+        raise WeightsError(f"{file}: its names fit neither a policy nor a codec that margrpo knows")
     if is_what.problems:
         raise WeightsError(f"{file}: does not fit {part}.{is_what.use}: {'; '.join(is_what.problems[:3])}")
     names = {each: our_name(each) if part == "policy" else each for each in tensors}

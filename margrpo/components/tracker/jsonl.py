@@ -10,39 +10,38 @@ from typing import IO
 
 from margrpo.declare import component
 from margrpo.errors import RunError
-
-NAME, SAID = "metrics.jsonl", "said.jsonl"
+from margrpo.run_folder import RunFolder
 
 
 @component
 class Jsonl:
-    """One line for each step in the run folder's metrics.jsonl, and one for each sentence in said.jsonl."""
+    """Figures in the run folder's metrics.jsonl, one line for each step, and messages in its log.jsonl."""
 
     def open(self, folder: Path, title: str, steps: int, start: int) -> "JsonlTrack":
-        """Append to the file, after dropping the lines of steps that will be done again."""
-        path = Path(folder) / NAME
-        keep_before(start, path)
-        return JsonlTrack(path.open("a", encoding="utf-8"), Path(folder) / SAID)
+        """Append to the files, after dropping the figures of steps that will be done again."""
+        files = RunFolder(Path(folder))
+        keep_before(start, files.metrics)
+        return JsonlTrack(files.metrics.open("a", encoding="utf-8"), files.log)
 
 
 class JsonlTrack:
     """An open metrics.jsonl; a line is on the disk when `write` returns."""
 
-    def __init__(self, file: IO[str], said: Path):
-        self._file, self._said = file, said
+    def __init__(self, file: IO[str], log: Path):
+        self._file, self._log = file, log
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
-        """Append one line: the step, then the figures; one that is not finite, for which JSON has no word, is null."""
+        """Append one line: the step, then the figures; a figure that is not finite is written as null."""
         finite = {name: value if math.isfinite(value) else None for name, value in figures.items()}
         self._file.write(json.dumps({"step": step, **finite}, ensure_ascii=False) + "\n")
         self._file.flush()
         os.fsync(self._file.fileno())
 
     def say(self, sentence: str) -> None:
-        """Append a sentence with the time."""
+        """Append a message with its time to the log."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._said.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"time": now, "said": sentence}, ensure_ascii=False) + "\n")
+        with self._log.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"time": now, "message": sentence}, ensure_ascii=False) + "\n")
 
     def close(self) -> None:
         """Close the file."""
@@ -65,4 +64,4 @@ def _step(line: str, where: str) -> int:
     try:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{where}: {line[:60]!r} holds no step; repair the line or remove the file.") from error
+        raise RunError(f"{where}: {line[:60]!r} does not name its step; repair the line or remove the file") from error

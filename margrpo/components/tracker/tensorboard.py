@@ -41,7 +41,7 @@ class TensorboardTrack:
     """Open event files."""
 
     def __init__(self, writer: Any, title: str):
-        self._writer, self._said = writer, 0
+        self._writer, self._messages = writer, 0
         writer.add_text("title", title, 0)
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
@@ -51,9 +51,9 @@ class TensorboardTrack:
         self._writer.flush()
 
     def say(self, sentence: str) -> None:
-        """A line of text."""
-        self._writer.add_text("said", sentence, self._said)
-        self._said += 1
+        """Add a message to the text `log`."""
+        self._writer.add_text("log", sentence, self._messages)
+        self._messages += 1
 
     def log_image(self, step: int, name: str, file: Path) -> None:
         """A picture."""

@@ -13,6 +13,7 @@ from jaxtyping import Float
 from margrpo.declare import component, setting
 from margrpo.errors import PluginError
 from margrpo.lazy import Tensor
+from margrpo.run_folder import RunFolder
 
 
 @component
@@ -37,7 +38,7 @@ class Trackio:
         import trackio
 
         folder = Path(folder)
-        file = folder / "recipe.toml"
+        file = RunFolder(folder).recipe
         with redirect_stdout(sys.stderr):  # it talks, and standard output is for results
             run = trackio.init(
                 project=self.project,

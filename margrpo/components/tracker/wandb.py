@@ -12,6 +12,7 @@ from jaxtyping import Float
 from margrpo.declare import component, setting
 from margrpo.errors import PluginError, RunError
 from margrpo.lazy import Tensor
+from margrpo.run_folder import RunFolder
 
 ID = "wandb-id"
 """The file in the run folder that holds the run's id, so that a run that goes on is the same run there."""
@@ -102,5 +103,5 @@ def identity(folder: Path) -> str:
 
 def recipe_in(folder: Path) -> dict[str, Any]:
     """The resolved recipe."""
-    file = folder / "recipe.toml"
+    file = RunFolder(folder).recipe
     return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}

@@ -13,13 +13,13 @@ from margrpo.contracts import HasRunState, Model, Regularizer, Weights
 from margrpo.declare import record
 from margrpo.errors import RunError
 from margrpo.plugin.loading import described
+from margrpo.run_folder import POLICY, by_step, step_name
 from margrpo.train.assemble import Session
 from margrpo.train.run import manifest, run_state
 from margrpo.train.run.packing import Tensors, pack, unpack
 from margrpo.weights import modules
 
-POLICY, REFERENCE, STATE, COMPONENTS = "policy.safetensors", "reference.safetensors", "state", "components"
-NAME = "step-??????"
+REFERENCE, STATE, COMPONENTS = "reference.safetensors", "state", "components"
 FORMAT = 2
 """Checkpoint format version; any other version is refused."""
 
@@ -58,7 +58,7 @@ class Snapshot:
 
 def place_of(checkpoints: Path, step: int) -> Path:
     """The folder of the checkpoint after a step."""
-    return checkpoints / f"step-{step:06d}"
+    return checkpoints / step_name(step)
 
 
 def step_of(place: Path) -> int:
@@ -68,7 +68,7 @@ def step_of(place: Path) -> int:
 
 def all_in(checkpoints: Path) -> list[Path]:
     """The checkpoints, the newest last."""
-    return sorted(place for place in checkpoints.glob(NAME) if place.name[5:].isdecimal())
+    return list(by_step(checkpoints).values())
 
 
 def snapshot(session: Session, step: int, memory: Mapping[str, Any], facts: Mapping[str, Any]) -> Snapshot:

@@ -1,4 +1,4 @@
-"""The run folder: what is in it, and that one run at a time writes to it."""
+"""The run folder in use: one run at a time writes to it, and a finished or other run in it is recognised."""
 
 import json
 import os
@@ -14,8 +14,7 @@ from filelock import FileLock, Timeout
 
 from margrpo.errors import RunError
 from margrpo.plugin.registry import Registry, registry
-
-RECIPE, VERSIONS, SUMMARY, CHECKPOINTS, LOCK = "recipe.toml", "versions.json", "summary.json", "checkpoints", ".lock"
+from margrpo.run_folder import RunFolder
 
 
 def check(folder: Path) -> None:
@@ -23,7 +22,7 @@ def check(folder: Path) -> None:
     above = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise RunError(
-            f"{folder}: cannot be made, because {above} is no folder that can be written; choose another --out"
+            f"{folder}: cannot be made, because {above} is not a folder that can be written; choose another --out"
         )
 
 
@@ -35,14 +34,15 @@ def refuse_run(folder: Path) -> None:
 
 def holds_run(folder: Path) -> bool:
     """Whether a run was begun in the folder."""
-    return (folder / RECIPE).exists()
+    return RunFolder(folder).recipe.exists()
 
 
 @contextmanager
 def occupied(folder: Path) -> Iterator[None]:
-    """Make the folder and let nobody else run in it meanwhile; one that stays empty is removed again."""
+    """Make the folder and lock it for this process; a folder that stays empty is removed again."""
     make(folder)
-    lock, holder = FileLock(folder / LOCK), said(folder / LOCK)
+    file = RunFolder(folder).lock
+    lock, holder = FileLock(file), holder_of(file)
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -53,18 +53,17 @@ def occupied(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise RunError(f"{folder}: cannot be written ({error.strerror}); choose another --out") from None
     try:
-        (folder / LOCK).write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        file.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         yield
     finally:
-        empty = {path.name for path in folder.iterdir()} <= {LOCK}
-        if empty:
-            (folder / LOCK).unlink(missing_ok=True)
+        if set(folder.iterdir()) <= {file}:
+            file.unlink(missing_ok=True)
             folder.rmdir()
         lock.release()
 
 
-def said(lock: Path) -> str:
-    """Who holds, or last held, the folder, as it says itself."""
+def holder_of(lock: Path) -> str:
+    """The process that holds the folder, or last held it, as the lock names it."""
     try:
         return lock.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -81,7 +80,7 @@ def make(folder: Path) -> None:
 
 def recipe_of(folder: Path) -> dict[str, Any]:
     """The table of the recipe that the run was begun with."""
-    path = folder / RECIPE
+    path = RunFolder(folder).recipe
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -95,7 +94,7 @@ def recipe_of(folder: Path) -> dict[str, Any]:
 
 def summary(folder: Path) -> dict[str, Any] | None:
     """The summary of a run that finished."""
-    path = folder / SUMMARY
+    path = RunFolder(folder).summary
     try:
         found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     except ValueError:
@@ -112,7 +111,7 @@ def next_free(stem: str) -> Path:
 
 
 def versions(among: Registry | None = None) -> dict[str, str]:
-    """The versions of the libraries that decide the numbers, of plugins' distributions, and what files are used."""
+    """The versions of the libraries that decide the numbers and of plugins, and the digests of functions in files."""
     found = among or registry()
     names = ("margrpo", "torch", "numpy", "scipy", "einops", "attrs", "cattrs", "pluggy", "safetensors")
     plugins = sorted({found.distribution(entry) for entry in found.entries()})
@@ -128,7 +127,7 @@ def installed(name: str) -> str:
 
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
-    """What tells one table from another: each key that differs, dotted, and how."""
+    """The differences between two tables: for each dotted key, the old value and the new one."""
     old, new = flat(before), flat(after)
     return {
         key: f"{value_text(old, key)}, now {value_text(new, key)}"

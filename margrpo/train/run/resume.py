@@ -12,6 +12,7 @@ from margrpo.contracts import HasRunState, Processes
 from margrpo.declare import record
 from margrpo.errors import RunError
 from margrpo.recipe.schema import Recipe
+from margrpo.run_folder import RunFolder
 from margrpo.train.assemble import Session, assemble
 from margrpo.train.run import checkpoint, folder
 from margrpo.train.run import manifest as sealed
@@ -45,7 +46,7 @@ class Start:
 
 def start_of(run: Path, processes: Processes) -> Start:
     """The newest sound checkpoint of a run; the first process looks for all."""
-    checkpoints = run / folder.CHECKPOINTS
+    checkpoints = RunFolder(run).checkpoints
     notes: list[str] = []
     found = newest_sound(checkpoints, notes.append) if processes.rank == 0 else None
     step = int(processes.all_reduce(torch.tensor(-1 if found is None and processes.rank == 0 else step_of(found))))

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
 
+from margrpo.run_folder import RunFolder
 from margrpo.train.outcome import Outcome
 from margrpo.train.run.memory import RunMemory
 from margrpo.train.run.trackers import Trackers
@@ -46,7 +47,7 @@ class Health:
             return None
         return (
             f"numbers were not finite in {self.memory.skipped} steps in a row, the last of them step {step}: "
-            f"{outcome.cause}; the rollouts are in {self.folder / non_finite.FOLDER}"
+            f"{outcome.cause}; the rollouts are in {RunFolder(self.folder).skipped}"
         )
 
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from margrpo.pictures.grid import save_grid
 from margrpo.records import Rollout
+from margrpo.run_folder import RunFolder, step_name
 from margrpo.train.assemble import Session
 from margrpo.train.run import durable
 from margrpo.weights import modules
 
-FOLDER = "skipped"
 KEPT = 3
 """Rollouts that are kept: a run in trouble must not fill the disk."""
 STEEP = 1e-3
@@ -41,9 +41,9 @@ def cause(session: Session, rollout: Rollout) -> str:
 
 def put_away(folder: Path, step: int, rollout: Rollout, facts: Mapping[str, Any], process: int) -> Path:
     """Write everything that a rollout holds, what is known of it, and its images; all but the last few are removed."""
-    place = folder / FOLDER
+    place = RunFolder(folder).skipped
     place.mkdir(exist_ok=True)
-    name = f"step-{step:06d}-process-{process}"
+    name = f"{step_name(step)}-process-{process}"
     modules.write_tensors(place / f"{name}.safetensors", dict(tensors_in(rollout)))
     durable.write_json(place / f"{name}.json", {**facts, "prompts": rollout.prompts.text})
     save_grid(place / f"{name}.png", rollout.images.nan_to_num(), rollout.prompts.text)

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from math import isqrt
-from pathlib import Path
 from time import perf_counter
 
 from einops import rearrange
@@ -13,6 +12,7 @@ from margrpo.contracts import Model
 from margrpo.pictures import token_maps
 from margrpo.pictures.grid import save_grid, save_maps, save_pairs
 from margrpo.records import CanaryInputs, Prompts, Rollout
+from margrpo.run_folder import RunFolder
 from margrpo.train.assemble import Session
 from margrpo.train.rollout.roll_out import Pipeline
 from margrpo.train.run.trackers import Trackers
@@ -27,8 +27,8 @@ SHOWN = 24
 class Validator:
     """A run's held-out prompts, looked at by all processes; the first one writes the pictures into the folder."""
 
-    def __init__(self, session: Session, held_out: Prompts, folder: Path, trackers: Trackers):
-        self.session, self.folder, self.trackers, run = session, folder, trackers, session.recipe.run
+    def __init__(self, session: Session, held_out: Prompts, files: RunFolder, trackers: Trackers):
+        self.session, self.files, self.trackers, run = session, files, trackers, session.recipe.run
         held_out = held_out.to(session.pipeline.device)
         self.base_images: Float[Tensor, "b 3 h w"] | None = None
         self.prompts, self.eval_prompts = held_out.part(slice(run.held_out)), held_out.part(slice(run.eval_prompts))
@@ -72,7 +72,7 @@ class Validator:
         prompts = self.prompts.part(shown)
         base_images = self.untrained(prompts)
         if session.processes.rank == 0:
-            save_pairs(self.folder / "before_after.png", base_images, seen.images[shown], prompts.text)
+            save_pairs(self.files.before_after, base_images, seen.images[shown], prompts.text)
         return paired_difference(before, seen.scores.cpu()), float(self.drift().mean())
 
     def validate(self, pipeline: Pipeline, prompts: Prompts, base: Model | None = None) -> Validation:
@@ -100,9 +100,9 @@ class Validator:
         prompts = self.eval_prompts.part(some)
         if session.processes.rank != 0 or not len(prompts) or isqrt(kl.shape[1]) ** 2 != kl.shape[1]:
             return
-        maps, file = maps_of(session, prompts), token_maps.place(self.folder.parent / token_maps.FOLDER, step)
+        maps, file = maps_of(session, prompts), self.files.map_file(step)
         token_maps.write(file, maps.arrays(kl[some].cpu()), prompts.text)
-        picture = self.folder / f"maps-{step:06d}.png"
+        picture = self.files.map_picture(step)
         save_maps(picture, token_maps.read(file))
         self.trackers.log_image(step, "token_maps", picture)
 
@@ -110,6 +110,6 @@ class Validator:
         """A grid of the watched prompts."""
         shown = slice(len(self.eval_prompts))
         if self.session.processes.rank == 0:
-            file = self.folder / f"step-{step:06d}.png"
+            file = self.files.image_grid(step)
             save_grid(file, seen.images[shown], seen.prompts.text[shown])
             self.trackers.log_image(step, "held_out", file)

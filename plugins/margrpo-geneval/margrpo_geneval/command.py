@@ -19,13 +19,16 @@ def add(app: typer.Typer) -> None:
 
 def write_prompts(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The JSON Lines file to write.")],
-    count: Annotated[int, typer.Option(metavar="N", min=1, help="How many prompts.")] = 500,
-    seed: Annotated[int, typer.Option(metavar="N", help="The seed by which they are drawn.")] = 0,
+    count: Annotated[int, typer.Option(metavar="N", min=1, help="The number of prompts.")] = 500,
+    seed: Annotated[int, typer.Option(metavar="N", help="The seed of the prompts.")] = 0,
     classes: Annotated[
-        str, typer.Option(metavar="A,B,…", help="Names of classes; some of COCO's unless given.", show_default=False)
+        str, typer.Option(metavar="A,B,…", help="Names of classes. Default: a choice of COCO's.", show_default=False)
     ] = "",
 ) -> None:
-    """Write prompts of GenEval's six kinds in turn, none twice, with their metadata: for `[prompts] use = "jsonl"`."""
+    """Write distinct prompts of GenEval's six kinds in turn, with their metadata, for `[prompts] use = "jsonl"`.
+
+    Example: margrpo geneval prompts --out prompts.jsonl
+    """
     from margrpo_geneval.prompt_list import CLASSES, prompts
 
     names = [*dict.fromkeys(name.strip() for name in classes.split(",") if name.strip())] or list(CLASSES)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from margrpo.cli.example import example
+from margrpo.cli.component_example import example
 from margrpo.plugin.hookspecs import Entry
 from margrpo.plugin.registry import Registry, registry
 from tests.cli.command import process, run

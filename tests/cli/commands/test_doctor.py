@@ -28,4 +28,4 @@ def test_a_recipe_is_examined_and_what_fails_is_the_exit_code(tmp_path: Path) ->
 def test_what_is_set_without_a_recipe_is_refused() -> None:
     done = run("doctor", "--set", "run.steps=3")
     assert done.exit_code == 2
-    assert "--set changes a recipe, and none is given" in done.stderr
+    assert "--set changes a recipe, but no recipe is given" in done.stderr

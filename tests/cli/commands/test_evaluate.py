@@ -104,7 +104,7 @@ def test_what_cannot_be_evaluated_is_refused(evaluated: Path, tmp_path: Path) ->
         ((QUICKSTART, "--suite", "preference"), "reward is required"),
         ((tmp_path,), "recipe.toml"),
         ((ROOT / "recipes" / "digits.toml", *FEW, "--out", tmp_path / "y"), "give prompts a label"),
-        ((QUICKSTART, "--out", tmp_path / "file" / "x"), "is no folder that can be written; choose another --out"),
+        ((QUICKSTART, "--out", tmp_path / "file" / "x"), "is not a folder that can be written; choose another --out"),
         (
             ("--compare", evaluated, tmp_path),
             "holds no whole evaluation; give a folder that `margrpo evaluate --out` wrote",

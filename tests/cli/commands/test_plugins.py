@@ -60,7 +60,7 @@ def test_each_plugin_is_listed_with_what_it_brings_and_broken_ones_with_cause_an
     lines = [line.rstrip() for line in done.stdout.splitlines()]
     assert lines == [
         "plugin  distribution  version  brings",
-        "good    good          1.0      selector: mine, ours; reward: nice (offered twice, so nobody's)",
+        "good    good          1.0      selector: mine, ours; reward: nice (offered by two plugins, so not used)",
         "failed  lacking of lacking 1.0: ModuleNotFoundError: No module named 'a_library_of_nobody'",
         "        what to do: pip install a_library_of_nobody, or what brings it, or reinstall lacking with all that it "
         "depends on",
@@ -92,7 +92,7 @@ def test_a_plugin_adds_commands_whose_troubles_are_told_in_sentences(tmp_path: P
     assert margrpo(tmp_path, "never", "greet", "you").stderr == "error: not today; come back tomorrow\n"
     failed = margrpo(tmp_path, "fail")
     assert failed.returncode == 1
-    assert "error: ValueError: boom; this was not foreseen" in failed.stderr
+    assert "error: ValueError: boom; this is unexpected" in failed.stderr
 
 
 def test_a_command_that_is_there_already_is_not_replaced(tmp_path: Path) -> None:

@@ -21,8 +21,10 @@ def test_a_report_is_written_into_the_run(finished: Path) -> None:
 
 
 def test_reports_that_cannot_be_are_refused(finished: Path, tmp_path: Path) -> None:
-    assert "holds no run (there is no recipe.toml); give the folder of a run" in run("report", tmp_path).stderr
-    assert "say where the report goes with --out FILE" in run("report", finished, finished).stderr
+    assert (
+        "is not the folder of a run: it has no recipe.toml; give the folder of a run" in run("report", tmp_path).stderr
+    )
+    assert "a report of several runs needs --out FILE" in run("report", finished, finished).stderr
     (tmp_path / "file").write_text("")
     done = run("report", finished, "--out", tmp_path / "file" / "x.html")
     assert done.exit_code == 2
@@ -33,7 +35,7 @@ def test_a_recipe_that_cannot_be_read_any_more_is_no_reason_to_show_nothing(fini
     recipe = (finished / "recipe.toml").read_text()
     (tmp_path / "recipe.toml").write_text(recipe.replace('use = "brightness"', 'use = "gone"'))
     assert run("report", tmp_path).exit_code == 0
-    assert "It cannot be told here:" in (tmp_path / "report.html").read_text()
+    assert "The plan cannot be made here:" in (tmp_path / "report.html").read_text()
 
 
 @pytest.mark.parametrize("extends", ["", 'extends = "other.toml"\n'])

@@ -115,7 +115,7 @@ def test_a_terminal_sees_how_many_ar_steps_are_taken(
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setattr("margrpo.cli.commands.sample.TOKENS_AT_ONCE", 16)
     done = run("sample", classes, "--label", "1", "--count", "2", "--out", tmp_path / "x.png")
-    assert "drawing 2 pictures" in done.stderr
+    assert "drawing 2 images" in done.stderr
     assert "16/16" in done.stderr
     assert "AR steps" in done.stderr
     assert "drawing" not in done.stdout
@@ -132,8 +132,14 @@ def test_a_terminal_sees_how_many_ar_steps_are_taken(
         (["--label", "1000"], "class 1000: there are classes 0 to 999"),
         (["--prompt", "1000"], "class 1000: there are classes 0 to 999"),
         (["--label", "300"], "class 300 is not there: the policy draws classes, 0 to 299; give one with --label"),
-        (["--prompt", "a dog"], "--prompt 'a dog' names no class: the policy draws classes, 0 to 299; give one with"),
-        (["--label", "tench", "--set", "prompts.use=shapes"], "--label tench: the recipe's prompts know no names of"),
+        (
+            ["--prompt", "a dog"],
+            "--prompt 'a dog' does not name a class: the policy draws classes, 0 to 299; give one with",
+        ),
+        (
+            ["--label", "tench", "--set", "prompts.use=shapes"],
+            "--label tench: the recipe's prompts do not name classes",
+        ),
         (["--label", "1", "--out", "folder.png"], "--out folder.png: cannot be written (Is a directory)"),
         (["--label", "1", "--out", "x" * 300 + ".png"], "cannot be written (File name too long)"),
     ],

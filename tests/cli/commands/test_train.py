@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from margrpo.run_folder import newest_checkpoint
+from margrpo.run_folder import RunFolder
 from tests.cli.command import QUICKSTART, ROOT, TINY, run, setting
 
 
@@ -75,7 +75,7 @@ def test_only_the_folder_of_a_run_can_be_resumed(tmp_path: Path) -> None:
     done = run("resume", QUICKSTART)
     assert done.exit_code == 2
     assert done.stderr == (
-        f"error: {QUICKSTART}: is no folder; give the folder of a run, or begin one with `margrpo train`\n"
+        f"error: {QUICKSTART}: is not a folder; give the folder of a run, or begin one with `margrpo train`\n"
     )
     done = run("resume", tmp_path)
     assert done.exit_code == 2
@@ -131,10 +131,10 @@ def test_a_run_that_is_out_of_time_stops_with_a_checkpoint_and_a_code_of_its_own
 def test_sigterm_ends_the_step_and_a_second_one_leaves_at_once(tmp_path: Path) -> None:
     words = ["train", QUICKSTART, *setting(*TINY, "run.steps=500", "run.save_every=1"), "--out", str(tmp_path / "run")]
     for signals in (1, 2):
-        begun = (newest_checkpoint(tmp_path / "run") or (0,))[0]
+        begun = (RunFolder(tmp_path / "run").newest_checkpoint() or (0,))[0]
         command = [sys.executable, "-m", "margrpo", *words]
         with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
-            while (newest_checkpoint(tmp_path / "run") or (0,))[0] <= begun:
+            while (RunFolder(tmp_path / "run").newest_checkpoint() or (0,))[0] <= begun:
                 time.sleep(0.01)
             for _ in range(signals):
                 process.send_signal(signal.SIGTERM)

@@ -1,8 +1,8 @@
 import json
 from pathlib import Path
 
-from margrpo import run_folder
 from margrpo.cli.commands.variance import finite, own
+from margrpo.run_folder import RunFolder
 from tests.cli.command import QUICKSTART, TINY, run, setting
 
 
@@ -38,7 +38,7 @@ def test_a_runs_folder_stands_for_its_recipe_and_its_newest_weights(tmp_path: Pa
     folder = tmp_path / "run"
     assert run("train", QUICKSTART, *setting(*TINY, "run.maps=0"), "--out", folder).exit_code == 0
     recipe = own(folder, ["run.seed=3"])
-    assert recipe.policy.checkpoint == str(run_folder.newest_weights(folder))
+    assert recipe.policy.checkpoint == str(RunFolder(folder).newest_weights())
     assert recipe.run.seed == 3
     assert own(Path(QUICKSTART), None).policy.checkpoint != recipe.policy.checkpoint
 

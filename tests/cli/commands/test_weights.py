@@ -113,7 +113,7 @@ def test_what_is_not_finite_and_what_does_not_fit_is_named(mar: Path, tmp_path: 
 def test_tensors_that_nothing_here_knows_are_still_told(tmp_path: Path):
     torch.save({"conv.weight": torch.zeros(2, 3)}, tmp_path / "x.pth")
     output = told("inspect", tmp_path / "x.pth")
-    assert "Its names are those of no policy and no codec that margrpo knows.\n" in output
+    assert "Its names fit neither a policy nor a codec that margrpo knows.\n" in output
 
 
 @pytest.mark.parametrize(("which", "recorded_as"), [((), "ref."), (("--weights", "model"), "policy.")])
@@ -141,9 +141,9 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_written_over(mar: Pa
     there.write_bytes(b"precious")
     torch.save({"conv.weight": torch.zeros(2, 3)}, tmp_path / "x.pth")
     for words, says in (
-        ((mar, there), "is there already; add --force to write over it, or give another name"),
+        ((mar, there), "exists already; add --force to overwrite it, or give another name"),
         ((mar, tmp_path / "out.pth"), "must be a file that ends in .safetensors, in a folder that exists"),
-        ((SHIPPED, tmp_path / "out.safetensors"), "is one of margrpo's own files already; use it as it is"),
+        ((SHIPPED, tmp_path / "out.safetensors"), "is in margrpo's own format already; use it as it is"),
         ((tmp_path / "x.pth", tmp_path / "out.safetensors"), "its names are those of no policy and no codec that marg"),
         ((tmp_path / "none.pth", tmp_path / "out.safetensors"), "there is no such file; give a path, package://"),
     ):

@@ -62,5 +62,5 @@ def test_a_sentence_leaves_the_figures_alone(tmp_path: Path):
 @pytest.mark.parametrize("damaged", ["nonsense", "[]", '{"reward": 1.0}', '{"step": null}'])
 def test_a_damaged_line_is_refused_with_its_number(tmp_path: Path, damaged: str):
     (tmp_path / "metrics.jsonl").write_text(f'{{"step": 0}}\n{damaged}\n{{"step": 2}}\n')
-    with pytest.raises(RunError, match=r"metrics\.jsonl, line 2: .* holds no step; repair the line or remove the file"):
+    with pytest.raises(RunError, match=r"metrics\.jsonl, line 2: .* does not name its step; repair the line or"):
         Jsonl().open(tmp_path, "a run", 10, 3)

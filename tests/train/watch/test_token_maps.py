@@ -11,6 +11,7 @@ from margrpo.components.unmasking import Cosine
 from margrpo.errors import RunError
 from margrpo.pictures import token_maps
 from margrpo.pictures.grid import laid_over, save_maps
+from margrpo.run_folder import RunFolder
 from margrpo.testing import small
 from margrpo.train.assemble import assemble
 from margrpo.train.watch.held_out import validate
@@ -68,7 +69,7 @@ def arrays(side: int = 2) -> dict[str, np.ndarray]:
 
 
 def test_a_file_of_maps_is_read_as_it_was_written(tmp_path: Path) -> None:
-    file = token_maps.place(tmp_path / "maps", 20)
+    file = RunFolder(tmp_path).map_file(20)
     token_maps.write(file, arrays(), ["a cat", "two dögs"])
     assert file.name == "step-000020.safetensors"
     _, dogs = token_maps.read(file)

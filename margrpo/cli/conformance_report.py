@@ -1,4 +1,4 @@
-"""What the conformance kit finds, for a person."""
+"""The results of the conformance kit, for the terminal."""
 
 import sys
 from collections.abc import Sequence
@@ -16,28 +16,28 @@ from margrpo.testing.conformance.subject import NoInstanceError
 
 @attrs.frozen
 class ConformanceLine:
-    """What one check says: kept, broken, or left out with the reason."""
+    """The result of one check: kept, broken, or left out with the reason."""
 
     case: Promise
     how: str
     why: str = ""
 
 
-def tell_promises(plugin: str) -> None:
-    """Run every check of a plugin's components, print a line for each and for each broken promise, and end."""
+def report(plugin: str) -> None:
+    """Check every component of a plugin, print the results, and exit with 2 where a promise is broken."""
     every = list(cases(plugin))
     if not every:
-        out().print("it brings no components, so there is nothing to check")
+        out().print("the plugin has no components, so there is nothing to check")
     sound = True
     for _, group in groupby(every, key=lambda case: case.entry.id):
         with err().status("checking"):
-            findings = [looked(case) for case in group]
-        tell_component(findings)
+            findings = [checked(case) for case in group]
+        report_component(findings)
         sound &= all(each.how != "broken" for each in findings)
     sys.exit(0 if sound else REFUSED)
 
 
-def looked(case: Promise) -> ConformanceLine:
+def checked(case: Promise) -> ConformanceLine:
     """Run one check."""
     try:
         case()
@@ -52,8 +52,8 @@ def looked(case: Promise) -> ConformanceLine:
     return ConformanceLine(case, "kept")
 
 
-def tell_component(findings: Sequence[ConformanceLine]) -> None:
-    """One component: how many promises are kept, and each that is not."""
+def report_component(findings: Sequence[ConformanceLine]) -> None:
+    """Print how many promises a component keeps, and each promise that it breaks."""
     count = {how: sum(each.how == how for each in findings) for how in ("kept", "broken", "left out")}
     word, style = (
         ("fail", "bold red") if count["broken"] else ("ok", "bold green") if count["kept"] else ("?", "yellow")

@@ -1,4 +1,4 @@
-"""How a component is written in a recipe."""
+"""An example of a component in a recipe."""
 
 from typing import Any, get_args, get_origin
 
@@ -14,11 +14,11 @@ from margrpo.recipe.schema import Pretraining, Recipe
 from margrpo.recipe.structure import settings_of
 
 STAND_INS: dict[Any, Any] = {bool: False, int: 1, float: 1.0, str: "…"}
-"""Values for settings that have no default, to be replaced by the reader."""
+"""Values for required settings, which the reader replaces."""
 
 
 def example(entry: Entry, found: Registry) -> str:
-    """The TOML of a component with its defaults written out; a required value stands as a stand-in."""
+    """The TOML of a component with its defaults written out; required settings have a stand-in."""
     kind = found.kinds[entry.kind]
     if kind.many:
         return table(f"[[{kind.name}]]", kind.name, entry, found)
@@ -27,7 +27,7 @@ def example(entry: Entry, found: Registry) -> str:
 
 
 def place_of(kind: str, found: Registry) -> str:
-    """The table of a kind: at the top of a recipe, or in the first component that takes one."""
+    """The path of a kind's table: at the top of a recipe, or in the first component that takes the kind."""
     if any(kind in settings_of(cls) for cls in (Recipe, Pretraining)):
         return kind
     for entry in found.entries():
@@ -38,7 +38,7 @@ def place_of(kind: str, found: Registry) -> str:
 
 
 def loaded(entry: Entry, found: Registry) -> type:
-    """The class of an entry; one that cannot be imported takes no part in the search."""
+    """The class of an entry, or a class without settings where it cannot be imported."""
     try:
         return found.load(entry)
     except PluginError:
@@ -51,7 +51,7 @@ class _Nothing:
 
 
 def table(head: str, path: str, entry: Entry, found: Registry) -> str:
-    """One table and the required ones inside it."""
+    """A table, followed by the required tables inside it."""
     lines, nested = [head, f'use = "{entry.name}"'], []
     for key, field in settings_of(found.load(entry)).items():
         kind = next(filter(None, map(found.kinds.of, inner_types(field.type))), None)
@@ -67,7 +67,7 @@ def table(head: str, path: str, entry: Entry, found: Registry) -> str:
 
 
 def stand_in(annotation: Any) -> Any:
-    """A value of the right type."""
+    """A value of the annotated type."""
     cls = inner_types(annotation)[0]
     if get_origin(cls) in (tuple, list):
         return [STAND_INS.get(get_args(cls)[0], "…")]

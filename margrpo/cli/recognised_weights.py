@@ -1,4 +1,4 @@
-"""What the tensors of a file are, and the lines of a recipe that load them."""
+"""The component that the tensors of a file fit, and the recipe lines that load them."""
 
 import math
 from collections.abc import Mapping
@@ -21,7 +21,13 @@ Tensors = Mapping[str, Tensor]
 
 @attrs.frozen
 class Recognised:
-    """The component that tensors are for, the settings that fit them, in TOML, and what keeps them from fitting."""
+    """The component that tensors are for.
+
+    - `part`, `use`: its kind and its name
+    - `what`: what it is, in words
+    - `settings`: lines of TOML that fit the tensors
+    - `problems`: what keeps the tensors from fitting
+    """
 
     part: str
     use: str
@@ -31,7 +37,7 @@ class Recognised:
 
 
 def recognised(name: str, tensors: Tensors) -> Recognised | None:
-    """What a set of tensors is, by their names and shapes; its name is "policy" or "codec" where margrpo wrote it."""
+    """The component of a set of tensors, by their names and shapes; a set that margrpo wrote is named by its kind."""
     if name == "policy":
         return policy({published_name(each): tensor for each, tensor in tensors.items()}, is_published=False)
     kind, tensors = kind_of_names(tensors), without_loss(tensors)
@@ -43,7 +49,7 @@ def recognised(name: str, tensors: Tensors) -> Recognised | None:
 
 
 def policy(tensors: Tensors, *, is_published: bool) -> Recognised | None:
-    """A MAR: its size, or its sizes where they are none that is published."""
+    """A MAR, with the name of its size where the size is a published one."""
     told = mar_size.told_by({name: tensor.shape for name, tensor in tensors.items()})
     if told is None:
         return None
@@ -53,18 +59,18 @@ def policy(tensors: Tensors, *, is_published: bool) -> Recognised | None:
     if size:
         lines = [f'size = "{size}"', *(line for line in lines if line.split()[0] in mar_size.AROUND)]
     else:
-        lines.append("heads = …  # the file does not tell; width / heads is 64 or 80 in the published models")
+        lines.append("heads = …  # not in the file; width / heads is 64 or 80 in the published models")
     classes, prefix = told["conditioner.classes"], told["conditioner.prefix"]
     inner: dict[str, Any] = {"conditioner": Label(classes=classes, prefix=prefix), "parameterization": Epsilon()}
     with torch.device("meta"):
         expected = Mar(weights="random", heads=1, **inner, **own).assemble(Sdpa()).state_dict()
     problems = differences({published_name(name): tensor for name, tensor in expected.items()}, tensors)
-    what = f"MAR, {'size ' + size if size else 'of no published size'}"
+    what = f"MAR, {'size ' + size if size else 'of an unpublished size'}"
     return Recognised("policy", "mar", what, (*lines, *around(classes, prefix, is_published=is_published)), problems)
 
 
 def around(classes: int, prefix: int, *, is_published: bool) -> tuple[str, ...]:
-    """The tables inside a policy's: those of the published models, or what the file tells of them."""
+    """The nested tables of a policy: those of the published models, or a comment with what the file says of them."""
     if not is_published:
         rows = f"{classes} rows, which are the classes of a label, or one more than the words of a caption"
         return (f"# its conditioner has prefix = {prefix} and {rows}",)
@@ -73,7 +79,7 @@ def around(classes: int, prefix: int, *, is_published: bool) -> tuple[str, ...]:
 
 
 def autoencoder(tensors: Tensors) -> Recognised:
-    """A KL autoencoder of latent diffusion; only one with 16 channels is a codec here."""
+    """A KL autoencoder of latent diffusion; with 16 channels it is the codec `kl16`."""
     from margrpo.nets.kl16 import told_by
 
     told = told_by({name: tensor.shape for name, tensor in tensors.items()})
@@ -93,7 +99,7 @@ def patches(tensors: Tensors) -> Recognised:
 
 
 def differences(own: Tensors, given: Tensors) -> tuple[str, ...]:
-    """What keeps tensors from fitting a model."""
+    """The differences that keep tensors from fitting a model."""
     from margrpo.weights.modules import differences as found
 
     return tuple(found(own, given))
