@@ -26,7 +26,7 @@ class PlainGroup(TyperGroup):
 
 
 def plain(param: Any, ctx: Any) -> Any:
-    """The parameter without what Typer adds to its name in help, such as `<bool>` and `<list[Path]>`."""
+    """The parameter without the Python types that Typer shows in help, such as `<bool>` and `<list[Path]>`."""
     type_in_help = getattr(param, "display_type_rich", None)
     if param.param_type_name == "argument":
         param.display_type_rich = lambda ctx: ""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def table(title: str, found: "dict[str, Figures]", caption: str) -> Table:
-    """A row for each part and for the whole of each thing that was measured."""
+    """A table of measurements: a row for each part of a measurement, and one for the whole."""
     shown = titled(title, "seconds", "GFLOP", "GFLOP/s", "of the peak", "peak memory")
     for column in shown.columns[1:]:
         column.justify = "right"
@@ -34,7 +34,7 @@ def table(title: str, found: "dict[str, Figures]", caption: str) -> Table:
 
 
 def scaling_table(points: "list[ScalingPoint]") -> Table:
-    """A row for each value of a size, beside the first."""
+    """A table with a row for each value of a size; ratios are to the first row."""
     shown = titled(
         "the update at", "seconds", "ratio", "GFLOP", "of the peak", "peak memory", "ratio", "head evaluations"
     )
@@ -57,12 +57,12 @@ def scaling_table(points: "list[ScalingPoint]") -> Table:
 
 
 def speed(seconds: float, flops: float) -> tuple[str, str, str]:
-    """Seconds, GFLOP and GFLOP/s."""
+    """The cells for seconds, GFLOP and GFLOP/s."""
     return f"{seconds:.3g}", f"{flops / 1e9:,.3g}", f"{flops / seconds / 1e9:,.3g}" if seconds and flops else ""
 
 
 def counts_words(counted: "UpdateCounts") -> str:
-    """What an update touches."""
+    """The counts of an update, in words."""
     plain = (
         f"{plural(counted.images, 'image')} at {plural(counted.ar_steps, 'AR step')} and "
         f"{plural(counted.diffusion_steps, 'diffusion step')}: {counted.selected_tokens:,} selected tokens, "
@@ -73,7 +73,7 @@ def counts_words(counted: "UpdateCounts") -> str:
 
 
 def comparison_words(compared: "DenseComparison") -> str:
-    """What came out of the comparison."""
+    """The result of the comparison with the plain method, in words."""
     found = compared.as_dict()
     return (
         f"{found['speedup']:.2f} times faster, {found['memory_ratio']:.2f} of the memory; the loss differs by "
@@ -82,14 +82,14 @@ def comparison_words(compared: "DenseComparison") -> str:
 
 
 def machine_words(made: "Bench") -> str:
-    """Where it was measured."""
+    """The machine of a measurement, in words."""
     found = machine(made, None)["machine"]
     threads = f", {found['threads']} threads" if found["device"] == "cpu" else ""
     return f"{found['name']}{threads}, backbone in {found['precision']}."
 
 
 def machine(made: "Bench", figures: "Figures | None") -> dict[str, Any]:
-    """The machine, for a JSON file."""
+    """The machine of a measurement, for a JSON file."""
     import torch
 
     cuda = torch.device(made.pipeline.device).type == "cuda"

@@ -221,7 +221,7 @@ def bench(
     trajectories: int | None = None,
     **sizes: int | None,
 ) -> "Bench":
-    """The recipe assembled at a size, once it is known that the figures can be written."""
+    """The recipe assembled at a size, after a check that the figures can be written."""
     hush_profiler()
     if to is not None:
         refuse_unwritable(to, ".json", "--json")
@@ -240,7 +240,7 @@ def bench(
 
 
 def with_chains(estimator: Estimator, chains: int) -> Estimator:
-    """The estimator with another number of chains per token, or a `RunError` where it always has the same."""
+    """The estimator with another number of chains per token, or `RunError` where the number is fixed."""
     if not isinstance(estimator, VariesChains):
         name = registry().short_name("estimator", estimator)
         raise RunError(f"--trajectories {chains}: estimator.{name} cannot score another number of chains; leave it out")
@@ -248,17 +248,17 @@ def with_chains(estimator: Estimator, chains: int) -> Estimator:
 
 
 def shortened(recipe: Recipe, ar_steps: int) -> Recipe:
-    """The recipe with other AR steps to an image; where fewer are left than are trained on, all are."""
+    """The recipe with `ar_steps` AR steps to an image; all are trained where the recipe trains more."""
     return evolved(recipe, unmasking=evolved(recipe.unmasking, steps=ar_steps))
 
 
 def hush_profiler() -> None:
-    """Let torch's profiler, which counts the memory, write nothing of its own; torch reads this when it is loaded."""
+    """Silence the log of torch's profiler, which counts memory; torch reads the setting when it is imported."""
     os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 def write(to: Path | None, found: dict[str, Any]) -> None:
-    """Write figures as JSON."""
+    """Write the figures into a JSON file, where one is given."""
     if to is not None:
         to.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

@@ -133,7 +133,7 @@ def examined_into(
             place = folder / "images" / who
             found[who] = examine(pipeline, suite, scorers, images=images, seed=seed, folder=place, progress=progress)
     found = {who: found[who] for who in policies}
-    told = {
+    facts_of_all = {
         "suite": name,
         "prompts": len(suite.prompts()),
         "images": images,
@@ -142,7 +142,7 @@ def examined_into(
         "shares": [reward.name for reward in scorers if (reward.traits.low, reward.traits.high) == (0, 1)],
         "weights": {who: weights_of(recipe.policy) for who, recipe in policies.items()},
     }
-    whole = result(found, told)
+    whole = result(found, facts_of_all)
     write(folder, found, whole)
     show(whole, folder, dict.fromkeys(policies, folder))
 

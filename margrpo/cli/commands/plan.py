@@ -55,7 +55,7 @@ def show(checked: Recipe, console: Console, gpu: float | None = None) -> None:
 
 
 def step_table(recipe: Recipe, counted: Plan) -> Table:
-    """What a step consists of."""
+    """A table of what a step computes and stores."""
     table, run, of = titled("a step"), recipe.run, recipe.policy.footprint()
     parts = f"backbone {of.backbone.parameters:,}, head {of.head.parameters:,}"
     kept = f"of which {counted.kept_stages} are trained on; unknown before each: {unknown_words(counted)}"
@@ -73,7 +73,7 @@ def step_table(recipe: Recipe, counted: Plan) -> Table:
 
 
 def cost_table(counted: Plan) -> Table:
-    """Evaluations of the head and passes of the backbone."""
+    """A table of the head's evaluations and the backbone's passes in a step."""
     table = titled("part of a step", "head evaluations", "backbone passes")
     guided = {True: " on both halves of the guidance", False: ""}
     update = "update" + guided[counted.guided_update]
@@ -92,7 +92,7 @@ def cost_table(counted: Plan) -> Table:
 
 
 def memory_table(estimate: Memory) -> Table:
-    """The peak and its parts."""
+    """A table of the peak memory and its parts."""
     table = titled("memory", "at its peak", "made of")
     table.columns[1].justify = "right"
     for part in estimate.held:
@@ -109,7 +109,7 @@ def memory_table(estimate: Memory) -> Table:
 
 
 def fitting_words(estimate: Memory, gpu: float) -> str:
-    """Whether the peak fits a GPU of so many GiB."""
+    """A sentence that says whether the peak fits a GPU of `gpu` GiB."""
     left = gpu * GIB - estimate.peak
     if left >= 0:
         return f"On a GPU of {gpu:g} GiB this leaves {size(left)} for codec, rewards and torch itself."
@@ -126,7 +126,7 @@ def unknown_words(counted: Plan) -> str:
 
 
 def titled(*columns: str) -> Table:
-    """An empty table whose first column names what the others tell."""
+    """An empty table with these columns; the first names the rows."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold cyan")
     for place, column in enumerate(columns):
         table.add_column(column, no_wrap=False, style="" if place else "bold")
@@ -136,7 +136,7 @@ def titled(*columns: str) -> Table:
 
 
 def words(count: Count) -> str:
-    """A count as it is known: exactly, on average, or as a bound."""
+    """A count in words: exact, on average, or as a bound."""
     if count.is_fixed:
         return f"{count.most:,}"
     if count.mean is None:
@@ -145,5 +145,5 @@ def words(count: Count) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """A number of things."""
+    """A number with its noun, in the plural unless the number is 1."""
     return f"{count} {noun}" + "s" * (count != 1)
