@@ -138,8 +138,7 @@ def test_a_canary_ends_a_run_with_a_checkpoint(tmp_path: Path) -> None:
 def test_a_run_that_goes_on_hears_the_same_canaries(tmp_path: Path) -> None:
     def figures(name: str, **more: Any) -> list[str]:
         parts = recipe(tmp_path, canary=(Distance(), Edges()), tracker=(Jsonl(),))
-        while train(parts, tmp_path / name, **more) is None:
-            pass
+        next(filter(None, (train(parts, tmp_path / name, **more) for _ in range(9))))
         lines = (tmp_path / name / "metrics.jsonl").read_text().splitlines()
         return [word for line in lines for word in line.split(", ") if "canary" in word]
 

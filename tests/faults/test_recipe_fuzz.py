@@ -2,7 +2,6 @@
 
 import copy
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -27,8 +26,6 @@ ROOT = Path(__file__).parents[2]
 RECIPES = sorted((ROOT / "recipes").rglob("*.toml"))
 TABLES = [read(path) for path in RECIPES]
 NAMES = sorted({entry.name for entry in registry().entries()})
-SECONDS = 5.0
-"""More than any check may take, on a machine that does other work."""
 LONGEST = 2000
 """Letters of one sentence."""
 
@@ -99,14 +96,12 @@ def told(error: MargrpoError) -> None:
         assert len(line) <= LONGEST, line[:300]
 
 
-def bounded(work: Any) -> None:
-    """Do some work, which may be refused in sentences, and may not take long."""
-    clock = time.perf_counter()
+def refused_in_sentences(work: Any) -> None:
+    """Do some work, which may be refused in sentences."""
     try:
         work()
     except MargrpoError as error:
         told(error)
-    assert time.perf_counter() - clock < SECONDS
 
 
 @given(mutated())
@@ -117,7 +112,7 @@ def test_a_mutated_table_is_a_recipe_or_refused_in_sentences(table: dict[str, An
         check_fit(recipe)
         check(recipe)
 
-    bounded(work)
+    refused_in_sentences(work)
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +152,7 @@ def test_a_mutated_text_is_a_recipe_or_refused_in_sentences(copied: Path, data: 
             text = data.draw(st.sampled_from(DEEP)) + b"\n" + text
     path = copied / source.relative_to(ROOT / "recipes").with_name("mutated.toml")
     path.write_bytes(text)
-    bounded(lambda: check(loadable(sound(path, []), path)))
+    refused_in_sentences(lambda: check(loadable(sound(path, []), path)))
 
 
 PARTS = ("run", "steps", "reward", "0", "weight", "use", "estimator", "where", "policy", "", "x", "-1", "99")
@@ -169,4 +164,4 @@ set_texts = st.tuples(paths, st.text(max_size=8) | st.sampled_from(VALUES)).map(
 @given(st.sampled_from(RECIPES), st.lists(set_texts, min_size=1, max_size=3))
 @fuzz(60, 3000)
 def test_whatever_is_set_gives_a_recipe_or_is_refused_in_sentences(source: Path, sets: list[str]) -> None:
-    bounded(lambda: check(loadable(sound(source, sets), source)))
+    refused_in_sentences(lambda: check(loadable(sound(source, sets), source)))

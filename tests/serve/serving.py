@@ -1,7 +1,6 @@
 """A real server of rewards in a thread of the test."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,6 +10,7 @@ import uvicorn
 from margrpo.serve.limits import Limits
 from margrpo.serve.server import Server
 from margrpo.train.verdict.scorers import build_rewards
+from tests.waiting import PATIENCE, wait_for
 
 
 @contextmanager
@@ -21,11 +21,10 @@ def serving(*rewards: Any, token: str = "", limits: Limits | None = None) -> Ite
     running = uvicorn.Server(config)
     thread = threading.Thread(target=running.run, daemon=True)
     thread.start()
-    while not running.started:
-        time.sleep(0.01)
+    wait_for(lambda: running.started, "the server")
     port = running.servers[0].sockets[0].getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
         running.should_exit = True
-        thread.join()
+        thread.join(PATIENCE)

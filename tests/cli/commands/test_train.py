@@ -1,25 +1,32 @@
 import json
 import shutil
 import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from margrpo.cli.commands.train import STOPPING
 from margrpo.run_folder import RunFolder
 from tests.cli.command import QUICKSTART, ROOT, TINY, run, setting
+from tests.waiting import started, wait_for
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of two steps, whose learning rate does not depend on how many there are."""
+    folder = tmp_path_factory.mktemp("finished") / "run"
+    done = run("train", QUICKSTART, *setting(*TINY, "optimizer.last=1.0"), "--out", folder, "--seed", "5")
+    assert done.exit_code == 0, done.output
+    return folder
 
 
 @pytest.fixture
-def trained(tmp_path: Path) -> Path:
-    """The folder of a run of two steps, whose learning rate does not depend on how many there are."""
-    done = run("train", QUICKSTART, *setting(*TINY, "optimizer.last=1.0"), "--out", tmp_path / "run", "--seed", "5")
-    assert done.exit_code == 0, done.output
-    return tmp_path / "run"
+def trained(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, to be changed."""
+    return shutil.copytree(finished, tmp_path / "run")
 
 
 def test_a_run_trains_and_says_where_everything_is(tmp_path: Path) -> None:
@@ -67,8 +74,8 @@ def test_what_decides_no_number_may_change(trained: Path) -> None:
     assert done.exit_code == 0, done.output
 
 
-def test_seed_is_short_for_a_set(trained: Path) -> None:
-    assert "seed = 5" in (trained / "recipe.toml").read_text()
+def test_seed_is_short_for_a_set(finished: Path) -> None:
+    assert "seed = 5" in (finished / "recipe.toml").read_text()
 
 
 def test_only_the_folder_of_a_run_can_be_resumed(tmp_path: Path) -> None:
@@ -103,13 +110,9 @@ def test_ctrl_c_stops_after_the_step_with_a_checkpoint_and_says_how_to_go_on(tmp
     folder = tmp_path / "a run"
     lines = 'tracker=[{use="console", every=1}]'
     words = ["train", QUICKSTART, *setting(*TINY, "run.steps=500", lines), "--out", str(folder)]
-    command = [sys.executable, "-m", "margrpo", *words]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
-        assert process.stderr
-        for line in process.stderr:
-            if line.startswith("step 2/"):
-                process.send_signal(signal.SIGINT)
-                break
+    with started([sys.executable, "-m", "margrpo", *words], cwd=ROOT) as process:
+        assert any(line.startswith("step 2/") for line in process.stderr)
+        process.send_signal(signal.SIGINT)
         said = process.stderr.read()
     assert process.returncode == 130
     assert "Traceback" not in said
@@ -128,18 +131,22 @@ def test_a_run_that_is_out_of_time_stops_with_a_checkpoint_and_a_code_of_its_own
     assert run(*words, "--stop-after", "soon").exit_code == 2
 
 
+def reached(run: Path) -> int:
+    """The step of the newest checkpoint, 0 without one."""
+    return (RunFolder(run).newest_checkpoint() or (0,))[0]
+
+
 def test_sigterm_ends_the_step_and_a_second_one_leaves_at_once(tmp_path: Path) -> None:
     words = ["train", QUICKSTART, *setting(*TINY, "run.steps=500", "run.save_every=1"), "--out", str(tmp_path / "run")]
-    for signals in (1, 2):
-        begun = (RunFolder(tmp_path / "run").newest_checkpoint() or (0,))[0]
-        command = [sys.executable, "-m", "margrpo", *words]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
-            while (RunFolder(tmp_path / "run").newest_checkpoint() or (0,))[0] <= begun:
-                time.sleep(0.01)
-            for _ in range(signals):
+    for twice in (False, True):
+        begun = reached(tmp_path / "run")
+        with started([sys.executable, "-m", "margrpo", *words], cwd=ROOT) as process:
+            wait_for(lambda: reached(tmp_path / "run") > begun, "a checkpoint")  # noqa: B023
+            process.send_signal(signal.SIGTERM)
+            assert any(STOPPING in line for line in process.stderr)
+            if twice:
                 process.send_signal(signal.SIGTERM)
-                time.sleep(0.05)
-            _, said = process.communicate(timeout=60)
+            said = process.stderr.read()
         assert process.returncode == 75, said
         assert "Traceback" not in said
         assert "the run can go on from step " in said.splitlines()[-1]
