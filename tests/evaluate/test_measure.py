@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -56,5 +58,5 @@ def test_works_take_turns_and_each_is_counted_once_for_operations_and_once_for_b
     assert [each.flops for each in found] == [0, 0]
 
 
-def test_the_peak_of_the_machine_is_a_rate():
-    assert matmul_peak("cpu") == pytest.approx(matmul_peak("cpu"), rel=0.99)
+def test_the_peak_of_the_machine_is_a_rate(small_products: None):
+    assert 0 < matmul_peak("cpu") < math.inf

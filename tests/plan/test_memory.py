@@ -1,17 +1,16 @@
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch.profiler import ProfilerActivity, profile
 
 from margrpo.components.estimator import MultiTrajectory
 from margrpo.components.optimizer import AdamW
 from margrpo.components.selector import Committed, Every
 from margrpo.components.timesteps import Random
 from margrpo.components.trainable import Backbone, Everything
+from margrpo.evaluate.measure import peak_bytes
 from margrpo.plan.counts import plan
 from margrpo.plan.memory import LOOKED_AT_ONCE, memory, replay_bytes
 from margrpo.recipe import load
@@ -22,6 +21,7 @@ from margrpo.train.assemble import assemble
 from margrpo.train.step import collect, train_step
 from margrpo.train.watch.held_out import BATCH, drift, validate
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")
 RECIPES = Path(__file__).parents[2] / "recipes"
 RANDOM = ("policy.weights=random", "codec.weights=random", 'reward=[{use="brightness"}]')
 FEW_OPERATIONS = (
@@ -31,7 +31,7 @@ FEW_OPERATIONS = (
     "run.eval_prompts=16",
     "run.held_out=256",
 )
-"""The profiler takes its time for each operation, not for each byte."""
+"""Allocations are counted one by one, whatever their size: few operations on large tensors take the least time."""
 
 
 def stored(value: Any, seen: dict[int, int]) -> int:
@@ -70,18 +70,6 @@ def test_with_random_ar_steps_the_bytes_for_replay_are_a_bound(tmp_path: Path) -
     assert max(stored(rollout, {}) for rollout in rollouts) == bound
 
 
-def peak(work: Callable[[], object]) -> int:
-    """The most bytes that torch held at once while working."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiled:
-        work()
-    events = profiled.profiler.kineto_results.events()  # type: ignore[union-attr]
-    now = most = 0
-    for _, change in sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]"):
-        now += change
-        most = max(most, now)
-    return most
-
-
 @pytest.mark.parametrize(
     ("name", "sets", "within"),
     [
@@ -111,7 +99,7 @@ def test_the_estimate_of_the_peak_is_near_what_torch_takes(name: str, sets: tupl
         validate(session.pipeline, held_out, session.measure, 0)
 
     estimate = memory(recipe)
-    assert estimate.peak / peak(work) == pytest.approx(1, abs=within)
+    assert estimate.peak / peak_bytes(work, "cpu") == pytest.approx(1, abs=within)
 
 
 def test_the_plan_knows_how_many_held_out_images_are_drawn_at_once() -> None:

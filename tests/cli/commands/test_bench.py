@@ -6,6 +6,7 @@ import pytest
 from margrpo.evaluate.bench.bench import Bench
 from tests.cli.command import QUICKSTART, RANDOM, run, setting
 
+pytestmark = pytest.mark.usefixtures("small_products")
 SMALL = ("--random-weights", "--images", "2", "--repeats", "1")
 
 
