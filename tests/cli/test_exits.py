@@ -6,6 +6,7 @@ import typer
 
 from margrpo.cli.exits import with_error_report
 from margrpo.errors import RecipeError
+from tests.cli.command import process
 
 
 def raising(error: BaseException) -> int:
@@ -62,3 +63,18 @@ def test_a_closed_pipe_is_no_trouble_of_ours() -> None:
 
     with pytest.raises(BrokenPipeError):
         command()
+
+
+SCRIPT = """
+import sys
+from margrpo.cli.exits import exit_without_finalising
+print("said", end="")
+exit_without_finalising(lambda: sys.exit({}))
+"""
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+@pytest.mark.parametrize(("code", "found"), [("0", 0), ("75", 75), ("None", 0), ("'a trouble'", 1)])
+def test_a_process_ends_with_its_code_and_all_that_it_said(count: str, code: str, found: int) -> None:
+    done = process("-c", SCRIPT.format(code), WORLD_SIZE=count)
+    assert (done.returncode, done.stdout) == (found, "said")

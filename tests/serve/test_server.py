@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -21,65 +20,19 @@ from PIL import Image
 from safetensors.torch import save
 
 from margrpo.cli.serving import run
-from margrpo.components.on_failure import DropGroup, Retry
+from margrpo.components.on_failure import Retry
 from margrpo.components.reward.brightness import Brightness
-from margrpo.components.reward.http import Http
-from margrpo.components.reward.jpeg_compressibility import JpegCompressibility
-from margrpo.components.reward.shapes import Shapes
-from margrpo.contracts import OnFailure
-from margrpo.declare import SettingError, component
-from margrpo.errors import DataError, RewardError
+from margrpo.declare import component
+from margrpo.errors import RewardError
 from margrpo.records import Traits
 from margrpo.remote import wire
 from margrpo.serve.limits import Limits
 from margrpo.testing import small
-from margrpo.train.assemble import assemble
-from margrpo.train.step import train_step
-from margrpo.train.verdict.judge import score
-from margrpo.train.verdict.scorers import build_rewards
+from tests.serve.rewards import IMAGES, PROMPTS, TOKEN, Counting, Failing
 from tests.serve.serving import serving
 from tests.waiting import PATIENCE, wait_for
 
-TOKEN = "a-token-of-twenty-letters"
 CLIENT = httpx2.Client(trust_env=False)  # one, because each reads all certificates of the machine
-IMAGES = torch.rand(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
-PROMPTS = small.prompts(3)
-
-
-@component
-class Counting:
-    """Writes down what is done with it, and understands nothing."""
-
-    weight: float = 1.0
-    on_failure: OnFailure | None = None
-    done: Any = None
-    traits = Traits()
-
-    def build(self, device: str) -> Any:
-        self.done.append(device)
-        return self
-
-    def score(self, images: torch.Tensor, prompts: Any) -> torch.Tensor:
-        self.done.append("scored")
-        raise DataError("the metadata is not to be understood")
-
-
-@component
-class Failing:
-    """Cannot read the metadata, or breaks."""
-
-    fails: str
-    weight: float = 1.0
-    on_failure: OnFailure | None = None
-    traits = Traits(reads=("metadata",))
-
-    def build(self, device: str) -> Any:
-        return self
-
-    def score(self, images: torch.Tensor, prompts: Any) -> torch.Tensor:
-        if self.fails == "data":
-            raise DataError("the metadata is not to be understood")
-        raise ValueError(self.fails)
 
 
 @component
@@ -109,17 +62,6 @@ def held(**limits: Any) -> Iterator[tuple[str, threading.Event]]:
             gate.set()
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    with serving(Brightness(), JpegCompressibility(), token=TOKEN) as found:
-        yield found
-
-
-@pytest.fixture(autouse=True)
-def token(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("THE_TOKEN", TOKEN)
-
-
 def post(address: str, body: bytes, media: str = wire.BINARY, token: str = TOKEN) -> httpx2.Response:
     headers = {"Content-Type": media, "Authorization": f"Bearer {token}"}
     return CLIENT.post(f"{address}/score", content=body, headers=headers)
@@ -127,13 +69,6 @@ def post(address: str, body: bytes, media: str = wire.BINARY, token: str = TOKEN
 
 def health(address: str) -> dict[str, Any]:
     return CLIENT.get(f"{address}/health").json()
-
-
-def test_scores_are_those_of_the_process_itself_to_the_last_bit(address: str) -> None:
-    for reward in (Brightness(), JpegCompressibility()):
-        name = {"Brightness": "brightness"}.get(type(reward).__name__, "jpeg_compressibility")
-        remote = Http(servers=(address,), reward=name, token="THE_TOKEN", batch=4).build("cpu")
-        assert torch.equal(remote.score(IMAGES, PROMPTS), reward.score(IMAGES, PROMPTS))
 
 
 def test_a_body_in_json_holds_pngs(address: str) -> None:
@@ -233,13 +168,6 @@ HOSTILE: dict[str, tuple[bytes, str, int, str]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def narrow() -> Iterator[str]:
-    limits = Limits(bytes=150_000, images=8, side=64, pixels=5000, seconds=5.0)
-    with serving(Brightness(), token=TOKEN, limits=limits) as found:
-        yield found
-
-
 @pytest.mark.parametrize("how", HOSTILE)
 def test_what_cannot_be_scored_is_refused_with_a_sentence(how: str, narrow: str) -> None:
     body, media, status, said = HOSTILE[how]
@@ -255,22 +183,25 @@ def test_without_the_token_nothing_is_scored(given: str, narrow: str) -> None:
     assert (answer.status_code, "the token is missing or wrong" in answer.text) == (401, True)
 
 
+def alive(cls: type) -> int:
+    gc.collect()
+    return sum(type(each) is cls for each in gc.get_objects())
+
+
 def test_hostile_requests_are_refused_and_leave_nothing_behind(narrow: str) -> None:
     drawn, bodies = random.Random(0), [(body, media) for body, media, _, _ in HOSTILE.values()]
-    with httpx2.Client(headers={"Authorization": f"Bearer {TOKEN}"}) as client:
-        for number in range(300):
-            body, media = drawn.choice(bodies)
-            if number % 3 == 0:
-                body = bytes(drawn.randrange(256) for _ in range(drawn.randrange(2000)))
-            if number % 5 == 0:
-                flipped = bytearray(GOOD)
-                flipped[drawn.randrange(80)] ^= 1 << drawn.randrange(8)
-                body = bytes(flipped)
-            status = client.post(f"{narrow}/score", content=body, headers={"Content-Type": media}).status_code
-            assert (status == 200 and number % 5 == 0) or 400 <= status < 500, (number, status)
+    for number in range(300):
+        body, media = drawn.choice(bodies)
+        if number % 3 == 0:
+            body = bytes(drawn.randrange(256) for _ in range(drawn.randrange(2000)))
+        if number % 5 == 0:
+            flipped = bytearray(GOOD)
+            flipped[drawn.randrange(80)] ^= 1 << drawn.randrange(8)
+            body = bytes(flipped)
+        status = post(narrow, body, media).status_code
+        assert (status == 200 and number % 5 == 0) or 400 <= status < 500, (number, status)
     assert health(narrow)["waiting"] == 0
-    gc.collect()
-    assert not [each for each in gc.get_objects() if type(each) is Request]  # nor the bodies that they hold
+    wait_for(lambda: not alive(Request), "the end of requests, and of the bodies that they hold")
 
 
 def test_a_request_that_takes_too_long_is_told_and_the_next_is_served() -> None:
@@ -315,47 +246,6 @@ def test_a_reward_that_fails_is_told_with_its_sentence_and_no_traceback() -> Non
         assert answer.json()["detail"].startswith("reward Failing: raised ValueError: boom for 1 images")
 
 
-# the client
-
-
-def test_a_refusal_is_raised_at_once_with_the_servers_sentence(narrow: str) -> None:
-    remote = Http(servers=(narrow,), token="THE_TOKEN", attempts=5, backoff=10.0).build("cpu")
-    with pytest.raises(RewardError, match=r"/score refuses \(422\): the images are 65 × 4 pixels, and a side may have"):
-        remote.score(torch.zeros(1, 3, 65, 4), small.prompts(1, 1))
-
-
-def test_a_wrong_token_is_told(narrow: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("THE_TOKEN", "something else entirely")
-    with pytest.raises(RewardError, match=r"/schema refuses \(401\): the token is missing or wrong"):
-        Http(servers=(narrow,), token="THE_TOKEN").build("cpu")
-
-
-def test_where_several_rewards_are_served_one_must_be_named(address: str) -> None:
-    with pytest.raises(
-        RewardError, match=r"no reward is named, and .* serves brightness, jpeg_compressibility; choose"
-    ):
-        Http(servers=(address,), token="THE_TOKEN").build("cpu")
-    with pytest.raises(RewardError, match=r"reward = 'sharpness', and .* serves brightness"):
-        Http(servers=(address,), token="THE_TOKEN", reward="sharpness").build("cpu")
-
-
-def test_a_server_that_is_away_is_asked_again_and_the_others_meanwhile(narrow: str) -> None:
-    away = "http://127.0.0.1:9"
-    remote = Http(servers=(away, narrow), token="THE_TOKEN", batch=2, attempts=1).build("cpu")
-    assert torch.equal(remote.score(IMAGES, PROMPTS), Brightness().score(IMAGES, PROMPTS))
-    with pytest.raises(
-        RewardError, match=r"no server answered in 6 rounds \(http://127.0.0.1:9/schema: ConnectError\)"
-    ):
-        Http(servers=(away,), attempts=8, backoff=0.01).build("cpu")  # 8 are for a server that was there
-
-
-@pytest.mark.parametrize("address", ["http://a:b", "http://a:99999", "http://:8700", "http://[::1", "a:8700"])
-def test_an_address_that_is_none_is_refused(address: str) -> None:
-    with pytest.raises(SettingError, match="at least one address, as in"):
-        Http(servers=(address,))
-    assert Http(servers=("http://[::1]:8700", "https://a/b")).servers[0] == "http://[::1]:8700"
-
-
 def test_a_port_in_use_is_told_before_anything_is_loaded(capsys: pytest.CaptureFixture[str]) -> None:
     reward = Counting(done=[])
     with (
@@ -364,68 +254,3 @@ def test_a_port_in_use_is_told_before_anything_is_loaded(capsys: pytest.CaptureF
     ):
         run((reward,), host="127.0.0.1", port=taken.getsockname()[1], token="", device="cpu", seconds=1, images=1)
     assert (reward.done, capsys.readouterr().out) == ([], "")
-
-
-def test_what_cannot_be_read_is_not_asked_again() -> None:
-    settings = Counting(done=[], on_failure=Retry(attempts=3, backoff=0.0))
-    (reward,) = build_rewards((settings,), "cpu")
-    with pytest.raises(RewardError, match=r"the metadata is not to be understood$"):
-        score(reward, IMAGES, PROMPTS)
-    assert settings.done == ["cpu", "scored"]
-
-
-def test_what_is_missing_is_told_before_anything_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(RewardError, match="the environment variable NO_SUCH is not set; put the token into it"):
-        Http(servers=("http://a",), token="NO_SUCH").require()
-    monkeypatch.setattr("margrpo.components.reward.http.find_spec", lambda name: None)
-    with pytest.raises(RewardError, match=r'needs httpx2, which is not installed; pip install "margrpo\[http\]"'):
-        Http(servers=("http://a",)).require()
-
-
-def test_a_step_with_rewards_elsewhere_is_the_step_with_them_here(tmp_path: Path) -> None:
-    with serving(Brightness()) as address:
-        here, there = (
-            train_step(assemble(small.recipe(tmp_path, reward=(reward,), measure=Brightness())), 0).figures
-            for reward in (Brightness(), Http(servers=(address,), batch=1))
-        )
-    assert here["reward/brightness"] == there["reward/http"]
-    assert here["gradient_norm"] == there["gradient_norm"]
-
-
-def test_rewards_elsewhere_are_asked_while_the_next_images_are_drawn(tmp_path: Path) -> None:
-    """By the time the second microbatch is drawn the first one's scores are asked for."""
-    from margrpo.train.step import collect
-    from margrpo.train.verdict.in_flight import ScoresInFlight
-
-    with serving(Brightness()) as address:
-        session = assemble(small.recipe(tmp_path, reward=(Http(servers=(address,)),), measure=Brightness()))
-        flight, asked = ScoresInFlight(session.scorers), []
-        collect(session, 0, lambda part: (flight.send(part), asked.append(len(flight.asked["http"]))))
-        assert asked == list(range(1, len(session.microbatches) + 1))
-        assert len(session.microbatches) > 1
-        assert len(flight.results()["http"].values) == 4
-        flight.close()
-
-
-def test_a_server_that_stays_away_drops_the_group_where_the_recipe_says_so(tmp_path: Path) -> None:
-    with serving(Brightness()) as address:
-        reward = Http(servers=(address,), attempts=1, on_failure=DropGroup(backoff=0.0))
-        session = assemble(small.recipe(tmp_path, reward=(reward,), measure=Brightness()))
-    figures = train_step(session, 0).figures
-    assert figures["dropped_groups"] == 2
-
-
-def test_shapes_over_http_read_the_prompt() -> None:
-    from margrpo.components.dataset.shapes import Shapes as Pictures
-
-    images, prompts = Pictures().images(0, 5, seed=0)
-    with serving(Shapes()) as address:
-        assert Http(servers=(address,)).build("cpu").score(images, prompts).tolist() == [1.0] * 5
-
-
-def test_what_a_server_cannot_read_is_not_asked_again_either() -> None:
-    with serving(Failing(fails="data")) as address:
-        remote = Http(servers=(address,), on_failure=Retry(attempts=3, backoff=60.0))
-        (reward,) = build_rewards((remote,), "cpu")
-        with pytest.raises(RewardError, match=r"has none; choose \[prompts\] that have it, or another reward$"):
-            score(reward, IMAGES, PROMPTS)

@@ -59,7 +59,7 @@ def test_the_streamed_gradient_is_that_of_the_whole_loss() -> None:
 
 
 def test_a_chain_of_transitions_never_waits_for_the_device() -> None:
-    # Twin: test_nothing_in_a_chain_depends_on_data in test_chain.py.
+    # Twin: test_nothing_in_a_chain_depends_on_data in rollout/test_reverse_process.py.
     pipeline = on_gpu()
     known, noise = condition(pipeline, 5)
     process = ReverseProcess.of(pipeline.model.head, pipeline.sampler)
@@ -71,7 +71,7 @@ def test_a_chain_of_transitions_never_waits_for_the_device() -> None:
 
 
 def test_a_cuda_graph_draws_what_the_loop_draws_and_follows_the_weights() -> None:
-    # Twin: test_a_chain_taken_at_once_is_the_chain in test_chain.py.
+    # Twin: test_a_chain_taken_at_once_is_the_chain in rollout/test_reverse_process.py.
     pipeline = on_gpu()
     head, sampler = pipeline.model.head, pipeline.sampler
     graphs = Graphs(head, sampler)

@@ -1,0 +1,3 @@
+from tests.serve.conftest import address, narrow
+
+__all__ = ["address", "narrow"]
