@@ -1,13 +1,12 @@
 """torch comes first, so that annotations hold the real tensors and their shapes are checked; no test minds its time."""
 
 from collections.abc import Iterator
+from importlib import import_module
 
 import pytest
 import torch
 from hypothesis import settings
 from jaxtyping import config
-
-from margrpo.evaluate.measure import SIDE
 
 torch.set_num_threads(1)
 settings.register_profile("untimed", deadline=None)
@@ -37,4 +36,4 @@ def shapes_unchecked() -> Iterator[None]:
 @pytest.fixture
 def small_products(monkeypatch: pytest.MonkeyPatch) -> None:
     """The machine's peak is measured with matrix products of moments; `bench` takes a second, before each figure."""
-    monkeypatch.setitem(SIDE, "cpu", 64)
+    monkeypatch.setitem(import_module("margrpo.evaluate.measure").SIDE, "cpu", 64)

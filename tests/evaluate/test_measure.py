@@ -1,6 +1,5 @@
 import math
 
-import pytest
 import torch
 
 from margrpo.evaluate.measure import cost, flops_of, matmul_peak, peak_bytes, timed
