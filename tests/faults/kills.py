@@ -1,7 +1,7 @@
 """Kill runs with SIGKILL at random instants, let them go on, and compare them with one that was never killed.
 
 `python -m tests.faults.kills --kills 50 --out DIR` prints what it found as JSON. Each run is a fork of this process,
-which has torch loaded already.
+which has done a step before and so has loaded every module.
 """
 
 import argparse
@@ -21,6 +21,7 @@ from margrpo.components.tracker.jsonl import Jsonl
 from margrpo.plugin.registry import registry
 from margrpo.train.loop import train
 from tests.faults import runs
+from tests.waiting import PATIENCE
 from tests.train import remembering
 from tests.train.remembering import Aging, Around, Counting, Sums
 
@@ -96,8 +97,9 @@ def main() -> None:
     asked = given.parse_args()
     registry().register(remembering, "remembering", distribution="margrpo")
     (asked.out / WEIGHTS).mkdir(parents=True)
+    train(runs.recipe(asked.out / WEIGHTS, steps=1), asked.out / "loads everything")
     clock, chance = time.monotonic(), random.Random(asked.seed)
-    assert ended(fork(asked.out, "unbroken"), 120) == 0
+    assert ended(fork(asked.out, "unbroken"), PATIENCE) == 0
     takes = time.monotonic() - clock
     found: dict[str, Any] = {"kills": 0, "while writing": 0, "equal": 0, "different": []}
     number = 0
@@ -112,7 +114,7 @@ def main() -> None:
             continue
         found["kills"] += 1
         found["while writing"] += writing(run)
-        status = ended(fork(asked.out, run.name), 120)
+        status = ended(fork(asked.out, run.name), PATIENCE)
         what = runs.differences(asked.out / "unbroken", run) if status == 0 else ["did not end well"]
         found["equal"] += not what
         found["different"] += [f"{run.name}: {', '.join(what)}"] if what else []

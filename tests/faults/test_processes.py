@@ -23,11 +23,11 @@ Done = subprocess.CompletedProcess[str]
 
 
 def torchrun(words: Sequence[object], *, processes: int = 2, options: Sequence[str] = ("--standalone",)) -> "list[str]":
-    """The command that starts so many workers."""
-    return [
-        *(sys.executable, "-m", "torch.distributed.run", *options, f"--nproc-per-node={processes}"),
-        *("-m", "tests.faults.worker", *map(str, words)),
-    ]
+    """The command that starts so many workers; a single process needs no torchrun."""
+    worker = ("-m", "tests.faults.worker", *map(str, words))
+    if "single" in words:
+        return [sys.executable, *worker]
+    return [sys.executable, "-m", "torch.distributed.run", *options, f"--nproc-per-node={processes}", *worker]
 
 
 def run(*words: object, processes: int = 2, options: Sequence[str] = ("--standalone",)) -> Done:

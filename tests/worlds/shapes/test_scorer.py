@@ -22,6 +22,7 @@ from margrpo.worlds.shapes import (
     scores,
 )
 
+pytestmark = pytest.mark.usefixtures("shapes_unchecked")  # those of 17,000 images; the reward's own tests check them
 EVERY = tuple(one for kind in KINDS for one in repertoire(kind))
 
 
