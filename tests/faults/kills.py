@@ -21,9 +21,9 @@ from margrpo.components.tracker.jsonl import Jsonl
 from margrpo.plugin.registry import registry
 from margrpo.train.loop import train
 from tests.faults import runs
-from tests.waiting import PATIENCE
 from tests.train import remembering
 from tests.train.remembering import Aging, Around, Counting, Sums
+from tests.waiting import PATIENCE
 
 WEIGHTS = "weights"
 REMEMBERING = {
