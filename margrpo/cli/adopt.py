@@ -1,5 +1,6 @@
 """The form of every command, built-in or a plugin's: errors end in sentences, and help shows flags as flags."""
 
+import re
 from typing import Any
 
 import typer
@@ -10,7 +11,11 @@ from margrpo.cli.exits import with_error_report
 
 
 class PlainCommand(TyperCommand):
-    """A command whose help names values and leaves out Python types."""
+    """A command whose help names values, leaves out Python types and fills the lines of the terminal."""
+
+    def __init__(self, *args: Any, **settings: Any):
+        super().__init__(*args, **settings)
+        self.help = filled(self.help)
 
     def get_params(self, ctx: Any) -> list[Any]:
         """The parameters, each with its plain form."""
@@ -23,6 +28,11 @@ class PlainGroup(TyperGroup):
     def get_params(self, ctx: Any) -> list[Any]:
         """The parameters, each with its plain form."""
         return [plain(param, ctx) for param in super().get_params(ctx)]
+
+
+def filled(text: str | None) -> str | None:
+    """A help text with one line for each paragraph, so that the terminal's width and not the source's breaks it."""
+    return text and "\n\n".join(" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", text))
 
 
 def plain(param: Any, ctx: Any) -> Any:

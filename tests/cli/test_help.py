@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from margrpo import hookimpl
 from margrpo.cli import app
+from margrpo.cli.adopt import filled
 from margrpo.cli.plugin_commands import add_commands
 from margrpo.plugin.registry import Registry
 
@@ -78,3 +79,9 @@ def test_the_help_of_a_plugins_commands_is_shown_without_python_types() -> None:
     assert re.search(r"files\.\.\. +\[required\]", said), said
     assert re.search(r"--count +int \[x>=1\]", said), said
     assert "<" not in said
+
+
+def test_a_paragraph_of_help_is_broken_by_the_terminal_and_not_by_the_source() -> None:
+    assert filled("Draws an image.\n\nA long sentence that\nthe source breaks.") == (
+        "Draws an image.\n\nA long sentence that the source breaks."
+    )
