@@ -1,4 +1,4 @@
-"""The model: how it is built, what reads the prompt, the backbone, and the head."""
+"""Contracts of the model: attention, conditioner, parameterization, codec, policy, and what they build."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -17,23 +17,28 @@ else:
 
 @runtime_checkable
 class Attention(Protocol):
-    """How attention is computed."""
+    """An implementation of attention."""
 
     def require(self) -> None:
-        """Raise a `MargrpoError` where this machine cannot run it; called before weights are loaded."""
+        """Raise a `MargrpoError` if this machine cannot run the implementation; called before weights are loaded."""
         ...
 
     def attention(self, q: Tensor, k: Tensor, v: Tensor, lengths: Sequence[int], dropout: float = 0.0) -> Tensor:
-        """Softmax attention within each of several sequences that stand one after the other; `dropout` of its weights.
+        """Softmax attention within each of several packed sequences.
 
-        q, k, v and the result have the shape (positions, heads, channels); the `lengths` add up to the positions.
+        `q`, `k`, `v` and the result have the shape (positions, heads, channels). The sequences stand one after the
+        other; their `lengths` add up to the positions. `dropout` is the share of attention weights set to 0.
         """
         ...
 
 
 @runtime_checkable
 class Conditioner(Protocol):
-    """What the prompt becomes: the kind of prefix that a backbone reads."""
+    """A way to turn prompts into the prefix that a backbone reads.
+
+    - `prefix`: positions of the prefix.
+    - `classes`: number of classes that a label chooses among; None if the conditioner reads texts.
+    """
 
     prefix: int
     classes: int | None
@@ -43,62 +48,62 @@ class Conditioner(Protocol):
         ...
 
     def build(self, *, width: int) -> "PromptEmbedder":
-        """Make the embedding module for a backbone of this width."""
+        """Make the embedding module for a backbone of `width` channels."""
         ...
 
 
 @runtime_checkable
 class Weights(Protocol):
-    """What every built part with weights shares with nn.Module."""
+    """The methods of nn.Module that every built part with weights has."""
 
     def parameters(self) -> Iterator[Parameter]:
-        """All parameters."""
+        """Iterate over all parameters."""
         ...
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """All parameters with their names."""
+        """Iterate over all parameters with their names."""
         ...
 
     def modules(self) -> Iterator[Module]:
-        """Every part."""
+        """Iterate over all modules, the part itself included."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """Names and tensors."""
+        """Tensors by their names."""
         ...
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> Any:
-        """Take the tensors of another."""
+        """Copy tensors into the parameters and buffers of these names."""
         ...
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Let every parameter be trained, or none."""
+        """Make all parameters trainable, or freeze them."""
         ...
 
     def train(self, mode: bool = True) -> Self:
-        """Training mode."""
+        """Switch to training mode."""
         ...
 
     def eval(self) -> Self:
-        """Evaluation mode: dropout off."""
+        """Switch to evaluation mode: dropout off."""
         ...
 
     def to(self, device: str) -> Self:
-        """Move to a device."""
+        """Move parameters and buffers to `device`."""
         ...
 
 
 class PromptEmbedder(Weights, Protocol):
-    """The built conditioner, an nn.Module."""
+    """The nn.Module that a conditioner builds."""
 
     def __call__(self, prompts: Prompts) -> Float[Tensor, "b p c"]:
-        """One prefix per image; a prompt it cannot express raises `DataError`."""
+        """The prefix of each image; a prompt that the module cannot express raises `DataError`."""
         ...
 
 
 @runtime_checkable
 class Parameterization(Protocol):
-    """What the head's raw output means."""
+    """The meaning of the head's raw output: noise, clean token or velocity."""
 
     @property
     def path(self) -> Path:
@@ -108,19 +113,19 @@ class Parameterization(Protocol):
     def epsilon(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: float | Tensor
     ) -> Float[Tensor, "*m d"]:
-        """The noise in x, from the output."""
+        """The noise in `x`, computed from the head's `output`."""
         ...
 
     def x0(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: float | Tensor
     ) -> Float[Tensor, "*m d"] | None:
-        """The clean token in x, or None where the noise determines it at every level."""
+        """The clean token in `x`; None if the noise determines the clean token at every `alpha_bar`."""
         ...
 
     def target(
         self, x0: Float[Tensor, "*m d"], noise: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, "*m 1"]
     ) -> Float[Tensor, "*m d"]:
-        """What the output should have been, for pre-training."""
+        """The output that pre-training regresses on, for a clean token `x0` and its `noise`."""
         ...
 
 
@@ -134,42 +139,48 @@ class Codec(Protocol):
     sha256: str
 
     def published(self) -> str:
-        """Where weights for these settings are published, as a sentence, or nothing."""
+        """A sentence that says where weights for these settings are published, or ""."""
         ...
 
     def require(self) -> None:
-        """Raise a `MargrpoError` where a package that it needs is missing; imports no torch."""
+        """Raise a `MargrpoError` if a package that the codec needs is missing. Must not import torch."""
         ...
 
     def build(self) -> "Autoencoder":
-        """Make the module, with the weights of its checkpoint unless they are "random"."""
+        """Make the module with the weights of the codec's checkpoint, or with random ones."""
         ...
 
     def geometry(self) -> tuple[int, int]:
-        """Tokens per image and channels per token."""
+        """The number of tokens per image and of channels per token."""
         ...
 
 
 @runtime_checkable
 class Autoencoder(Weights, Protocol):
-    """The built codec, an nn.Module."""
+    """The nn.Module that a codec builds."""
 
     def fit(self, images: Float[Tensor, "b 3 h w"]) -> None:
-        """Learn from images what can be learned without gradients, unless there is nothing or it is known already."""
+        """Fit from `images` what needs no gradients; does nothing if the codec is fitted or has nothing to fit."""
         ...
 
     def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
-        """Tokens of images whose values are in [0, 1]."""
+        """Tokens of `images`, whose values are in [0, 1]."""
         ...
 
     def decode(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b 3 h w"]:
-        """Images with values clamped to [0, 1]."""
+        """Images of `tokens`, with values clamped to [0, 1]."""
         ...
 
 
 @runtime_checkable
 class Policy(Protocol):
-    """The generator that is tuned."""
+    """The generator that is trained.
+
+    - `checkpoint`: the file of weights, or where it is published.
+    - `weights`: "model" for the weights of the file, or "random".
+    - `sha256`: SHA-256 of the file; "" is not checked.
+    - `parameterization`: the meaning of the head's raw output.
+    """
 
     checkpoint: str
     weights: str
@@ -177,15 +188,15 @@ class Policy(Protocol):
     parameterization: Parameterization
 
     def published(self) -> str:
-        """Where weights for these settings are published, as a sentence, or nothing."""
+        """A sentence that says where weights for these settings are published, or ""."""
         ...
 
     def geometry(self) -> tuple[int, int]:
-        """Tokens per image and channels per token."""
+        """The number of tokens per image and of channels per token."""
         ...
 
     def classes(self) -> int | None:
-        """How many classes a prompt's label chooses among; None where the policy reads texts."""
+        """The number of classes that a prompt's label chooses among; None if the policy reads texts."""
         ...
 
     def footprint(self) -> PolicyFootprint:
@@ -193,15 +204,18 @@ class Policy(Protocol):
         ...
 
     def build(self, *, attention: Attention) -> "Model":
-        """Make the model on the CPU, with the weights of its checkpoint unless they are "random"."""
+        """Make the model on the CPU with the weights of the policy's checkpoint, or with random ones."""
         ...
 
 
 class Model(Weights, Protocol):
-    """The built policy: an nn.Module with a backbone and a head.
+    """The nn.Module that a policy builds: backbone and head.
 
-    `isinstance` is not for it: from Python 3.12 on it would not see a submodule, which is not in the instance's
-    dictionary.
+    - `tokens`: tokens per image.
+    - `channels`: channels per token.
+
+    The protocol does not support `isinstance`: from Python 3.12 on it does not see a submodule, which is not in the
+    instance's dictionary.
     """
 
     tokens: int
@@ -209,53 +223,56 @@ class Model(Weights, Protocol):
 
     @property
     def head(self) -> "Head":
-        """The per-token denoiser; an ordinary attribute will do."""
+        """The denoiser of single tokens; an ordinary attribute is enough."""
         ...
 
     def prefix(self, prompts: Prompts) -> Float[Tensor, "b p c"]:
-        """What the backbone reads of the prompts."""
+        """The prefix that the backbone reads for `prompts`."""
         ...
 
     def null_prefix(self, images: int) -> Float[Tensor, "b p c"]:
-        """What it reads where there is no prompt, for classifier-free guidance."""
+        """The prefix that the backbone reads for `images` without a prompt, for classifier-free guidance."""
         ...
 
     def condition(
         self, tokens: Float[Tensor, "b n d"], unknown: Bool[Tensor, "b n"], prefix: Float[Tensor, "b p c"]
     ) -> Float[Tensor, "b n c"]:
-        """One condition per token; images may differ in how many are unknown, whose values in `tokens` are not read."""
+        """The condition of each token, computed from the known tokens and the prefix.
+
+        Values of unknown tokens are not read. Images of a batch may differ in their number of unknown tokens.
+        """
         ...
 
 
 @runtime_checkable
 class Head(Protocol):
-    """The per-token denoiser, an nn.Module in phases: what depends on t only, on (z, t), and on x."""
+    """The denoiser of single tokens, an nn.Module in three phases: terms of t only, of (z, t), and of x."""
 
     def parameters(self) -> Iterator[Parameter]:
-        """All parameters of the head, by which the rest of the model is told from it."""
+        """All parameters of the head, which distinguish the head from the rest of the model."""
         ...
 
     def embed_times(self, times: Sequence[float]) -> Float[Tensor, "t w"]:
-        """What the head makes of model times, of any width; computed once and shared by all tokens."""
+        """Embeddings of model `times`, of any width w; computed once and shared by all tokens."""
         ...
 
     def prepare(self, z: Float[Tensor, "m c"], moments: Float[Tensor, "*t w"]) -> Any:
-        """The modulation of every block for these conditions at one moment, or at each of t."""
+        """The modulation of every block for conditions `z` at one embedded time, or at each of t."""
         ...
 
     def raw(
         self, x: Float[Tensor, "m d"], z: Float[Tensor, "m c"], time: Int[Tensor, "m"]
     ) -> tuple[Float[Tensor, "m d"], Float[Tensor, "m d"]]:
-        """What the parameterization interprets, and the variance; each token at a time of its own, for pre-training."""
+        """The raw output and the variance, with each token at a `time` of its own, for pre-training."""
         ...
 
     def __call__(self, x: Float[Tensor, "*k m d"], modulation: Any) -> tuple[Tensor, Tensor]:
-        """The raw output and the variance for x, both of its shape, whose leading axes share one modulation.
+        """The raw output and the variance for `x`, both of the shape of `x`.
 
-        Where `prepare` was given t moments, x is of shape k t m d.
+        The leading axes of `x` share one modulation. If `prepare` was given t times, `x` has the shape k t m d.
         """
         ...
 
     def meaning(self, raw: tuple[Tensor, Tensor], x: Float[Tensor, "*k m d"], alpha_bar: float) -> Prediction:
-        """What the raw output says about x."""
+        """The prediction about `x` that the raw output stands for."""
         ...

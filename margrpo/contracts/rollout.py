@@ -1,4 +1,4 @@
-"""The rollout: prompts, the order and number of tokens, the reverse diffusion, guidance, and what is kept."""
+"""Contracts of the rollout: prompts, unmasking, the reverse diffusion, guidance, and recorded transitions."""
 
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
@@ -12,81 +12,85 @@ from margrpo.records import Gaussian, Prediction, Prompt, Prompts
 
 @runtime_checkable
 class PromptSource(Protocol):
-    """Where prompts come from (recipe table `prompts`)."""
+    """A source of prompts (recipe table `prompts`).
+
+    - `prompts`: prompts per training step.
+    - `group`: images per prompt.
+    """
 
     prompts: int
     group: int
 
     def require(self) -> None:
-        """Raise `DataError` where the prompts cannot be read; imports no torch, since it is part of the check."""
+        """Raise `DataError` if the prompts cannot be read. Must not import torch, because `margrpo check` calls it."""
         ...
 
     def draw(self, step: int, seed: int) -> Prompts:
-        """The prompts of one training step, each repeated `group` times; a pure function of (step, seed)."""
+        """The prompts of a training step, each repeated `group` times; a pure function of `step` and `seed`."""
         ...
 
     def held_out(self) -> Prompts:
-        """Prompts that are never drawn for training, one image each."""
+        """Prompts that `draw` never returns, one image each."""
         ...
 
 
 @runtime_checkable
 class NamesClasses(Protocol):
-    """What a source of prompts may do besides: name classes, for policies that are conditioned on labels."""
+    """An optional part of a source of prompts: names of classes, for policies that are conditioned on labels."""
 
     def labels(self) -> Sequence[int]:
-        """Every label that is drawn or held out."""
+        """All labels of the source, drawn or held out."""
         ...
 
     def of_class(self, which: int | str) -> Prompt:
-        """The prompt of a class by label or name; `DataError` if there is none such."""
+        """The prompt of a class, by label or name; an unknown class raises `DataError`."""
         ...
 
 
 @runtime_checkable
 class Unmasking(Protocol):
-    """How many tokens are known after each AR step."""
+    """The schedule of unmasking: the number of tokens that are known after each of `steps` AR steps."""
 
     steps: int
 
     def counts(self, tokens: int) -> tuple[int, ...]:
-        """Unknown tokens before each of the s steps and after the last: n = m_0 > m_1 > … > m_s = 0."""
+        """The number of unknown tokens before each of s AR steps and after the last: n = m_0 > m_1 > … > m_s = 0."""
         ...
 
 
 @runtime_checkable
 class Sampler(Protocol):
-    """The reverse diffusion of the head."""
+    """The reverse diffusion of the head, in `steps` transitions."""
 
     steps: int
 
     @property
     def path(self) -> Path:
-        """The forward process whose reverse it is; it must be that of the head's parameterization."""
+        """The forward process that the sampler reverses; it must be the path of the head's parameterization."""
         ...
 
     def has_density(self, t: int) -> bool:
-        """Whether transition t has a log-density that can be trained on."""
+        """Whether transition `t` has a log-density that can be trained on."""
         ...
 
     def draws_noise(self, t: int) -> bool:
-        """Whether noise is added when transition t is taken."""
+        """Whether transition `t` adds noise."""
         ...
 
     def time(self, t: int) -> float:
-        """The time that the head is told at transition t."""
+        """The time that the head is given at transition `t`."""
         ...
 
     def alpha_bar(self, t: int) -> float:
-        """The signal's share of the variance of x_t."""
+        """The share of signal in the variance of x_t."""
         ...
 
     def nominal_std(self, t: int) -> float:
-        """The std of transition t as far as it is known before any token is drawn."""
+        """The std of transition `t`, estimated without any token."""
         ...
 
     def transition(self, x: Float[Tensor, "*m d"], prediction: Prediction, t: int) -> Gaussian:
-        """Mean and std of x_{t-1} given x_t; where there is no density, std is 0."""
+        """Mean and std of x_{t-1} given x_t = `x`; std is 0 if the transition has no density."""
         ...
 
 
@@ -101,16 +105,16 @@ class NamesNoise(Protocol):
 
 @runtime_checkable
 class Guidance(Protocol):
-    """The scale w of classifier-free guidance, ε = ε_∅ + w (ε_z − ε_∅), in the rollout."""
+    """The scale w of classifier-free guidance in the rollout, ε = ε_∅ + w (ε_z − ε_∅)."""
 
     def scale(self, tokens: int, remaining: int) -> float:
-        """The scale of an AR step after which `remaining` of `tokens` are unknown; 1 needs no second pass."""
+        """The scale of the AR step after which `remaining` of `tokens` are unknown; 1 needs no second pass."""
         ...
 
 
 @runtime_checkable
 class Timesteps(Protocol):
-    """Which AR steps and transitions of a rollout are trained on."""
+    """A choice of the AR steps and transitions of a rollout that are trained on."""
 
     def draw(
         self, ar_steps: int, transitions: Sequence[int], generator: Generator

@@ -1,4 +1,4 @@
-"""The run: its processes, what components remember, what it is measured by, and where figures go."""
+"""Contracts of the run: state, processes, suites, canaries, trackers, datasets."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
@@ -17,7 +17,7 @@ from margrpo.records import (
 
 @runtime_checkable
 class HasRunState(Protocol):
-    """Optional for any component, and for any object that a component builds: state that outlives the process.
+    """An optional part of a component, or of an object that it builds: state that outlives the process.
 
     State is made of tensors, numbers, strings, None, lists, tuples and mappings. Weights are not run state.
     """
@@ -27,78 +27,84 @@ class HasRunState(Protocol):
         ...
 
     def load_run_state(self, state: Mapping[str, Any]) -> None:
-        """Replace the state by that of a checkpoint; called before the first step of a resumed run."""
+        """Restore the state from a checkpoint; called before the first step of a resumed run."""
         ...
 
 
 @runtime_checkable
 class HasRequirements(Protocol):
-    """Optional for any component: files and packages that it needs. Each nested component is asked by itself."""
+    """An optional part of a component: a check of the files and packages it needs; nested components have their own."""
 
     def require(self) -> None:
-        """Raise a `MargrpoError` where a file or package is missing; called before weights are loaded."""
+        """Raise a `MargrpoError` if a file or package is missing; called before weights are loaded."""
         ...
 
 
 @runtime_checkable
 class Parallel(Protocol):
-    """Over how many processes a run is spread, and how they share the model.
+    """A way to spread a run over processes.
 
-    `moves_weights` says whether weights lie somewhere else after a step than before it.
+    - `moves_weights`: whether a step moves weights to other addresses in memory.
     """
 
     moves_weights: bool
 
     def require(self, processes: int) -> None:
-        """Raise `ParallelError` where it cannot serve so many processes; imports no torch."""
+        """Raise `ParallelError` if the component does not support `processes` processes. Must not import torch."""
         ...
 
     def join(self, device: str) -> "Processes":
-        """Meet the other processes."""
+        """Join the process group on `device`. *Collective*."""
         ...
 
 
 @runtime_checkable
 class Processes(Protocol):
-    """The processes of a run as one of them sees them; what is said of all must be called by all, in one order."""
+    """One rank's view of the process group.
+
+    Methods marked *collective* must be called by every rank in the same order.
+
+    - `rank`: number of this process, from 0.
+    - `world_size`: number of processes.
+    """
 
     rank: int
     world_size: int
 
     def wrap(self, model: Model) -> None:
-        """Hold the model's weights as they are held; before its optimizer is built. All."""
+        """Replicate or shard the model's weights; called before the optimizer is built. *Collective*."""
         ...
 
     def enter(self, phase: str) -> None:
-        """Tell the others what this process does now, for the case that it is never heard of again."""
+        """Publish the phase that this process enters, so that other ranks can name it if this process dies."""
         ...
 
     def all_gather(self, x: Tensor) -> Tensor:
-        """A tensor of each process, equal in shape and small, along a new first axis. All."""
+        """The tensors of all ranks along a new first axis; they are small and of equal shape. *Collective*."""
         ...
 
     def all_reduce(self, x: Tensor) -> Tensor:
-        """The sum of a small tensor over the processes, the same to the last bit on each. All."""
+        """The sum of a small tensor over all ranks, equal to the last bit on each rank. *Collective*."""
         ...
 
     def sum_gradients(self) -> None:
-        """Sum the gradients of the trained parameters; weights need not be whole afterwards. All."""
+        """Sum the gradients of the trained parameters over all ranks; weights may be sharded afterwards. *Collective*."""
         ...
 
     def clip_gradients(self, parameters: Sequence[Parameter], largest: float) -> float:
-        """The norm of the summed gradients, scaled down to the largest that is allowed. All."""
+        """Scale the summed gradients down to the norm `largest`, and return their norm before. *Collective*."""
         ...
 
     def unshard(self) -> None:
-        """Have every weight of the model on this process, as before the gradients were summed. All."""
+        """Gather every weight of the model on this rank, undoing what `sum_gradients` left sharded. *Collective*."""
         ...
 
     def optimizer_state(self, optimizer: Any) -> dict[str, Any]:
-        """What the optimizer remembers, by the names of parameters, whole on the first process. All."""
+        """The optimizer's state by the names of parameters, complete on rank 0. *Collective*."""
         ...
 
     def restore_optimizer(self, optimizer: Any, state: dict[str, Any]) -> None:
-        """Take up what any number of processes have saved. All."""
+        """Restore an optimizer's state that was saved by any number of processes. *Collective*."""
         ...
 
     def close(self) -> None:
@@ -108,97 +114,100 @@ class Processes(Protocol):
 
 @runtime_checkable
 class Suite(Protocol):
-    """What a policy is evaluated on: prompts in categories, and what scores the pictures."""
+    """A benchmark for policies: prompts in categories, and the rewards that score their images."""
 
     def require(self) -> None:
-        """Raise a `MargrpoError` where a file or package is missing; imports no torch."""
+        """Raise a `MargrpoError` if a file or package is missing. Must not import torch."""
         ...
 
     def prompts(self) -> Sequence[Prompt]:
-        """The prompts, always the same."""
+        """The prompts of the suite, equal at every call."""
         ...
 
     def category(self, prompt: Prompt) -> str:
-        """The category of one of them."""
+        """The category of `prompt`."""
         ...
 
     def rewards(self) -> Sequence[Reward | Mapping[str, Any]]:
-        """What scores the pictures: rewards, or their tables as a recipe has them."""
+        """The rewards that score the images, each a component or its table in a recipe."""
         ...
 
 
 @runtime_checkable
 class Canary(Protocol):
-    """A number that nothing is trained on, from 0: how far the images have strayed from those before training.
+    """A measure of how far images have drifted from those of the untrained policy; 0 is no drift.
 
-    Beyond `warn` it is told at a look, beyond `stop` the run ends; None is never.
+    A canary is never part of the loss. It is measured at every validation.
+
+    - `warn`: drift above which the run logs a warning; None disables the limit.
+    - `stop`: drift above which the run ends; None disables the limit.
     """
 
     warn: float | None
     stop: float | None
 
     def build(self, device: str) -> "Monitor":
-        """Make what measures, with its networks on a device."""
+        """Make the monitor with its networks on `device`."""
         ...
 
 
 @runtime_checkable
 class Monitor(Protocol):
-    """The built canary."""
+    """The object that a canary builds."""
 
     def drift(self, inputs: CanaryInputs) -> float:
-        """How far the images have strayed; the same for the same."""
+        """The drift of the images, 0 or more; a pure function of `inputs`."""
         ...
 
 
 @runtime_checkable
 class Tracker(Protocol):
-    """Where figures go."""
+    """A place that figures are written to."""
 
     def open(self, folder: Any, title: str, steps: int, start: int) -> "OpenTracker":
-        """Begin to track a run that goes from step `start` to `steps`, in its folder."""
+        """Begin to track the run in `folder`, which goes from step `start` to `steps`."""
         ...
 
 
 @runtime_checkable
 class OpenTracker(Protocol):
-    """The opened tracker."""
+    """The object that a tracker opens for a run."""
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
-        """Take the figures of one step."""
+        """Write the figures of one step."""
         ...
 
     def say(self, sentence: str) -> None:
-        """Take a sentence for the person who watches."""
+        """Write a sentence for the person who watches the run."""
         ...
 
     def close(self) -> None:
-        """Flush and end."""
+        """Flush all output and close."""
         ...
 
 
 @runtime_checkable
 class TakesImages(Protocol):
-    """What an opened tracker may do besides: take pictures."""
+    """An optional part of an opened tracker: pictures."""
 
     def log_image(self, step: int, name: str, file: Any) -> None:
-        """Take a PNG that was written when so many steps were done; those of one name are of one series."""
+        """Log the PNG `file`, written after `step` steps; pictures of one `name` form a series."""
         ...
 
 
 @runtime_checkable
 class TakesHistograms(Protocol):
-    """What an opened tracker may do besides: take distributions."""
+    """An optional part of an opened tracker: distributions."""
 
     def log_histogram(self, step: int, name: str, values: Float[Tensor, "_"]) -> None:
-        """Take the values of one step."""
+        """Log the distribution of `values` after `step` steps; values of one `name` form a series."""
         ...
 
 
 @runtime_checkable
 class Dataset(Protocol):
-    """Images with prompts, for pre-training."""
+    """A source of images with prompts, for pre-training."""
 
     def images(self, index: int, count: int, seed: int) -> tuple[Float[Tensor, "b 3 h w"], Prompts]:
-        """Batch number `index` of `count` images, a pure function of its arguments."""
+        """Batch number `index`, of `count` images with their prompts; a pure function of the arguments."""
         ...

@@ -1,4 +1,4 @@
-"""The update: which tokens and transitions carry loss, the surrogate, the penalty and the optimizer."""
+"""Contracts of the update: tokens and transitions with a loss, the surrogate, the penalty and the optimizer."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -13,10 +13,10 @@ from margrpo.records import ARStep, Chains, Extent, Key, Needs, Rollout, Transit
 
 @runtime_checkable
 class Selector(Protocol):
-    """Which unknown tokens of an AR step."""
+    """A choice of the unknown tokens of an AR step that carry loss."""
 
     def needs(self) -> Needs:
-        """What the rollout must record for this."""
+        """The parts of a rollout that must be recorded for this component."""
         ...
 
     def extent(self, tokens: int) -> Extent:
@@ -24,16 +24,16 @@ class Selector(Protocol):
         ...
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """A subset of the tokens unknown at this step."""
+        """The selected tokens, a subset of the tokens unknown at `step`."""
         ...
 
 
 @runtime_checkable
 class Estimator(Protocol):
-    """Which transitions stand for a token in the loss."""
+    """A choice of the transitions that stand for a token in the loss."""
 
     def needs(self) -> Needs:
-        """What the rollout must record for this."""
+        """The parts of a rollout that must be recorded for this component."""
         ...
 
     def chains(self, tokens: int) -> Chains:
@@ -41,7 +41,7 @@ class Estimator(Protocol):
         ...
 
     def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> Sequence[Transitions]:
-        """The transitions to score for the selected tokens, each token in at most one piece of evidence."""
+        """The transitions to score for the `selected` tokens; each token is in at most one of the returned records."""
         ...
 
 
@@ -56,51 +56,58 @@ class VariesChains(Protocol):
 
 @runtime_checkable
 class Weighting(Protocol):
-    """How much each trained transition counts."""
+    """The weights of the trained transitions in the loss."""
 
     def weights(self, std: Float[Tensor, "t"]) -> Float[Tensor, "t"]:
-        """Positive weights of mean 1 from the nominal stds of the trained transitions."""
+        """Positive weights of mean 1, from the nominal `std` of each trained transition."""
         ...
 
 
 @runtime_checkable
 class Objective(Protocol):
-    """The surrogate whose gradient is the update's direction, and how its terms are averaged."""
+    """The surrogate whose gradient is the update's direction, and the mean over its terms.
+
+    `updates` is the number of optimizer steps per rollout.
+    """
 
     updates: int
 
     def surrogate(
         self, logp: Float[Tensor, "k m"], old: Float[Tensor, "k m"], advantage: Float[Tensor, "m"]
     ) -> Float[Tensor, "k m"]:
-        """The quantity to raise, per transition."""
+        """The quantity to maximise, per trajectory and token, from log-probabilities now and at the rollout."""
         ...
 
     def divisors(self, counts: Sequence[int]) -> Sequence[int]:
-        """What the terms of each AR step are divided by, given how many there are at each."""
+        """The divisor of the terms of each AR step, given the number of terms of each."""
         ...
 
 
 @runtime_checkable
 class Replay(Protocol):
-    """How recorded transitions are put to the policy again: guidance, mask, dropout, and the floor of the variance.
+    """The settings under which the update evaluates recorded transitions: guidance, mask, mode and variance.
 
-    Where `mode` turns dropout on, `uses_dropout` is true: images are then replayed one at a time, each with a key of
-    its own, so that what is dropped does not depend on the size of a batch.
+    - `min_variance`: lower bound of the variance of a transition.
+    - `uses_dropout`: whether `mode` turns dropout on. Images are then replayed one at a time, each with a key of its
+      own, so that the dropped units do not depend on the size of a batch.
     """
 
     min_variance: float
     uses_dropout: bool
 
     def scale(self, rollout_scale: float) -> float:
-        """The scale for replay, given the rollout's."""
+        """The scale of guidance in replay, given the scale of the rollout."""
         ...
 
     def mask(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """What the backbone takes as unknown."""
+        """The tokens that the backbone treats as unknown at `step`."""
         ...
 
     def mode(self, model: Model, key: Key) -> AbstractContextManager[None]:
-        """How the model is meanwhile; what is drawn is a function of the key, and what is changed is put back."""
+        """Context manager that sets the model's mode for replay and restores it on exit.
+
+        Randomness depends on `key` only.
+        """
         ...
 
 
@@ -116,17 +123,21 @@ class Penalty(Protocol):
     where: Selector | None
 
     def needs(self) -> Needs:
-        """What the rollout must record for this."""
+        """The parts of a rollout that must be recorded for this component."""
         ...
 
     def build(self, model: Model) -> "Regularizer":
-        """Make the penalty's state for this model, as it is before training."""
+        """Make the penalty's state for `model`; called before training."""
         ...
 
 
 @runtime_checkable
 class Regularizer(Protocol):
-    """The built penalty; it falls on what carries loss, or on the main chains of the tokens that `where` marks."""
+    """The object that a penalty builds.
+
+    - `reference`: the policy to stay near; None if there is no reference model.
+    - `where`: selects the tokens whose main chains are penalised; None penalises the transitions that carry loss.
+    """
 
     reference: Model | None
     where: Selector | None
@@ -134,33 +145,33 @@ class Regularizer(Protocol):
     def divergence(
         self, mean: Float[Tensor, "k m d"], reference: Float[Tensor, "k m d"], std: Float[Tensor, "k m d"]
     ) -> Float[Tensor, "k m"]:
-        """The divergence of each transition, times its coefficient."""
+        """The divergence from `reference`, times the penalty's coefficient."""
         ...
 
     def after_step(self, step: int, model: Model) -> None:
-        """Let the reference follow, where it does."""
+        """Update the reference after training step `step`, if it is due."""
         ...
 
 
 @runtime_checkable
 class Reference(Protocol):
-    """Which earlier policy a penalty compares with."""
+    """A rule for the earlier policy that a penalty compares with."""
 
     def is_due(self, step: int) -> bool:
-        """Whether the reference becomes the current policy after this many steps."""
+        """Whether the reference becomes a copy of the current policy after `step` steps."""
         ...
 
 
 @runtime_checkable
 class Trainable(Protocol):
-    """Which parameters the update changes."""
+    """A choice of the parameters that the update changes."""
 
     def trained(self, backbone: int, head: int) -> tuple[int, int]:
         """How many of the `backbone` parameters and of the `head` parameters it trains, at most."""
         ...
 
     def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:
-        """Names and parameters; everything else is frozen."""
+        """Names and parameters that are trained; all other parameters are frozen."""
         ...
 
 
@@ -176,9 +187,9 @@ class Optimizer(Protocol):
     state_per_parameter: int
 
     def build(self, parameters: Sequence[Parameter]) -> Any:
-        """A torch.optim.Optimizer."""
+        """Make the torch.optim.Optimizer of `parameters`."""
         ...
 
     def rate(self, step: int, steps: int) -> float:
-        """The learning rate of this step."""
+        """The learning rate of step `step` of `steps`."""
         ...

@@ -1,4 +1,4 @@
-"""What flows from prompts to the optimizer step, by stage: prompts, rollout, verdict, update.
+"""Records that flow from prompts to the optimizer step, by stage: prompts, rollout, verdict, update.
 
 The axis letters, used in every shape of this library:
 

@@ -1,4 +1,4 @@
-"""Prompts, before and after they are repeated for their groups."""
+"""Prompts, single or repeated for the images of their groups."""
 
 import itertools
 import json
@@ -19,7 +19,12 @@ NO_LABEL = -1
 
 @record
 class Prompt:
-    """One prompt before it is repeated for its group; label NO_LABEL where it names no class."""
+    """A single prompt.
+
+    - `text`: the caption.
+    - `label`: the class; NO_LABEL if the prompt does not name a class.
+    - `metadata`: anything that rewards read besides, such as the objects to count.
+    """
 
     text: str
     label: int = NO_LABEL
@@ -28,7 +33,12 @@ class Prompt:
 
 @record
 class Prompts:
-    """What to draw, one entry per image; images of one group share a prompt."""
+    """The prompts of a batch of images, one entry per image.
+
+    - `text`, `label`, `metadata`: those fields of each image's `Prompt`.
+    - `group`: number of each image's group; the images of a group share a prompt.
+    - `keys`: key of each image's noise.
+    """
 
     text: tuple[str, ...]
     label: Int[Tensor, "b"]
@@ -40,11 +50,11 @@ class Prompts:
         return len(self.text)
 
     def part(self, which: slice) -> "Prompts":
-        """A slice of the images."""
+        """The prompts of a slice of the images."""
         return Prompts(self.text[which], self.label[which], self.metadata[which], self.group[which], self.keys[which])
 
     def at(self, places: Sequence[int]) -> "Prompts":
-        """The images at these places, in this order."""
+        """The prompts of the images at `places`, in the order of `places`."""
         index = torch.tensor(places, device=self.label.device)
         return Prompts(
             tuple(self.text[i] for i in places),
@@ -56,17 +66,17 @@ class Prompts:
 
     @classmethod
     def concat(cls, parts: "Sequence[Prompts]") -> "Prompts":
-        """The images of each part, one after the other."""
+        """The prompts of each of `parts`, one part after the other."""
         first = {
             name: tuple(itertools.chain(*(getattr(p, name) for p in parts))) for name in ("text", "metadata", "keys")
         }
         return cls(label=torch.cat([p.label for p in parts]), group=torch.cat([p.group for p in parts]), **first)
 
     def distinct(self, by: Sequence[str] = ("text",)) -> "tuple[list[int], Int[Tensor, 'b']]":
-        """Places of the first image of each distinct prompt, and for every image which of those is its own.
+        """Places of the first image of each distinct prompt, and for each image the index of its distinct prompt.
 
-        Prompts are told apart by the fields in `by`: "text", "label", "metadata". What is made once for each distinct
-        prompt is then `made[which]`, one for each image.
+        Prompts are compared by the fields in `by`: "text", "label", "metadata". If a row of `made` belongs to each
+        distinct prompt, then `made[index]` has a row for each image.
         """
         values = {
             "text": self.text,
@@ -80,17 +90,17 @@ class Prompts:
         return places, torch.tensor([number[key] for key in each], dtype=torch.int64, device=self.label.device)
 
     def to(self, device: str) -> "Prompts":
-        """The same with its tensors on a device."""
+        """A copy whose tensors are on `device`."""
         return Prompts(self.text, self.label.to(device), self.metadata, self.group.to(device), self.keys)
 
 
 def _frozen(metadata: Mapping[str, Any]) -> str:
-    """Metadata as a text that is equal where they are."""
+    """A text of `metadata`; equal metadata give equal texts."""
     return json.dumps(dict(metadata), default=repr)
 
 
 def grouped(prompts: Sequence[Prompt], group: int) -> Prompts:
-    """Each prompt `group` times in a row, keyed by (its position, the sample in its group)."""
+    """Repeat each prompt `group` times in a row; an image's key is (position of its prompt, sample in its group)."""
     repeated = [prompt for prompt in prompts for _ in range(group)]
     return Prompts(
         text=tuple(prompt.text for prompt in repeated),

@@ -1,4 +1,4 @@
-"""What drawing images leaves behind: predictions, chains, AR steps and the rollout that holds them."""
+"""Records of the rollout: predictions, transitions, chains, AR steps, and the rollout that holds them."""
 
 import itertools
 from collections.abc import Sequence
@@ -13,9 +13,11 @@ from margrpo.records.prompts import Key, Prompts
 
 @record
 class Prediction:
-    """What the head says about x_t: the noise in it, and where the log-variance lies in its learned range.
+    """The head's prediction about x_t.
 
-    `x0` is the token that x_t comes from; it is None where the noise determines it at every level.
+    - `epsilon`: the noise in x_t.
+    - `variance`: the place of the log-variance in its learned range, −1 to 1.
+    - `x0`: the clean token; None if the noise determines the clean token at every noise level.
     """
 
     epsilon: Float[Tensor, "*m d"]
@@ -37,7 +39,7 @@ class Prediction:
 
 @record
 class Gaussian:
-    """One reverse transition x_{t-1} | x_t ~ N(mean, std²)."""
+    """The distribution of a reverse transition: x_{t-1} | x_t ~ N(`mean`, `std`²)."""
 
     mean: Float[Tensor, "*m d"]
     std: Float[Tensor, "*m d"]
@@ -45,7 +47,14 @@ class Gaussian:
 
 @record
 class Chain:
-    """The recorded transitions of one or k reverse diffusions of the packed tokens, and the tokens they made."""
+    """The recorded transitions of k reverse diffusions of m packed tokens.
+
+    - `state`: x_t of each recorded transition.
+    - `next`: x_{t-1} that was drawn.
+    - `mean`, `std`: mean and standard deviation of the transition, under the weights of the rollout.
+    - `sample`: the tokens at the end of the k chains.
+    - `drawn`: the (image, token) pairs that the m packed tokens belong to.
+    """
 
     state: Float[Tensor, "t k m d"]
     next: Float[Tensor, "t k m d"]
@@ -55,7 +64,7 @@ class Chain:
     drawn: Bool[Tensor, "b n"]
 
     def rows(self, where: Bool[Tensor, "b n"]) -> Int[Tensor, "q"]:
-        """Indices along m of the tokens marked in `where`; a `MargrpoError` where one of them was not drawn."""
+        """Indices along m of the tokens marked in `where`; a marked token that was not drawn raises `MargrpoError`."""
         if (where & ~self.drawn).any():
             raise MargrpoError(
                 "a token is asked for whose chain was not recorded; the component that marks it must say what it needs "
@@ -66,27 +75,36 @@ class Chain:
 
     @classmethod
     def concat(cls, parts: "Sequence[Chain]") -> "Chain":
-        """The chains of some images after those of others."""
+        """The chains of each of `parts`, one part after the other along m."""
         if len(parts) == 1:
             return parts[0]
         columns = {name: torch.cat([getattr(part, name) for part in parts], dim=-2) for name in vars(parts[0])}
         return cls(**columns)
 
     def some(self, start: int, count: int) -> "Chain":
-        """`count` of the k trajectories, from number `start`."""
+        """The chain with `count` of its k trajectories, from number `start`."""
         k = slice(start, start + count)
         tensors = (self.state[:, k], self.next[:, k], self.mean[:, k], self.std[:, k])
         return Chain(*tensors, sample=self.sample[k], drawn=self.drawn)
 
     def transition(self, place: int) -> "Chain":
-        """The one recorded transition at this place along t."""
+        """The chain with only the recorded transition at `place` along t."""
         t = slice(place, place + 1)
         return Chain(self.state[t], self.next[t], self.mean[t], self.std[t], self.sample, self.drawn)
 
 
 @record
 class ARStep:
-    """One kept AR step: what the backbone saw, what was committed, and the main chain of every token drawn."""
+    """A recorded AR step.
+
+    - `index`: number of the AR step in the rollout, from 0.
+    - `tokens`: tokens that the backbone saw.
+    - `unknown`: tokens that were unknown before the step.
+    - `committed`: tokens that became known in the step.
+    - `guidance`: scale of guidance.
+    - `chain`: main chain of every drawn token.
+    - `previous`: draws of the AR step before; None if no component needs them.
+    """
 
     index: int
     tokens: Float[Tensor, "b n d"]
@@ -98,12 +116,12 @@ class ARStep:
 
     @property
     def remaining(self) -> int:
-        """How many tokens of an image are unknown after the step."""
+        """The number of tokens of an image that are unknown after the step."""
         return int((self.unknown & ~self.committed)[0].sum())
 
     @classmethod
     def concat(cls, parts: "Sequence[ARStep]") -> "ARStep":
-        """The same AR step of the images of each part."""
+        """One AR step of the images of all `parts`, one part after the other."""
         first = parts[0]
         previous = [part.previous for part in parts if part.previous is not None]
         return cls(
@@ -119,9 +137,15 @@ class ARStep:
 
 @record
 class Rollout:
-    """One batch of images and everything the update needs to replay how they came about.
+    """A batch of images, and the records that the update replays.
 
-    `order` is each token's place in the order of unmasking, in which 0 is committed last.
+    - `prompts`: prompt of each image.
+    - `steps`: recorded AR steps.
+    - `diffusion_steps`: recorded transitions, in the order in which they were taken.
+    - `trajectories`: k chains of each committed token; None if no component needs them.
+    - `tokens`, `images`: the finished tokens and images.
+    - `order`: place of each token in the order of unmasking; 0 is committed last.
+    - `key`: key of the rollout's noise.
     """
 
     prompts: Prompts
@@ -135,7 +159,7 @@ class Rollout:
 
     @classmethod
     def concat(cls, parts: "Sequence[Rollout]") -> "Rollout":
-        """The images of each part, one after the other, all drawn by one key."""
+        """The images of each of `parts`, one part after the other; all parts were drawn with one key."""
         first = parts[0]
         if len(parts) == 1:
             return first

@@ -1,4 +1,4 @@
-"""What the update scores, and what a component needs a rollout to record."""
+"""Records of the update: transitions to score, and a component's needs of a rollout."""
 
 from jaxtyping import Bool, Float, Int
 
@@ -11,10 +11,13 @@ from margrpo.records.rollout import Chain
 class Transitions:
     """Transitions to score under the current weights: k alternatives for each of m tokens of one AR step.
 
-    `target` is the point whose log-density is taken: the drawn x_{t-1}, or the behaviour mean where the noise of the
-    transition has been integrated out. State, target and std are those of q tokens, and `rows` says which of them are
-    the m that `where` marks: nothing is copied before a piece of it is scored. `weight` scales a token's share of the
-    loss.
+    - `where`: the m tokens to score.
+    - `state`: x_t of q tokens.
+    - `target`: point whose log-density is taken: the drawn x_{t-1}, or the behaviour mean if the noise of the
+      transition is integrated out.
+    - `std`: standard deviation of the transition.
+    - `rows`: places of the m tokens among the q; they are copied only when a chunk is scored.
+    - `weight`: factor of each token in the loss.
     """
 
     where: Bool[Tensor, "b n"]
@@ -26,12 +29,12 @@ class Transitions:
 
     @classmethod
     def drawn(cls, chain: Chain, where: Bool[Tensor, "b n"], weight: float = 1.0) -> "Transitions":
-        """The states that were drawn: the log-density itself."""
+        """Transitions scored at the drawn states: the log-density itself."""
         return cls(where, chain.state, chain.next, chain.std, chain.rows(where), weight)
 
     @classmethod
     def expected(cls, chain: Chain, where: Bool[Tensor, "b n"], weight: float = 1.0) -> "Transitions":
-        """The behaviour means: the log-density with the transition's own noise integrated out.
+        """Transitions scored at the behaviour means: the log-density with the transition's own noise integrated out.
 
         E[ℓ | x_t] = −Σ_d (μᵇ − μ_θ)²/2σᵇ² + const, which is, up to that constant, the log-density at μᵇ.
         """
@@ -39,23 +42,25 @@ class Transitions:
 
     @property
     def chains(self) -> int:
-        """k."""
+        """The number k of alternatives."""
         return self.state.shape[1]
 
     def part(
         self, tokens: Int[Tensor, "m"] | slice = slice(None), transitions: slice = slice(None)
     ) -> tuple[Float[Tensor, "t k m d"], Float[Tensor, "t k m d"], Float[Tensor, "t k m d"]]:
-        """State, target and std of some of the marked tokens at some of the transitions."""
+        """State, target and std of the marked `tokens` at the given `transitions`."""
         rows = self.rows[tokens]
         return self.state[transitions, :, rows], self.target[transitions, :, rows], self.std[transitions, :, rows]
 
 
 @record
 class Needs:
-    """What a rollout must record for a component to work.
+    """The parts of a rollout that must be recorded for a component.
 
-    So many `trajectories` of the tokens that are selected, or with `everywhere` of all; `virtual` draws of tokens that
-    are not committed, and with `previous` those of the step before too.
+    - `trajectories`: number of chains per selected token.
+    - `virtual`: also draws of tokens that are not committed.
+    - `previous`: also draws of the AR step before.
+    - `everywhere`: trajectories of all tokens instead of the selected ones.
     """
 
     trajectories: int = 0

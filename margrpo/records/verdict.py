@@ -1,4 +1,4 @@
-"""What rewards and canaries are given, what they say of themselves, and what the rewards of a step come to."""
+"""Records of the verdict: traits and cases of rewards, the verdict on a step, the inputs of canaries."""
 
 import math
 from typing import Literal, get_args
@@ -10,7 +10,7 @@ from margrpo.lazy import Tensor
 from margrpo.records.prompts import Prompt, Prompts
 
 PromptField = Literal["text", "label", "metadata"]
-"""Of a prompt."""
+"""A field of a prompt that a reward can read."""
 
 
 PROMPT_FIELDS: tuple[PromptField, ...] = get_args(PromptField)
@@ -18,12 +18,14 @@ PROMPT_FIELDS: tuple[PromptField, ...] = get_args(PromptField)
 
 @record
 class Traits:
-    """What a reward says of itself.
+    """The properties that a reward declares.
 
-    Its scores lie between `low` and `high`, and are told by the images and by what it `reads` of a prompt, which each
-    prompt must have, or by what it `may_read` where a prompt has it. One that is `deterministic` says the same of the
-    same. Its networks have so many `parameters`, 0 where it is arithmetic, which is what it costs. One that is
-    `remote` is computed by another process, while this one draws the next images.
+    - `low`, `high`: range of its scores.
+    - `reads`: fields of a prompt that the score depends on; each prompt must have them.
+    - `may_read`: fields of a prompt that the score depends on if a prompt has them.
+    - `deterministic`: whether equal images and prompts get equal scores.
+    - `parameters`: number of parameters of its networks, a measure of its cost; 0 for plain arithmetic.
+    - `remote`: whether another process computes the scores, while this process draws the next images.
     """
 
     low: float = -math.inf
@@ -37,7 +39,12 @@ class Traits:
 
 @record
 class Case:
-    """An image with its prompt, what is to be seen in a few words, and the least and the greatest score it may get."""
+    """An image with a known range of scores.
+
+    - `what`: contents of the image in a few words.
+    - `image`, `prompt`: arguments of the reward.
+    - `low`, `high`: least and greatest score that a sound reward gives.
+    """
 
     what: str
     image: Float[Tensor, "3 h w"]
@@ -48,9 +55,15 @@ class Case:
 
 @record
 class Verdict:
-    """What the rewards say of a step: each score, their weighted sum, and the advantage of each image.
+    """The scores and advantages of a step's images.
 
-    Images that are not `kept` have got no reward and take no part; `notes` say why.
+    - `rewards`: score of each image by each reward.
+    - `total`: weighted sum of an image's rewards.
+    - `advantages`: advantage of each image.
+    - `names`: names of the rewards.
+    - `group`: number of each image's group.
+    - `kept`: images that have rewards and take part in the update.
+    - `notes`: reasons why other images were dropped.
     """
 
     rewards: Float[Tensor, "b r"]
@@ -64,9 +77,12 @@ class Verdict:
 
 @record
 class CanaryInputs:
-    """What a canary is shown: held-out images now and as they were before training, of the same prompts and noise.
+    """The images that a canary measures.
 
-    `drawn` are images that the step was trained on, k for each of g prompts.
+    - `prompts`: held-out prompts.
+    - `images`: images of these prompts by the current policy.
+    - `before`: images of these prompts with the same noise by the untrained policy.
+    - `drawn`: images that the step was trained on, k for each of g prompts.
     """
 
     prompts: Prompts

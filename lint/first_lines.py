@@ -1,0 +1,89 @@
+"""Count first lines that do not stand alone: docstrings, and the meanings of settings and figures.
+
+A first line stands alone where a reader who has read nothing else knows what it is about: its subject is a noun, and
+no word of it points to a line before it.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("margrpo", "plugins")
+LIMIT = 40
+
+HEADLESS = (
+    # The subject is a pronoun, or an adjective whose noun is missing.
+    r"^(?:it|its|they|them|their|those|these|this|that|such|both|neither|others|ours)\b",
+    r"^(?:(?:the )?(?:one|first|last|next|other|same|least|most)|an?other|each|either) ?"
+    r"(?:[.,:;]|$|\b(?:of|that|which|where|for|after|before|by|in|with|less|has|is|are|was|were)\b)",
+    r"^(?:all|nothing|none|everything|anything|something|never|nowhere)(?:[.,:;]|$| of them\b)",
+    r"^the same\b",
+    # The sentence has no subject.
+    r"^(?:of|as|like|so|than|besides)\b(?! for\b)",
+    r"^(?:in|at|to|by|from|with|for|over|on) (?:which|whom|what|how)\b",
+    r"^(?:what|how|why|where|when|whether|who|whose|from where) (?:\w+ )?"
+    r"(?:it|its|they|them|he|she|there|is|are|was|were|has|had|this|that|these|those)\b",
+    # A word points out of the sentence.
+    r"\bso (?:many|much|few)\b|\bhow far (?:one|some|it|they)\b",
+    r"\bis no (?!more\b|less\b|longer\b|later\b)|\bare no (?!more\b|less\b|longer\b|later\b)",
+    r"\b(?:told|tells|ours|theirs|meanwhile|strayed)\b",
+    r"\bthe others?\b(?! \w)|\bone of (?:them|those|these)\b|\bthose (?:of|that|which|who|with)\b",
+    r"\bas (?:it|they) (?:is|are|was|were|came|come)\b",
+    r"\b(?:none|not|no) such\b|\bsuch (?:an? )?(?!as\b)\w",
+)
+FRAGMENT = re.compile(r"^[\w'’.-]+(?: [\w'’.-]+)?[.:;]?$")
+DOES_NOT_STAND_ALONE = re.compile("|".join(f"(?:{pattern})" for pattern in HEADLESS), re.IGNORECASE)
+
+
+def stands_alone(line: str) -> bool:
+    """Whether a reader of `line` alone knows what it is about; a name in backticks may be a line of its own."""
+    return not (FRAGMENT.match(line) or DOES_NOT_STAND_ALONE.search(line))
+
+
+def first_lines(source: str) -> Iterator[tuple[int, str]]:
+    """Number and text of the first line of every docstring, setting's meaning and figure's meaning in `source`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            if text := ast.get_docstring(node):
+                yield node.body[0].lineno, text.splitlines()[0]
+        elif isinstance(node, ast.Call) and (text := meaning(node)):
+            yield node.lineno, text
+
+
+def meaning(call: ast.Call) -> str | None:
+    """The meaning that a call of `setting` or `Figure` declares; two words are enough there: "learning rate"."""
+    place = {"setting": 1, "Figure": 2}.get(getattr(call.func, "id", ""))
+    if place is None:
+        return None
+    named = [keyword.value for keyword in call.keywords if keyword.arg == "meaning"]
+    for node in named or call.args[place : place + 1]:
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            return f"{node.value} " if FRAGMENT.match(node.value) else node.value
+    return None
+
+
+def found(root: Path) -> tuple[list[str], int]:
+    """The lines below `root` that do not stand alone, each as file:line: text, and the number of lines read."""
+    headless, count = [], 0
+    for folder in FOLDERS:
+        for path in sorted((root / folder).rglob("*.py")):
+            for number, line in first_lines(path.read_text(encoding="utf-8")):
+                count += 1
+                if not stands_alone(line):
+                    headless.append(f"{path.relative_to(root)}:{number}: {line}")
+    return headless, count
+
+
+def main(root: Path = ROOT) -> int:
+    """Print the lines that do not stand alone; 1 where there are more than `LIMIT`."""
+    headless, count = found(root)
+    print(*headless, sep="\n")
+    print(f"{len(headless)} of {count} first lines do not stand alone; the limit is {LIMIT}.")
+    return len(headless) > LIMIT
+
+
+if __name__ == "__main__":
+    sys.exit(main(*map(Path, sys.argv[1:])))
