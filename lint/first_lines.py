@@ -28,7 +28,7 @@ HEADLESS = (
     r"(?:it|its|they|them|he|she|there|is|are|was|were|has|had|this|that|these|those)\b",
     # A word points out of the sentence.
     r"\bso (?:many|much|few)\b|\bhow far (?:one|some|it|they)\b",
-    r"\bis no (?!more\b|less\b|longer\b|later\b)|\bare no (?!more\b|less\b|longer\b|later\b)",
+    r"(?<!there )\b(?:is|are) no (?!more\b|less\b|longer\b|later\b)",
     r"\b(?:told|tells|ours|theirs|meanwhile|strayed)\b",
     r"\bthe others?\b(?! \w)|\bone of (?:them|those|these)\b|\bthose (?:of|that|which|who|with)\b",
     r"\bas (?:it|they) (?:is|are|was|were|came|come)\b",

@@ -1,4 +1,4 @@
-"""How a component, its settings and a record are declared; imports no torch."""
+"""Declarations of components, their settings and records; imports no torch."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ class Check:
     schema: Mapping[str, Any] = attrs.field(factory=dict)
 
     def __call__(self, _owner: Any, attribute: "attrs.Attribute[Any]", value: Any) -> None:
-        """Raise `SettingError` unless the value is allowed; None, where a setting may be absent, always is."""
+        """Raise `SettingError` unless `value` is allowed; None, which stands for an absent setting, always is."""
         if value is not None and not self.holds(value):
             raise SettingError(attribute.name, value, self.says)
 
@@ -51,14 +51,14 @@ def between(low: float, high: float, *, open_low: bool = False) -> Check:
 
 
 def one_of(*allowed: Any) -> Check:
-    """Allow exactly these values."""
+    """Allow exactly the values in `allowed`."""
     return Check(lambda value: value in allowed, "one of " + ", ".join(map(repr, allowed)), {"enum": list(allowed)})
 
 
 def setting(default: Any = REQUIRED, meaning: str = "", *, check: Check | None = None, by: str = "") -> Any:
     """Declare one TOML key of a component: its default (or REQUIRED), its meaning with unit, its allowed values.
 
-    With `by` the default is a function of the value of another setting, which stands above.
+    With `by`, the default is a function of the value of another setting, which is declared above.
     """
     if by:
         default = _following(by, default)
@@ -71,7 +71,7 @@ def _following(other: str, default: Callable[[Any], Any]) -> Any:
         try:
             return default(value)
         except LookupError:
-            raise SettingError(other, value, "one of those that are known") from None
+            raise SettingError(other, value, "a known value") from None
 
     return attrs.Factory(made, takes_self=True)
 

@@ -1,10 +1,10 @@
-"""Everything that margrpo can say went wrong, as sentences for a person."""
+"""Errors of margrpo, each with a sentence for a person."""
 
 from collections.abc import Sequence
 
 
 class MargrpoError(Exception):
-    """An expected trouble: what was wrong, where, and what to do, in one sentence."""
+    """An expected error; its sentence says what was wrong, where, and what to do."""
 
 
 class RecipeError(MargrpoError):
@@ -33,7 +33,7 @@ class DataError(MargrpoError):
 
 
 class RewardError(MargrpoError):
-    """A reward that failed or returned something that is no reward."""
+    """A reward that failed or did not return a score for each image."""
 
 
 class RunError(MargrpoError):
@@ -41,4 +41,4 @@ class RunError(MargrpoError):
 
 
 class ParallelError(MargrpoError):
-    """Processes that cannot work together, or one of which is gone or late."""
+    """Processes that cannot work together, or a process that died or is late."""

@@ -1,4 +1,4 @@
-"""A file of prompts, one a line: read, checked, and split into those to train on and those held out."""
+"""A file of prompts, one per line: read, checked, and split into training and held-out prompts."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -10,18 +10,18 @@ from margrpo.errors import DataError
 from margrpo.records import Prompt
 
 Parse = Callable[[str, str], Prompt]
-"""From a stripped line and where it stands to its prompt, or a `DataError` that says where."""
+"""A function from a stripped line and its place to the prompt; an unusable line raises `DataError` with the place."""
 
 LISTED = 3
 LONGEST = 80
 
 
 def read_prompts(path: str, parse: Parse) -> tuple[Prompt, ...]:
-    """The prompts of a UTF-8 file in its order; no prompts, or one of them twice, is a `DataError`."""
+    """The prompts of a UTF-8 file in order; an empty file or a repeated prompt raises `DataError`."""
     lines = enumerate(_text(Path(path)).split("\n"), start=1)
     found = [(number, parse(line.strip(), f"{path}, line {number}")) for number, line in lines if line.strip()]
     if not found:
-        raise DataError(f"The prompt file {path} holds no prompts; write one a line.")
+        raise DataError(f"The prompt file {path} holds no prompts; write one per line.")
     first: dict[str, int] = {}
     places = [(prompt.text, first.setdefault(prompt.text, number), number) for number, prompt in found]
     repeats = [f"{quoted(text)} on lines {before} and {number}" for text, before, number in places if before < number]
@@ -31,7 +31,7 @@ def read_prompts(path: str, parse: Parse) -> tuple[Prompt, ...]:
 
 
 def split_by_share(prompts: Sequence[Prompt], share: float, path: str) -> tuple[tuple[Prompt, ...], tuple[Prompt, ...]]:
-    """Those to train on and those held out, at least one of each; neither seed nor order of the file changes which."""
+    """Training and held-out prompts, at least one of each; the split depends on neither a seed nor the file's order."""
     if len(prompts) < 2:
         raise DataError(
             f"The prompt file {path} holds 1 prompt, of which none can be held out; add prompts or set held_out_path."
@@ -55,7 +55,7 @@ def refuse_overlap(train: Sequence[Prompt], held_out: Sequence[Prompt], paths: t
 def split_files(
     path: str, held_out_path: str | None, share: float, *, parse: Parse
 ) -> tuple[tuple[Prompt, ...], tuple[Prompt, ...]]:
-    """The prompts to train on and those held out: from a second file if there is one, else a share of the first."""
+    """Training and held-out prompts; held-out prompts come from a second file, or are a share of the first."""
     prompts = read_prompts(path, parse)
     if held_out_path is None:
         return split_by_share(prompts, share, path)
@@ -67,7 +67,7 @@ def split_files(
 def _text(path: Path) -> str:
     """The file's text without a byte order mark."""
     if path.exists() and not path.is_file() and not path.is_dir():
-        raise DataError(f"The prompt file {path} is no file that can be read to its end; give a text file.")
+        raise DataError(f"The prompt file {path} cannot be read to its end; give a text file.")
     try:
         return path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
@@ -88,7 +88,7 @@ def quoted(text: str) -> str:
 
 
 def _listed(items: Sequence[str]) -> str:
-    """The first few items, and how many more there are."""
+    """The first few items, and the number of the rest."""
     more = f" and {len(items) - LISTED} more" if len(items) > LISTED else ""
     return ", ".join(items[:LISTED]) + more
 
@@ -128,7 +128,7 @@ def object_of(line: str, where: str) -> dict[str, Any]:
 
 
 def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no value of JSON")
+    raise ValueError(f"{word} is not a value of JSON")
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ def test_a_folder_is_no_prompt_file(tmp_path: Path):
 
 @pytest.mark.parametrize("content", [b"", b"\n  \n"])
 def test_a_file_without_prompts_is_refused(tmp_path: Path, content: bytes):
-    with pytest.raises(DataError, match="holds no prompts; write one a line"):
+    with pytest.raises(DataError, match="holds no prompts; write one per line"):
         read_prompts(write(tmp_path, content), as_it_is)
 
 

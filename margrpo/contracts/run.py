@@ -88,7 +88,7 @@ class Processes(Protocol):
         ...
 
     def sum_gradients(self) -> None:
-        """Sum the gradients of the trained parameters over all ranks; weights may be sharded afterwards. *Collective*."""
+        """Sum the gradients of trained parameters over all ranks; weights may be sharded afterwards. *Collective*."""
         ...
 
     def clip_gradients(self, parameters: Sequence[Parameter], largest: float) -> float:

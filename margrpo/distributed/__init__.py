@@ -1,1 +1,1 @@
-"""One run on several processes."""
+"""A run on one or several processes."""

@@ -1,4 +1,4 @@
-"""Processes that each hold the whole model, and what several have together: a board, sums, a check of the sums."""
+"""Processes that each hold the whole model, with a board of phases, sums of gradients and a check of the sums."""
 
 import gc
 import os
@@ -19,7 +19,7 @@ from margrpo.errors import ParallelError
 
 WAITING = "waiting in "
 TOLERANCE = 1e-3
-"""Of the sum of the norms of the processes' own gradients: how far the sum's projection on random signs may be off."""
+"""Largest error of the sum's projection on random signs, as a share of the sum of the ranks' gradient norms."""
 
 
 class DdpProcesses(SingleProcess):
@@ -41,7 +41,7 @@ class DdpProcesses(SingleProcess):
         self.enter("the start")
 
     def wrap(self, model: Model) -> None:
-        """Give every process the first one's weights."""
+        """Give every process the weights of rank 0."""
         super().wrap(model)
         self.together(lambda: setattr(self, "synchronised", self.summing(Touch(model))))
 
@@ -51,19 +51,19 @@ class DdpProcesses(SingleProcess):
         return DistributedDataParallel(touch, find_unused_parameters=True)
 
     def enter(self, phase: str) -> None:
-        """Write on the common board what this process does now."""
+        """Write the phase that this process enters on the common board."""
         self.phase = phase
         self.board.set(str(self.rank), phase)
 
     def all_gather(self, x: Tensor) -> Tensor:
-        """The tensor of every process, in the order of their ranks; one that is late or gone is a `ParallelError`."""
+        """The tensors of all ranks, in their order; a rank that is late or dead raises `ParallelError`."""
         mine = x.detach().cpu().contiguous()
         parts = [torch.empty_like(mine) for _ in range(self.world_size)]
         self.together(lambda: dist.all_gather(parts, mine))
         return torch.stack(parts).to(x.device)
 
     def sum_gradients(self) -> None:
-        """Sum the gradients over the processes; the first time, check that the sum is what it should be."""
+        """Sum the gradients over all ranks; the first time, check the sum by a random projection."""
         used = torch.tensor([value.grad is not None for value in self.trained()])
         some = self.all_gather(used).any(0).tolist()
         if not any(some):
@@ -88,7 +88,7 @@ class DdpProcesses(SingleProcess):
         return [value for value in self.model.parameters() if value.requires_grad]
 
     def projection(self) -> Tensor:
-        """The gradients' product with ±1 drawn for each of their numbers, and their norm, in double precision."""
+        """The scalar product of the gradients with random signs, and their norm, in double precision."""
         product = square = torch.zeros((), dtype=torch.float64, device=self.device)
         generator = torch.Generator(self.device).manual_seed(0)
         for value in self.trained():
@@ -101,7 +101,7 @@ class DdpProcesses(SingleProcess):
         return torch.stack([product, square.sqrt()]).cpu()
 
     def check(self, expected: Tensor) -> None:
-        """Raise `ParallelError` where the gradient is not the sum of the processes' own."""
+        """Raise `ParallelError` if the gradient is not the sum of the gradients of all ranks."""
         found = self.projection()
         off = (self.all_gather(found)[:, 0] - expected[0]).abs().max()
         if off > TOLERANCE * expected[1]:
@@ -113,7 +113,7 @@ class DdpProcesses(SingleProcess):
         self.checked = True
 
     def together(self, work: Callable[[], Any]) -> None:
-        """Do what all processes do at once; where one is late or gone, say which and what it did last."""
+        """Do collective work; if a rank is late or dead, the error names it and its last phase."""
         phase = self.phase
         self.board.set(str(self.rank), WAITING + phase)
         try:
@@ -125,27 +125,27 @@ class DdpProcesses(SingleProcess):
         self.enter(phase)
 
     def who_is_missing(self, error: Exception) -> str:
-        """The processes that do not wait as this one does, each with what it did last."""
+        """A message that names each process that did not answer, and its last phase."""
         last = {rank: self.last_phase(rank) for rank in range(self.world_size) if rank != self.rank}
         missing = {rank: phase for rank, phase in last.items() if not phase.startswith(WAITING)}
-        named = "; ".join(
-            f"process {rank} of {self.world_size} was last heard of in {phase}" for rank, phase in missing.items()
-        )
+        total = self.world_size
+        named = "; ".join(f"process {rank} of {total} died or hung in {phase}" for rank, phase in missing.items())
         return (
-            f"process {self.rank} of {self.world_size} waited in {self.phase} for the others in vain, for "
-            f"{self.timeout:g} s at most: {named or 'all others waited too'}; look at what they said, and where "
-            f"they only took long, raise parallel.timeout ({str(error).splitlines()[0][:120]})"
+            f"{named or 'no process is missing, and all wait'}. Process {self.rank} waited in {self.phase} for at most "
+            f"{self.timeout:g} s ({str(error).splitlines()[0][:120]}). The missing process's own output says why. Run "
+            "the same command again: it continues from the newest checkpoint. If the process was only slow, raise "
+            "parallel.timeout"
         )
 
     def last_phase(self, rank: int) -> str:
-        """What a process has written on the board."""
+        """The phase that process `rank` has written on the board."""
         try:
-            return self.board.get(str(rank)).decode() if self.board.check([str(rank)]) else "no phase at all"
+            return self.board.get(str(rank)).decode() if self.board.check([str(rank)]) else "no phase"
         except RuntimeError:
-            return "a phase that cannot be read, because the board went with the process that kept it"
+            return "an unknown phase, because process 0 died with the board"
 
     def close(self) -> None:
-        """Leave the group."""
+        """Leave the process group."""
         self.synchronised = None
         gc.collect()  # what still knows of the group would keep its threads alive
         if dist.is_initialized():
@@ -166,7 +166,7 @@ class Touch(nn.Module):
 
 
 def torchrun_store(timeout: float) -> tuple[Any, int, int]:
-    """A store for this attempt, this process's rank and how many there are, as torchrun says; one alone without it."""
+    """A store for this attempt, the rank and the world size, from torchrun; without torchrun a single process."""
     if "RANK" not in os.environ:
         return dist.HashStore(), 0, 1
     try:
@@ -177,6 +177,6 @@ def torchrun_store(timeout: float) -> tuple[Any, int, int]:
 
 
 def not_met(error: Exception) -> str:
-    """What to say where the processes do not find one another."""
+    """A message for processes that do not find one another."""
     gist = str(error).splitlines()[0][:160]
-    return f"the processes did not meet ({gist}); start them with torchrun, and look at what the others said"
+    return f"the processes did not meet ({gist}); start them with torchrun, and read the output of each"

@@ -1,4 +1,4 @@
-"""Processes that share out the optimizer's memory, and weights and gradients at its step."""
+"""Processes that shard the optimizer's state, and weights and gradients at its step."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,14 +16,14 @@ from margrpo.distributed.single import State
 
 
 class FsdpProcesses(DdpProcesses):
-    """Processes that each hold a share of weights and of the optimizer's memory; torch's FSDP2 (`fully_shard`).
+    """Processes that each hold a shard of the weights and of the optimizer's state; torch's FSDP2 (`fully_shard`).
 
     The weights are whole on every process while images are drawn and gradients collected, so that processes may take
-    different numbers of passes; what is shared out all the time is the optimizer's memory.
+    different numbers of passes. The optimizer's state is sharded all the time.
     """
 
     def summing(self, touch: "Touch") -> Callable[[Sequence[bool]], Tensor]:
-        """A module whose backward pass sums the gradients and leaves each process its share."""
+        """A module whose backward pass sums the gradients and leaves each process its shard."""
         mesh = init_device_mesh(self.device.type, (self.world_size,))
         hooks = {module: set(module._state_dict_pre_hooks) for module in touch.modules()}
         self.touch, self.sharded = touch, fully_shard(touch, mesh=mesh, reshard_after_forward=False)
@@ -39,7 +39,7 @@ class FsdpProcesses(DdpProcesses):
         return touch
 
     def clip_gradients(self, parameters: Sequence[Parameter], largest: float) -> float:
-        """The norm of all processes' shares together."""
+        """Clip the gradients by the norm over all shards, and return this norm. *Collective*."""
         norms: list[float] = []
 
         def clip() -> None:
@@ -50,14 +50,14 @@ class FsdpProcesses(DdpProcesses):
         return norms[0]
 
     def prepare_sum(self) -> None:
-        """Nothing: FSDP was told to sum."""
+        """Do nothing: FSDP sums by itself."""
 
     def unshard(self) -> None:
-        """Collect every weight."""
+        """Gather every weight. *Collective*."""
         self.together(self.sharded.unshard)
 
     def optimizer_state(self, optimizer: torch.optim.Optimizer) -> State:
-        """The whole of what the optimizer remembers, on the first process; all must ask."""
+        """The optimizer's whole state, on rank 0. *Collective*."""
         options = StateDictOptions(full_state_dict=True, cpu_offload=True)
         found: State = {}
         self.sharded.reshard()
@@ -66,13 +66,13 @@ class FsdpProcesses(DdpProcesses):
         return bare(found) if self.rank == 0 else found
 
     def restore_optimizer(self, optimizer: torch.optim.Optimizer, state: State) -> None:
-        """Take this process's share."""
+        """Restore this process's shard of the optimizer's state. *Collective*."""
         self.sharded.reshard()
         super().restore_optimizer(optimizer, state)
         self.unshard()
 
     def placed(self, value: Any, parameter: Tensor) -> Any:
-        """The share of a value of the parameter's shape; others are whole on every process."""
+        """This process's shard of a value of the parameter's shape; other values are whole on every process."""
         if not isinstance(value, Tensor) or value.shape != parameter.shape:
             return value
         assert isinstance(parameter, DTensor)
@@ -80,7 +80,7 @@ class FsdpProcesses(DdpProcesses):
 
 
 def bare(state: State) -> State:
-    """The state with the parameters' own names, without that of the module around the model."""
+    """The state by the parameters' names in the model, without the name of the module around it."""
     return {
         "state": {name.removeprefix("model."): each for name, each in state["state"].items()},
         "param_groups": [

@@ -1,8 +1,8 @@
-"""How processes that were started together find one another in a store in which earlier attempts have left their keys.
+"""The rendezvous of processes that were started together, in a store that holds keys of earlier attempts.
 
-torchrun keeps one store over elastic restarts, and what a process of an attempt before has written there, such as the
-address at which it listened, would be taken for that of its successor by whoever reads before that has written. Nor
-does a number of the attempt tell them apart: agents of several machines count restarts on their own.
+torchrun keeps one store over elastic restarts. A process could read the address that a process of an earlier attempt
+has written there, before the new process writes its own. A number of the attempt does not help: the agents of several
+machines count restarts on their own.
 """
 
 import time
@@ -15,38 +15,38 @@ import torch.distributed as dist
 from margrpo.errors import ParallelError
 
 PAUSE = 0.02
-"""Seconds between two looks at the store."""
+"""Seconds between two reads of the store."""
 
 
 def rendezvous(store: Any, rank: int, count: int, timeout: float) -> Any:
-    """A part of the store that only the processes of this attempt use; `ParallelError` where some do not come.
+    """A part of the store that only the processes of this attempt use; `ParallelError` if a process is missing.
 
-    Every process shows a word that nobody has used before. The first one answers under that word, so that an answer
-    to an earlier attempt is never read, and goes on answering until each has confirmed.
+    Every process publishes a random word. Rank 0 answers under this word, so that an answer to an earlier attempt is
+    never read. Rank 0 goes on until every process has confirmed its answer.
     """
     attempt = host(store, count, timeout) if rank == 0 else join(store, rank, timeout)
     return dist.PrefixStore(attempt, store)
 
 
 def join(store: Any, rank: int, timeout: float) -> str:
-    """The attempt's name, for a process that is not the first."""
+    """The attempt's name, for a rank above 0."""
     word = uuid4().hex
     store.set(f"here/{rank}", word)
     try:
         store.wait([f"answer/{word}"], timedelta(seconds=timeout))
     except RuntimeError:
-        raise ParallelError(f"process {rank} waited {timeout:g} s in vain for process 0; {LOOK}") from None
+        raise ParallelError(f"process 0 did not answer process {rank} within {timeout:g} s; {ADVICE}") from None
     attempt: str = store.get(f"answer/{word}").decode()
     store.set(f"{attempt}/confirmed/{rank}", "")
     return attempt
 
 
 def host(store: Any, count: int, timeout: float) -> str:
-    """The attempt's name, for the first process, once all others have it."""
+    """The attempt's name, for rank 0, once all other ranks have confirmed it."""
     attempt, ends = f"attempt/{uuid4().hex}", time.monotonic() + timeout
     while missing := [rank for rank in range(1, count) if not store.check([f"{attempt}/confirmed/{rank}"])]:
         if time.monotonic() > ends:
-            raise ParallelError(f"process 0 waited {timeout:g} s in vain for {named(missing)} of {count}; {LOOK}")
+            raise ParallelError(f"{named(missing)} of {count} did not answer process 0 within {timeout:g} s; {ADVICE}")
         for rank in missing:
             if store.check([f"here/{rank}"]):
                 store.set(f"answer/{store.get(f'here/{rank}').decode()}", attempt)
@@ -54,9 +54,9 @@ def host(store: Any, count: int, timeout: float) -> str:
     return attempt
 
 
-LOOK = "start them with torchrun, and look at what they said"
+ADVICE = "start all processes with torchrun, and read the output of each"
 
 
 def named(ranks: list[int]) -> str:
-    """Processes by their numbers."""
+    """The processes of these `ranks` in words."""
     return f"process {ranks[0]}" if len(ranks) == 1 else f"processes {', '.join(map(str, ranks))}"

@@ -1,4 +1,4 @@
-"""A process that does a whole run alone: the contract that several keep together."""
+"""A single process that does a whole run, under the contract of a process group."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ State = dict[str, Any]
 
 
 class SingleProcess:
-    """One process that does everything."""
+    """The process group of a run on one process."""
 
     rank, world_size = 0, 1
 
@@ -22,35 +22,35 @@ class SingleProcess:
         self.model = model
 
     def enter(self, phase: str) -> None:
-        """Nobody waits to be told."""
+        """Do nothing: no other process waits."""
 
     def all_gather(self, x: Tensor) -> Tensor:
-        """The tensor itself, as the only one."""
+        """The tensor, as the only row of a new first axis."""
         return x[None]
 
     def all_reduce(self, x: Tensor) -> Tensor:
-        """The sum over the processes, which add up in the order of their ranks."""
+        """The sum over all ranks, added in the order of ranks."""
         return self.all_gather(x).sum(0)
 
     def sum_gradients(self) -> None:
-        """They are whole."""
+        """Do nothing: the gradients are whole."""
 
     def clip_gradients(self, parameters: Sequence[Parameter], largest: float) -> float:
-        """The norm of the gradients, which are scaled down to the largest that is allowed."""
+        """Scale the gradients down to the norm `largest`, and return their norm before."""
         return float(torch.nn.utils.clip_grad_norm_(parameters, largest))
 
     def unshard(self) -> None:
-        """Every weight is."""
+        """Do nothing: the weights are whole."""
 
     def optimizer_state(self, optimizer: torch.optim.Optimizer) -> State:
-        """What the optimizer remembers of each parameter, by the parameter's name, and its groups."""
+        """The optimizer's state of each parameter by name, and its parameter groups."""
         names, state = self.names(), optimizer.state_dict()
         ordered = [names[id(value)] for group in optimizer.param_groups for value in group["params"]]
         groups = [{**group, "params": [ordered[i] for i in group["params"]]} for group in state["param_groups"]]
         return {"state": {ordered[i]: each for i, each in state["state"].items()}, "param_groups": groups}
 
     def restore_optimizer(self, optimizer: torch.optim.Optimizer, state: State) -> None:
-        """Let the optimizer remember again, on whatever number of processes the state was saved."""
+        """Restore the optimizer's state, which any number of processes may have saved."""
         names = self.names()
         parameters = {names[id(value)]: value for group in optimizer.param_groups for value in group["params"]}
         number = {name: place for place, name in enumerate(parameters)}
@@ -67,7 +67,7 @@ class SingleProcess:
         )
 
     def placed(self, value: Any, parameter: Tensor) -> Any:
-        """A remembered value as it lies beside its parameter."""
+        """A saved value on the parameter's device."""
         return value
 
     def names(self) -> Mapping[int, str]:
@@ -75,4 +75,4 @@ class SingleProcess:
         return {id(value): name for name, value in self.model.named_parameters()}
 
     def close(self) -> None:
-        """Nothing was joined."""
+        """Do nothing: no group was joined."""

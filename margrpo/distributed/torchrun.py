@@ -1,23 +1,23 @@
-"""What torchrun has told this process about itself; imports no torch."""
+"""The variables of torchrun: rank and world size of this process; imports no torch."""
 
 import os
 
 
 def rank() -> int:
-    """This process's number among those of the run."""
+    """The number of this process in the run, from 0."""
     return int(os.environ.get("RANK", "0"))
 
 
 def count() -> int:
-    """How many processes the run has."""
+    """The number of processes of the run."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def local_rank() -> int:
-    """This process's number among those of its machine, which is that of its GPU."""
+    """The number of this process on its machine, which is also the number of its GPU."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def is_first() -> bool:
-    """Whether this process speaks and writes for all."""
+    """Whether this process is rank 0, which writes for all."""
     return rank() == 0

@@ -1,4 +1,4 @@
-"""How far a transition under the current weights is from the same one under the reference."""
+"""Divergences of a transition under the current weights from the transition under the reference."""
 
 from jaxtyping import Float
 
@@ -15,7 +15,7 @@ def gaussian_kl(
 def k3_of_means(mean: Float[Tensor, "*m d"], reference: Float[Tensor, "*m d"]) -> Float[Tensor, "*m"]:
     """Σ_d exp(δ) − δ − 1 with δ = μ_ref − μ: the k3 formula applied to means, as the public MAR-GRPO release does.
 
-    It is no divergence of densities: δ is a difference of token values, not of log-probabilities (k3).
+    It is not a divergence of densities: δ is a difference of token values, not of log-probabilities (k3).
     """
     delta = reference.float() - mean.float()
     return (delta.exp() - delta - 1).sum(-1)

@@ -63,7 +63,7 @@ def sde_std(level: np.ndarray, t: int, noise: float) -> float:
 def sde_transition(
     x: Float[Tensor, "*m d"], prediction: Prediction, level: np.ndarray, t: int, *, noise: float
 ) -> Gaussian:
-    """One Euler–Maruyama step of the SDE that has the flow's marginals; the flow's own Euler step where a = 0.
+    """One Euler–Maruyama step of the SDE that has the flow's marginals; with a = 0 the flow's own Euler step.
 
     μ = x + (v + s²/(2σ) ε) (σ_t − σ_{t+1}) with v = ε − x_0 and ε = x + (1 − σ) v   (flow_grpo, section 4.2)
     """

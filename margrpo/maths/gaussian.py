@@ -15,7 +15,7 @@ def log_density(
 
     ℓ = Σ_d [ −(x − μ)² / 2σ² − log σ − ½ log 2π ]   (ddpm, eq. 1). Nats. A σ of 0 has no density: the caller keeps
     deterministic transitions out. A `floor` above 0 is the least σ² of the square and the least σ of the logarithm, as
-    in the release of mar_grpo; what it gives is no log-density where it acts.
+    in the release of mar_grpo; where it acts the result is not a log-density.
     """
     x, mean, std = x.float(), mean.float(), std.float()
     square, logarithm = (std**2).clamp(min=floor), std.clamp(min=floor).log()

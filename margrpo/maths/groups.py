@@ -13,12 +13,12 @@ def group_mean(x: Float[Tensor, "b"], group: Int[Tensor, "b"]) -> Float[Tensor, 
 
 
 def group_size(group: Int[Tensor, "b"], groups: int) -> Float[Tensor, "g"]:
-    """How many images each group has, at least 1 so that it can divide."""
+    """The number of images of each group, at least 1 so that it can divide."""
     return torch.bincount(group, minlength=groups).clamp(min=1).float()
 
 
 def centred(x: Float[Tensor, "b"], group: Int[Tensor, "b"]) -> Float[Tensor, "b"]:
-    """x − mean_group, exactly 0 where all of a group are equal."""
+    """x − mean_group, exactly 0 if all values of the group are equal."""
     residual = x - group_mean(x, group)
     return torch.where(spread(x, group) > 0, residual, torch.zeros_like(residual))
 
@@ -37,15 +37,15 @@ def standardised(x: Float[Tensor, "b"], group: Int[Tensor, "b"], *, eps: float =
 
 
 def deviation(x: Float[Tensor, "b"], group: Int[Tensor, "b"]) -> Float[Tensor, "b"]:
-    """The unbiased std of the group of each image, exactly 0 where all of it are equal."""
+    """The unbiased std of the group of each image, exactly 0 if all values of the group are equal."""
     size = group_size(group, int(group.max()) + 1)[group]
     return (group_mean(centred(x, group) ** 2, group) * size / (size - 1).clamp(min=1)).sqrt()
 
 
 def correlation(x: Float[Tensor, "b"], y: Float[Tensor, "b"], group: Int[Tensor, "b"]) -> Float[Tensor, ""]:
-    """Pearson's correlation of x and y within groups, 0 where one of them does not vary within any.
+    """Pearson's correlation of x and y within groups; 0 if x or y does not vary within any group.
 
-    ρ = Σ x̃ ỹ / √(Σ x̃² Σ ỹ²) with x̃ = x − mean_group: what differs between prompts has no part in it.
+    ρ = Σ x̃ ỹ / √(Σ x̃² Σ ỹ²) with x̃ = x − mean_group: differences between prompts do not count.
     """
     x, y = centred(x.double(), group), centred(y.double(), group)
     scale = (x.square().sum() * y.square().sum()).sqrt()
@@ -53,6 +53,6 @@ def correlation(x: Float[Tensor, "b"], y: Float[Tensor, "b"], group: Int[Tensor,
 
 
 def leave_one_out(x: Float[Tensor, "b"], group: Int[Tensor, "b"]) -> Float[Tensor, "b"]:
-    """x minus the mean of the others of its group, (x − mean) · g/(g − 1)   (rloo, eq. 8)."""
+    """x minus the mean of the other values of its group, (x − mean) · g/(g − 1)   (rloo, eq. 8)."""
     size = group_size(group, int(group.max()) + 1)[group]
     return centred(x, group) * size / (size - 1).clamp(min=1)

@@ -1,4 +1,4 @@
-"""The forward process that a head learns to undo: how a token becomes noise, and at which of 1000 times."""
+"""The forward process that a head learns to undo: a token becomes noise over 1000 times."""
 
 from collections.abc import Callable
 
@@ -13,8 +13,10 @@ from margrpo.maths import denoising, diffusion, flow
 class Path:
     """A forward process by its functions; training times are counted t = 0 … 999, from clean to noise.
 
-    `time` is what the head is told at t, `alpha_bar` the signal's share of the variance there. `noised(clean, noise,
-    alpha_bar)` is x_t, and `bound(clean, x, epsilon, variance, t=t)` the loss of the head's variance.
+    - `time(t)`: the time that the head is given at t.
+    - `alpha_bar(t)`: the share of signal in the variance of x_t.
+    - `noised(clean, noise, alpha_bar)`: x_t.
+    - `bound(clean, x, epsilon, variance, t=t)`: the loss of the head's variance.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Cheap numbers about pictures, in which a policy that games its reward shows."""
+"""Cheap statistics of images that show when a policy games its reward."""
 
 from einops import rearrange
 from jaxtyping import Float
@@ -6,16 +6,16 @@ from jaxtyping import Float
 from margrpo.lazy import Tensor, torch
 
 SHADES = 4
-"""Of each channel, into which colours are sorted."""
+"""Shades of each channel, into which colours are sorted."""
 
 
 def luma(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b h w"]:
-    """How bright each pixel is, Y' = 0.299 R + 0.587 G + 0.114 B   (ITU-R BT.601)."""
+    """The brightness of each pixel, Y' = 0.299 R + 0.587 G + 0.114 B   (ITU-R BT.601)."""
     return 0.299 * images[:, 0] + 0.587 * images[:, 1] + 0.114 * images[:, 2]
 
 
 def edge_density(images: Float[Tensor, "b 3 h w"], least: float = 0.1) -> Float[Tensor, "b"]:
-    """The share of pixels that differ in brightness by at least `least` from that to the right or below."""
+    """The share of pixels that differ in brightness by at least `least` from the pixel to the right or below."""
     bright = luma(images)
     across, down = bright.diff(dim=2)[:, :-1], bright.diff(dim=1)[:, :, :-1]
     return ((across.abs() >= least) | (down.abs() >= least)).float().mean((1, 2))
@@ -37,12 +37,12 @@ def dark_share(images: Float[Tensor, "b 3 h w"], most: float = 0.1) -> Float[Ten
 
 
 def distance(images: Float[Tensor, "b 3 h w"], others: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b"]:
-    """The mean absolute difference of two pictures' values."""
+    """The mean absolute difference between the values of `images` and `others`."""
     return (images - others).abs().mean((1, 2, 3))
 
 
 def duplicate_share(groups: Float[Tensor, "g k 3 h w"], most: float = 0.02) -> Float[Tensor, "g"]:
-    """The share of pairs within each group that differ by at most `most` on average; 0 where there are no pairs."""
+    """The share of pairs within each group that differ by at most `most` on average; 0 for a group of one."""
     k = groups.shape[1]
     flat = rearrange(groups, "g k c h w -> g k (c h w)")
     gaps = torch.cdist(flat, flat, p=1) / flat.shape[2]  # g k k

@@ -11,7 +11,7 @@ def on_policy(logp: Float[Tensor, "k m"], advantage: Float[Tensor, "m"]) -> Floa
 
 
 LARGEST = 20.0
-"""Largest log-ratio that is exponentiated: at 89 float32 overflows, and 0 · ∞ in the backward pass is no number."""
+"""Largest log-ratio that is exponentiated: at 89 float32 overflows, and 0 · ∞ in the backward pass is NaN."""
 
 
 def clipped(

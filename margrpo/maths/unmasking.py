@@ -1,4 +1,4 @@
-"""How many tokens are unknown after each AR step, and which of them."""
+"""The tokens that are unknown after each AR step: their number, and the mask."""
 
 import math
 
@@ -8,7 +8,7 @@ from margrpo.lazy import Tensor
 
 
 def cosine_counts(tokens: int, steps: int) -> tuple[int, ...]:
-    """Unknown tokens before each step and after the last.
+    """The number of unknown tokens before each AR step and after the last.
 
     m_0 = n, m_{i+1} = max(1, min(m_i − 1, ⌊n cos(π/2 · (i+1)/s)⌋)) for i < s − 1, m_s = 0   (mar, section 3.3).
     """
@@ -19,7 +19,7 @@ def cosine_counts(tokens: int, steps: int) -> tuple[int, ...]:
 
 
 def still_unknown(order: Int[Tensor, "b n"], remaining: int) -> Bool[Tensor, "b n"]:
-    """Where the published mask after a step is 1: the `remaining` tokens of the lowest ranks, and at least one.
+    """The published mask after an AR step: the `remaining` tokens of lowest order, and at least one token.
 
     At the last step nothing remains, but the published schedule never goes below one, so the token of order 0 stays in
     the mask of the step that commits it   (as in mar).

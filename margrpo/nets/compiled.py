@@ -6,7 +6,7 @@ import torch
 
 
 def compile_head(head: Any) -> None:
-    """Compile both phases of a head in place, for any number of tokens, chains and moments.
+    """Compile both phases of a head in place, for any number of tokens, chains and times.
 
     Copy the model before, not after: a copy would go on with the weights of the original.
     """

@@ -90,7 +90,7 @@ class Denoiser(nn.Module):
                 nn.init.zeros_(parameter)
 
     def prepare(self, z: Float[Tensor, "m c"], moments: Float[Tensor, "... w"]) -> Modulation:
-        """Everything that does not depend on x; `moments`, embedded times, stand against the tokens: *t m w."""
+        """The modulation of every block, which does not depend on x; embedded times are broadcast to *t m w."""
         y = torch.nn.functional.silu(moments + self.cond_embed(z))
         blocks = tuple(block.modulation(y) for block in self.res_blocks)  # type: ignore[operator]
         shift, scale = self.final_layer.adaLN_modulation[1](y).chunk(2, dim=-1)

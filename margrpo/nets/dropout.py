@@ -12,13 +12,13 @@ from margrpo.records import Key
 
 
 def drops(model: Model) -> bool:
-    """Whether any part of the model would drop something in training mode."""
+    """Whether any part of `model` drops units in training mode."""
     return any(isinstance(part, nn.Dropout) and part.p > 0 for part in model.modules())
 
 
 @contextmanager
 def keyed(model: Model, key: Key) -> Iterator[None]:
-    """The model in training mode, and back in evaluation mode; what it drops is a function of the key."""
+    """Context manager: training mode with dropout that depends on `key` only, then evaluation mode again."""
     device, seed = next(model.parameters()).device, noise.generator(key).initial_seed()
     on_cuda = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=on_cuda):

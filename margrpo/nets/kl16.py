@@ -29,7 +29,7 @@ RENAMED = {
     "to_v": "v",
     "to_out.0": "proj_out",
 }
-"""What diffusers calls a part, and what the published file calls it; the first that fits comes first."""
+"""Pairs of a name of diffusers and the published name; the first pair that fits is taken."""
 
 
 class Kl16(nn.Module):
@@ -47,7 +47,7 @@ class Kl16(nn.Module):
         self.register_load_state_dict_pre_hook(rename_from_published)  # type: ignore[no-untyped-call]
 
     def fit(self, images: Float[Tensor, "b 3 h w"]) -> None:
-        """Nothing: this codec is learned with gradients, elsewhere."""
+        """Do nothing: this codec is trained with gradients, by other programs."""
 
     def posterior(self, images: Float[Tensor, "b 3 h w"]) -> Any:
         """q(latent | image), diffusers' diagonal Gaussian, of images whose values are in [0, 1]."""
@@ -69,7 +69,7 @@ class Kl16(nn.Module):
         return rearrange(latents * self.scale, "b d y x -> b (y x) d")
 
     def decode(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b 3 h w"]:
-        """Images, clamped to [0, 1]."""
+        """Images of `tokens`, with values clamped to [0, 1]."""
         latents = rearrange(tokens / self.scale, "b (y x) d -> b d y x", y=self.side)
         pictures = torch.cat([self.picture(part) for part in latents.split(self.batch)])
         return ((pictures + 1) / 2).clamp(0, 1)
@@ -95,7 +95,7 @@ def autoencoder(shape: KlShape) -> Any:
 
 
 def published_name(name: str, levels: int) -> str:
-    """The published name of a tensor of diffusers' AutoencoderKL with so many levels."""
+    """The published name of a tensor of diffusers' AutoencoderKL with `levels` levels."""
     # The published decoder counts its levels from the image, diffusers' from the latents.
     name = re.sub(r"up_blocks\.(\d+)", lambda found: f"up.{levels - 1 - int(found[1])}", name)
     for theirs, published in RENAMED.items():
@@ -104,7 +104,7 @@ def published_name(name: str, levels: int) -> str:
 
 
 def told_by(shapes: Mapping[str, Sequence[int]]) -> dict[str, Any]:
-    """The sizes of the autoencoder that tensors of these published names and shapes come from, nothing if untold."""
+    """The sizes of the autoencoder that has published tensors of these `shapes`; empty if they do not decide it."""
     first = "encoder.down.{}.block.0.conv1.weight".format
     levels = sum(first(level) in shapes for level in range(len(shapes)))
     attention = {int(found[1]) for name in shapes if (found := re.match(r"encoder\.down\.(\d+)\.attn\.", name))}

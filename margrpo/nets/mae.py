@@ -1,4 +1,4 @@
-"""The masked autoencoder of MAR: an encoder over what is known, a decoder that answers for every token."""
+"""The masked autoencoder of MAR: an encoder over known tokens, a decoder over all tokens."""
 
 import torch
 from einops import rearrange, repeat
@@ -53,14 +53,17 @@ class Mae(nn.Module):
     def forward(
         self, tokens: Float[Tensor, "b n d"], unknown: Bool[Tensor, "b n"], prefix: Float[Tensor, "b p c"]
     ) -> Float[Tensor, "b n c"]:
-        """Condition vectors; the values of unknown tokens are not read, and images may differ in how many there are."""
+        """The condition vector of each token.
+
+        Values of unknown tokens are not read. Images may differ in their number of unknown tokens.
+        """
         seen = Seen.of(unknown, self.shape.prefix)
         return self.decode(self.encode(tokens, seen, prefix), seen)
 
     def encode(
         self, tokens: Float[Tensor, "b n d"], seen: "Seen", prefix: Float[Tensor, "b p c"]
     ) -> Float[Tensor, "l c"]:
-        """The encoder over the prefix and the known tokens only, packed one image after the other."""
+        """Encoded prefixes and known tokens, packed image by image."""
         read = torch.cat([prefix.flatten(0, 1), self.z_proj(tokens.flatten(0, 1)[seen.known]).to(prefix.dtype)])
         place = seen.positions % (self.shape.prefix + self.shape.tokens)
         x = self.z_proj_ln(read[seen.order] + self.encoder_pos_embed_learned[0, place])
@@ -69,7 +72,7 @@ class Mae(nn.Module):
         return self.encoder_norm(x)
 
     def decode(self, encoded: Float[Tensor, "l c"], seen: "Seen") -> Float[Tensor, "b n c"]:
-        """The decoder over all positions, mask tokens where nothing is known."""
+        """The decoder's output over all positions, with mask tokens in place of unknown tokens."""
         p, n, images = self.shape.prefix, self.shape.tokens, len(seen.lengths)
         x = self.decoder_embed(encoded)
         x = repeat(self.mask_token.to(x.dtype), "1 1 c -> l c", l=images * (p + n)).index_copy(0, seen.positions, x)
@@ -83,10 +86,12 @@ class Mae(nn.Module):
 
 @record
 class Seen:
-    """What the encoder reads of some images.
+    """The positions that the encoder reads of a batch of images.
 
-    `known` are the places of known tokens among all tokens. `order` puts prefixes and known tokens image by image,
-    where they have these `positions` among prefixes and tokens, and of each image so many: `lengths`.
+    - `known`: places of the known tokens among all tokens.
+    - `order`: permutation that puts prefixes and known tokens image by image.
+    - `positions`: their places among all prefixes and tokens, in this order.
+    - `lengths`: positions that are read of each image.
     """
 
     known: Int[Tensor, "q"]
@@ -96,7 +101,7 @@ class Seen:
 
     @classmethod
     def of(cls, unknown: Bool[Tensor, "b n"], prefix: int) -> "Seen":
-        """The prefix and the known tokens; the only wait for the device of a pass."""
+        """The positions of the prefix and the known tokens; the only wait for the device in a pass."""
         images, n = unknown.shape
         known = (~unknown).flatten().nonzero()[:, 0]
         first = torch.arange(images, device=unknown.device)[:, None] * (prefix + n)

@@ -24,13 +24,13 @@ class Head(nn.Module):
         return self.net.time_embed(torch.tensor(times, device=self.net.input_proj.weight.device))
 
     def prepare(self, z: Float[Tensor, "m c"], moments: Float[Tensor, "*t w"]) -> Modulation:
-        """The modulation of every block for these conditions at one moment, or at each of t."""
+        """The modulation of every block for conditions `z` at one embedded time, or at each of t."""
         return self.net.prepare(z, moments.unsqueeze(-2))
 
     def raw(
         self, x: Float[Tensor, "m d"], z: Float[Tensor, "m c"], time: Int[Tensor, "m"]
     ) -> tuple[Float[Tensor, "m d"], Float[Tensor, "m d"]]:
-        """The raw output and the variance, each token at a time of its own, as pre-training needs them."""
+        """The raw output and the variance, with each token at a `time` of its own, for pre-training."""
         output, variance = self.net(x, self.net.prepare(z, self.net.time_embed(time))).chunk(2, dim=-1)
         return output, variance
 
@@ -67,17 +67,17 @@ class Mar(nn.Module):
         self.tokens, self.channels = backbone.mae.shape.tokens, backbone.mae.shape.channels
 
     def prefix(self, prompts: Prompts) -> Float[Tensor, "b p c"]:
-        """What the backbone reads of the prompts."""
+        """The prefix that the backbone reads for `prompts`."""
         return self.backbone.embedding(prompts)
 
     def null_prefix(self, images: int) -> Float[Tensor, "b p c"]:
-        """The learned prefix that stands for no prompt."""
+        """The learned prefix that stands for the absence of a prompt."""
         return self.backbone.fake_latent[:, None].expand(images, self.backbone.mae.shape.prefix, -1)
 
     def condition(
         self, tokens: Float[Tensor, "b n d"], unknown: Bool[Tensor, "b n"], prefix: Float[Tensor, "b p c"]
     ) -> Float[Tensor, "b n c"]:
-        """One condition per token."""
+        """The condition of each token."""
         return self.backbone.mae(tokens, unknown, prefix)
 
 

@@ -1,4 +1,4 @@
-"""The sizes of the published MAR models, and those that a file of weights was made with; imports no torch."""
+"""Sizes of the published MAR models and of files of weights; imports no torch."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,13 +28,13 @@ SIZES: Mapping[str, MarSize] = {
 """MAR-B, MAR-L and MAR-H   (mar, appendix)."""
 
 AROUND: Mapping[str, int] = {"tokens": 256, "channels": 16, "conditioner.classes": 1000, "conditioner.prefix": 64}
-"""What all three have in common: ImageNet at 256 × 256 pixels."""
+"""Settings that MAR-B, MAR-L and MAR-H share: ImageNet at 256 × 256 pixels."""
 
 
 def told_by(shapes: Shapes) -> dict[str, int] | None:
-    """The settings of a policy that tensors of these published names and shapes come from, or None if they do not tell.
+    """The settings of the policy that has published tensors of these `shapes`; None if they do not decide it.
 
-    How many attention heads there were is not in the shapes.
+    The number of attention heads does not show in the shapes.
     """
     try:
         width, channels = shapes["z_proj.weight"]
@@ -58,17 +58,17 @@ def told_by(shapes: Shapes) -> dict[str, int] | None:
 
 
 def blocks(names: Iterable[str], under: str) -> int:
-    """How many numbered blocks these names speak of."""
+    """The number of blocks in `names` below the name `under`."""
     return len({found[1] for name in names if (found := re.match(rf"{re.escape(under)}\.(\d+)\.", name))})
 
 
 def published_size(settings: Mapping[str, int]) -> str | None:
-    """The published model that has exactly these settings."""
+    """The published model that has exactly these `settings`."""
     return name_of(settings) if all(settings.get(key) == value for key, value in AROUND.items()) else None
 
 
 def name_of(told: Mapping[str, int]) -> str | None:
-    """The published size that these settings are of, whatever their tokens and conditioner."""
+    """The published size of these settings, whatever their tokens and conditioner."""
     for name, size in SIZES.items():
         if all(told.get(key, value) == value for key, value in attrs.asdict(size).items()):
             return name
@@ -76,7 +76,7 @@ def name_of(told: Mapping[str, int]) -> str | None:
 
 
 def cure(shapes: Shapes, settings: Mapping[str, int], size: str) -> str:
-    """The settings of the policy that would fit a file of these shapes, where they differ, as a sentence's end."""
+    """The end of a sentence that names the settings of the policy to change for a file of these `shapes`."""
     told = told_by(shapes)
     if told is None:
         return ""

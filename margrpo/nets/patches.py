@@ -24,7 +24,7 @@ class Patches(nn.Module):
         self.register_buffer("scale", torch.full((kept,), 0.5))
 
     def fit(self, images: Float[Tensor, "b 3 h w"]) -> None:
-        """Take mean, basis and scale from the principal components of the images' patches, unless they are known."""
+        """Fit mean, basis and scale to the principal components of the images' patches, unless they are fitted."""
         if self.fitted:
             return
         self.fitted = True
@@ -43,11 +43,11 @@ class Patches(nn.Module):
         return rearrange(images, "b c (y p) (x q) -> b (y x) (c p q)", p=self.patch, q=self.patch)
 
     def encode(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b n d"]:
-        """Tokens of images whose values are in [0, 1]."""
+        """Tokens of `images`, whose values are in [0, 1]."""
         return (self.cut(images) - self.mean) @ self.basis / self.scale
 
     def decode(self, tokens: Float[Tensor, "b n d"]) -> Float[Tensor, "b 3 h w"]:
-        """Images, clamped to [0, 1]."""
+        """Images of `tokens`, with values clamped to [0, 1]."""
         pixels = (tokens * self.scale) @ self.basis.T + self.mean
         shape = {"y": self.side, "x": self.side, "p": self.patch, "q": self.patch}
         return rearrange(pixels, "b (y x) (c p q) -> b c (y p) (x q)", **shape).clamp(0, 1)

@@ -1,4 +1,4 @@
-"""The prefix that tells a backbone what to draw."""
+"""The learned prefix that a backbone reads for a prompt."""
 
 from collections.abc import Callable
 

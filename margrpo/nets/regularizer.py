@@ -1,4 +1,4 @@
-"""The state of a penalty: the reference and when it follows."""
+"""The state of a penalty: the reference, and the steps at which it is renewed."""
 
 import copy
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class Regularizer:
         self.divergence, self.is_due, self.where = divergence, is_due, where
 
     def after_step(self, step: int, model: Model) -> None:
-        """Let the reference become the model where that is due."""
+        """Copy `model` into the reference, if that is due after step `step`."""
         if self.reference is not None and self.is_due(step):
             self.reference.load_state_dict(model.state_dict())
 

@@ -1,1 +1,1 @@
-"""What a run draws for people."""
+"""Pictures that a run draws for people."""

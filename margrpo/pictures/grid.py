@@ -29,14 +29,14 @@ def save_grid(path: Path, images: Float[Tensor, "b 3 h w"], captions: Sequence[s
 
 
 def picture(image: Float[Tensor, "3 h w"], scale: int) -> Image.Image:
-    """One image, enlarged without smoothing."""
+    """An image as Pillow's, enlarged `scale` times without smoothing."""
     pixels = (image.detach().cpu().clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).numpy()
     small = Image.fromarray(pixels)
     return small.resize((small.width * scale, small.height * scale), Image.Resampling.NEAREST)
 
 
 def tile(image: Float[Tensor, "3 h w"], caption: str, scale: int) -> Image.Image:
-    """One enlarged image over its caption, in as many lines as it takes."""
+    """An enlarged image over its caption, which is broken into lines."""
     shown = picture(image, scale)
     width, letters = max(shown.width, 96), max(LETTERS, shown.width // 18)
     font, line = ImageFont.load_default(size=letters), letters + 3
@@ -64,7 +64,7 @@ def wrapped(caption: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, wi
 def save_pairs(
     path: Path, before: Float[Tensor, "b 3 h w"], after: Float[Tensor, "b 3 h w"], captions: Sequence[str]
 ) -> None:
-    """Write each image before training over the one after, both over their caption."""
+    """Write pairs of images, before training over after training, each pair over its caption."""
     gap = torch.ones(before.shape[0], 3, 2, before.shape[-1], device=before.device)
     save_grid(path, torch.cat([before, gap, after], dim=2), captions)
 
@@ -74,7 +74,7 @@ RAMP = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))
 
 
 def save_maps(path: Path, images: Sequence[Mapped], *, side: int = 112) -> None:
-    """Write a row for each image: as it ended, then each of its layers laid over it, with the range of its numbers."""
+    """Write a row per image: the finished image, then each layer laid over it, with the range of its values."""
     names = ["", *(layer.name for layer in images[0].layers)]
     font, line = ImageFont.load_default(size=LETTERS + 1), LETTERS + 5
     cell, head = side + MARGIN, line + MARGIN
@@ -97,7 +97,7 @@ def save_maps(path: Path, images: Sequence[Mapped], *, side: int = 112) -> None:
 
 
 def laid_over(image: Image.Image, values: np.ndarray) -> Image.Image:
-    """Numbers as colours over an image without its own; where there is none the image is left."""
+    """`values` as colours over a grey `image`; where a value is NaN the image stays."""
     known = np.isfinite(values)
     low, high = (values[known].min(), values[known].max()) if known.any() else (0.0, 0.0)
     share = np.where(known, (values - low) / (high - low) if high > low else 0.0, 0.0)

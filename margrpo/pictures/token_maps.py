@@ -1,4 +1,4 @@
-"""Files of token maps: what became of each token of a few images; imports no torch."""
+"""Files of token maps: values of each token of a few images, by AR step; imports no torch."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from margrpo.errors import RunError
 
 @record
 class Layer:
-    """One number for each token of an image: when it was committed, how far its chains spread, and so on.
+    """A value for each token of an image, such as the AR step that committed it or the spread of its chains.
 
-    `values` has a row for each AR step that was looked at, or one row for all of them.
+    `values` has a row for each recorded AR step, or a single row for all AR steps.
     """
 
     name: str
@@ -24,13 +24,13 @@ class Layer:
     values: np.ndarray
 
     def mean(self) -> np.ndarray:
-        """The mean over the AR steps at which a token's number is known; not a number where there is none."""
+        """The mean over the AR steps at which a token's value is known; NaN if it is never known."""
         return np.ma.masked_invalid(self.values).mean(axis=0).filled(np.nan)
 
 
 @record
 class Mapped:
-    """One image: frames (s h w 3) in bytes, the AR steps that they are of, and its layers."""
+    """The maps of an image: frames (s h w 3) in bytes, the AR step of each frame, and the layers."""
 
     caption: str
     steps: tuple[int, ...]
@@ -39,22 +39,22 @@ class Mapped:
 
     @property
     def side(self) -> int:
-        """Tokens along a side."""
+        """The number of tokens along a side."""
         return round(self.layers[0].values.shape[-1] ** 0.5)
 
 
 MEANINGS = {
     "committed": "AR step at which each token was committed",
-    "spread": "std of its chains: the brighter, the less certain",
-    "gain": "how far the prediction moved towards the finished image since the step before, as cosine",
+    "spread": "std of a token's chains; brighter is less certain",
+    "gain": "gain in cosine similarity between the prediction and the finished image since the AR step before",
     "selected": "tokens that the selector chooses for the update",
-    "weight": "what a token counts for in the loss, before its image's advantage",
+    "weight": "weight of a token in the loss, before its image's advantage",
     "kl": "KL from the policy before training, nats",
 }
 
 
 def write(file: Path, arrays: Mapping[str, np.ndarray], captions: Sequence[str]) -> None:
-    """Write arrays with a column for each image, whole or not at all."""
+    """Write arrays with a column per image, whole or not at all."""
     from safetensors.numpy import save_file
 
     file.parent.mkdir(exist_ok=True)
@@ -65,7 +65,7 @@ def write(file: Path, arrays: Mapping[str, np.ndarray], captions: Sequence[str])
 
 
 def read(file: Path) -> list[Mapped]:
-    """The images of a file, or `RunError` where it is not as it was written."""
+    """The images of a file of token maps; a damaged file raises `RunError`."""
     from safetensors import safe_open
 
     try:
@@ -79,7 +79,7 @@ def read(file: Path) -> list[Mapped]:
 
 
 def image(arrays: Mapping[str, np.ndarray], number: int, caption: str) -> Mapped:
-    """One of the images of a file."""
+    """Image `number` of a file of token maps."""
     layers = []
     for name, meaning in MEANINGS.items():
         values = arrays[name].astype(np.float32)

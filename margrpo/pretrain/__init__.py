@@ -1,1 +1,1 @@
-"""Supervised pre-training."""
+"""Supervised pre-training of a policy."""

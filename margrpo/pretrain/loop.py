@@ -1,4 +1,4 @@
-"""`margrpo pretrain`: the loop around the pre-training loss."""
+"""The loop of `margrpo pretrain` around the pre-training loss."""
 
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -23,13 +23,13 @@ from margrpo.train.watch.held_out import Validation, validate
 from margrpo.weights import modules
 
 FITTED_ON = 2048
-"""Images that a codec with something to learn is fitted on."""
+"""Number of images that a codec is fitted on."""
 
 
 def run(recipe: Pretraining, folder: Path, *, stopped: Callable[[], bool] = lambda: False) -> dict[str, Any] | None:
-    """Pre-train into the folder and return the summary, or None where `stopped` ended it; the weights are the average.
+    """Pre-train into `folder` and return the summary, or None if `stopped` ended the run; averaged weights are saved.
 
-    Pre-training begins anew when it is started again: an interrupted run leaves its last average in `final/`.
+    Pre-training begins anew when it is started again. An interrupted run leaves its last average in `final/`.
     """
     run_folder.check(folder)
     run_folder.refuse_run(folder)
@@ -43,7 +43,7 @@ def run(recipe: Pretraining, folder: Path, *, stopped: Callable[[], bool] = lamb
 
 
 class _Loop:
-    """A pre-training run on its way."""
+    """The state of a pre-training run."""
 
     files: RunFolder
     trackers: Trackers
@@ -79,7 +79,7 @@ class _Loop:
         return self.finish()
 
     def step(self, step: int) -> dict[str, float]:
-        """One batch."""
+        """Train on one batch, and return its figures."""
         recipe, key, device = self.recipe, (self.recipe.run.seed, "pretrain", step), self.pipeline.device
         images, prompts = recipe.dataset.images(step, recipe.run.batch, recipe.run.seed)
         prompts = prompts.to(device)
@@ -97,13 +97,13 @@ class _Loop:
         return {"loss": float(error.detach()), "variance_bound": float(bound.detach()), "gradient_norm": float(norm)}
 
     def validate(self, count: int) -> Validation:
-        """Held-out prompts drawn by the averaged weights."""
+        """Draw and score `count` held-out prompts with the averaged weights."""
         pipeline = Pipeline(**{**vars(self.pipeline), "model": self.average.model})
         prompts = self.recipe.prompts.held_out().part(slice(count)).to(pipeline.device)
         return validate(pipeline, prompts, self.measure, self.recipe.run.seed)
 
     def evaluate(self, done: int) -> dict[str, float]:
-        """A score and a grid."""
+        """Validate, write a grid of the images, and return the score."""
         seen = self.validate(self.recipe.run.eval_prompts)
         file = self.files.image_grid(done)
         save_grid(file, seen.images, seen.prompts.text)
@@ -115,7 +115,7 @@ class _Loop:
         modules.write(self.files.final_weights, {"policy": self.average.model, "codec": self.pipeline.codec})
 
     def finish(self) -> dict[str, Any]:
-        """Final weights, score and summary."""
+        """Save the final weights, and return the summary with the score."""
         self.save()
         seen = self.validate(self.recipe.run.held_out)
         summary = {

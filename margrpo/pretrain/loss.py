@@ -19,7 +19,7 @@ REPEATS = 4
 
 @record
 class Masking:
-    """The distribution of the share of tokens that are hidden: a normal cut to [least, 1]."""
+    """The distribution of the share of hidden tokens: a normal truncated to [`least`, 1]."""
 
     mean: float
     std: float
@@ -27,7 +27,7 @@ class Masking:
 
 
 def hidden(masking: Masking, images: int, tokens: int, key: Key) -> Bool[Tensor, "b n"]:
-    """Equally many hidden tokens in each image, in places of their own."""
+    """Hidden tokens: equally many in each image, at random places that differ between images."""
     draw = noise.generator((*key, "masking"))
     share = 2.0
     while not masking.least <= share <= 1:
@@ -74,7 +74,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, model: Model, step: int) -> None:
-        """Move towards the model."""
+        """Move the average towards the weights of `model`."""
         decay = min(self.decay, (1 + step) / (10 + step))
         for ours, theirs in zip(self.model.parameters(), model.parameters(), strict=True):
             ours.lerp_(theirs, 1 - decay)

@@ -1,1 +1,1 @@
-"""Rewards that are computed or remembered elsewhere."""
+"""Rewards that a server computes or a cache remembers."""

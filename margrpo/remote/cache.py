@@ -1,4 +1,4 @@
-"""A scorer's memory."""
+"""A cache of scores in memory."""
 
 import hashlib
 import json
@@ -15,7 +15,7 @@ from margrpo.records import Prompts
 
 
 class CachingScorer:
-    """A scorer that is asked only about images that it has not scored lately."""
+    """A scorer that calls the inner scorer only for images whose scores it does not remember."""
 
     def __init__(self, inner: Scorer, reads: Sequence[str], entries: int):
         self.inner, self.reads, self.entries = inner, reads, entries
@@ -23,7 +23,7 @@ class CachingScorer:
         self.lock = Lock()
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-        """The scores, those that are known from memory."""
+        """The scores of `images`, from memory where they are known."""
         names = [self.name(image, prompts, place) for place, image in enumerate(images.detach().float().cpu())]
         with self.lock:
             found = {name: self.known[name] for name in names if name in self.known}
@@ -36,7 +36,7 @@ class CachingScorer:
         return torch.tensor([found[name] for name in names], device=images.device)
 
     def name(self, image: Float[Tensor, "3 h w"], prompts: Prompts, place: int) -> bytes:
-        """What an image and its prompt are known by."""
+        """The digest of an image and of the fields of its prompt that the reward reads."""
         parts = {
             "text": prompts.text[place],
             "label": int(prompts.label[place]),
@@ -46,7 +46,7 @@ class CachingScorer:
         return hashlib.sha256(image.numpy().tobytes() + said.encode()).digest()
 
     def remember(self, scores: dict[bytes, float]) -> None:
-        """Keep these as the latest, and forget the oldest."""
+        """Keep `scores` as the latest entries, and drop the oldest beyond the limit."""
         with self.lock:
             for name, score in scores.items():
                 self.known[name] = score

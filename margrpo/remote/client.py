@@ -16,32 +16,32 @@ from margrpo.records import Prompts
 from margrpo.remote import wire
 
 FIRST = 6
-"""Rounds at most, some 16 s, in which servers are looked for at the start: they may be starting, or not be there."""
+"""Rounds at most, some 16 s, in which a run looks for servers at its start; they may still be starting."""
 LONGEST = 16.0
-"""Seconds between two rounds at most."""
+"""Longest wait between two rounds, in seconds."""
 BUSY = (429, 500, 502, 503, 504)
-"""Answers after which it is worth asking again."""
+"""HTTP status codes after which a request is repeated."""
 
 
 @runtime_checkable
 class Settings(Protocol):
-    """What the component says."""
+    """The settings of the component `reward.http`."""
 
     @property
     def servers(self) -> Sequence[str]:
-        """Addresses."""
+        """Addresses of the servers."""
 
     @property
     def reward(self) -> str:
-        """Which of the rewards that they serve, or nothing."""
+        """Name of the served reward; "" if a server serves only one."""
 
     @property
     def batch(self) -> int:
-        """Images in a request."""
+        """Images per request."""
 
     @property
     def timeout(self) -> float:
-        """Seconds for a request."""
+        """Seconds that a request may take."""
 
     @property
     def attempts(self) -> int:
@@ -49,11 +49,11 @@ class Settings(Protocol):
 
     @property
     def backoff(self) -> float:
-        """Seconds after the first round."""
+        """Seconds to wait after the first round."""
 
 
 class HttpScorer:
-    """A scorer that asks servers."""
+    """A scorer that sends images to servers of rewards."""
 
     def __init__(self, settings: Settings, token: str):
         self.settings = settings
@@ -67,17 +67,17 @@ class HttpScorer:
         self.reward = self.chosen(self.ask("GET", "/schema", 0, rounds=min(FIRST, settings.attempts)))
 
     def chosen(self, schema: Mapping[str, Any]) -> str:
-        """Which of the served rewards is meant, or `RewardError`."""
+        """The name of the served reward that the settings choose, or `RewardError`."""
         served, asked = list(schema.get("rewards", {})), self.settings.reward
         if asked in served:
             return asked
         if not asked and len(served) == 1:
             return served[0]
         wanted = f"reward = {asked!r}" if asked else "no reward is named"
-        raise RewardError(f"{wanted}, and {self.settings.servers[0]} serves {', '.join(served)}; choose one of them")
+        raise RewardError(f"{wanted}, and {self.settings.servers[0]} serves {', '.join(served)}; name one")
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-        """The scores of all images, batches in turn by the servers."""
+        """The scores of all images; batches go to the servers in turn."""
         size = self.settings.batch
         parts = [slice(start, start + size) for start in range(0, len(images), size)]
         asked = [
@@ -99,7 +99,7 @@ class HttpScorer:
         return [float(score) for score in scores]
 
     def ask(self, method: str, path: str, number: int, *, rounds: int, body: bytes | None = None) -> dict[str, Any]:
-        """What a server answers, the first to be asked that of this number; `RewardError` after all rounds."""
+        """The answer of a server; server `number` is asked first. `RewardError` after all rounds."""
         servers, trouble = self.settings.servers, ""
         for attempt in range(rounds):
             for turn in range(len(servers)):
@@ -113,7 +113,7 @@ class HttpScorer:
         raise RewardError(f"no server answered {within}({trouble}); start one with `margrpo rewards serve`")
 
     def once(self, method: str, url: str, body: bytes | None) -> tuple[dict[str, Any] | None, str]:
-        """The answer to one request, or what kept it; an answer that asking again will not change is raised."""
+        """The answer to one request and "", or None and the trouble; a final refusal raises `RewardError`."""
         try:
             answer = self.client.request(method, url, content=body, headers={"Content-Type": wire.BINARY})
         except httpx2.TransportError as error:

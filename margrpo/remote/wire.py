@@ -1,8 +1,7 @@
-"""Images and prompts as bytes, between a run and a server of rewards; nothing in it can run code.
+"""Images and prompts as bytes, between a run and a server of rewards; reading them never runs code.
 
 A body is a safetensors file with one tensor, `images` (b 3 h w, float32 in [0, 1] or bytes), whose metadata holds the
-prompts as JSON: floats arrive to the last bit. For those who would rather write no binary, it is JSON with PNGs in
-base64.
+prompts as JSON: floats arrive to the last bit. Other clients may send JSON with PNGs in base64.
 """
 
 import base64
@@ -26,27 +25,32 @@ if TYPE_CHECKING:
 BINARY, TEXT = "application/vnd.safetensors", "application/json"
 """The media types of the two kinds of body."""
 LONGEST = 10_000
-"""Letters of a prompt's text or metadata."""
+"""Longest text or metadata of a prompt, in characters."""
 
 
 @record
 class Bounds:
-    """The most images in a body, the most pixels of a side, and the most pixels of all images."""
+    """Limits of a body.
+
+    - `images`: images in a body.
+    - `side`: pixels along a side of an image.
+    - `pixels`: pixels of all images together.
+    """
 
     images: int = 256
     side: int = 2048
     pixels: int = 256 * 512 * 512
 
     def refuse_beyond(self, count: int, height: int, width: int) -> None:
-        """Raise `DataError` for so many images of this size."""
+        """Raise `DataError` if `count` images of this size exceed a limit."""
         if not 1 <= count <= self.images:
-            raise DataError(f"there are {count} images, and 1 to {self.images} are scored at once")
+            raise DataError(f"there are {count} images; send 1 to {self.images} at once")
         if max(height, width) > self.side or min(height, width) < 1:
-            raise DataError(f"the images are {height} × {width} pixels, and a side may have {self.side}")
+            raise DataError(f"the images are {height} × {width} pixels; a side may have at most {self.side}")
         if count * height * width > self.pixels:
             raise DataError(
-                f"{count} images of {height} × {width} are {count * height * width} pixels, and {self.pixels} are "
-                "scored at once; send fewer images"
+                f"{count} images of {height} × {width} are {count * height * width} pixels; the limit is "
+                f"{self.pixels}; send fewer images"
             )
 
 
@@ -59,7 +63,7 @@ def packed(images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> bytes:
 
 
 def described(prompts: Prompts) -> Sequence[dict[str, Any]]:
-    """Each prompt as a JSON object."""
+    """The prompts as JSON objects."""
     columns = zip(prompts.text, prompts.label.tolist(), prompts.metadata, prompts.group.tolist(), strict=True)
     return [
         {"text": text, "label": label, "metadata": dict(metadata), "group": group}
@@ -68,7 +72,7 @@ def described(prompts: Prompts) -> Sequence[dict[str, Any]]:
 
 
 def unpacked(body: bytes, media: str, bounds: Bounds) -> tuple[Float[Tensor, "b 3 h w"], Prompts]:
-    """The images and prompts of a body, or `DataError`; what is beyond the bounds is refused before it is decoded."""
+    """The images and prompts of a body, or `DataError`; images beyond `bounds` are refused before they are decoded."""
     if media == BINARY:
         images, said = from_safetensors(body, bounds)
     elif media == TEXT:
@@ -81,7 +85,7 @@ def unpacked(body: bytes, media: str, bounds: Bounds) -> tuple[Float[Tensor, "b 
 
 
 def from_safetensors(body: bytes, bounds: Bounds) -> tuple[Tensor, Any]:
-    """The images of a safetensors file, and what its metadata says of the prompts."""
+    """The images of a safetensors file, and the prompts in its metadata as JSON."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
@@ -90,7 +94,7 @@ def from_safetensors(body: bytes, bounds: Bounds) -> tuple[Tensor, Any]:
         length = int.from_bytes(body[:8], "little")
         said = read_json(body[8 : 8 + length])["__metadata__"]["prompts"]
     except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"the body is no safetensors file with `images` and the metadata `prompts` ({error})") from None
+        raise DataError(f"the body is not safetensors with `images` and the metadata `prompts` ({error})") from None
     images = tensors.get("images")
     if len(tensors) != 1 or images is None or images.ndim != 4 or images.shape[1] != 3:
         raise DataError("the body must hold one tensor, `images`, of the shape b 3 h w")
@@ -120,17 +124,17 @@ def from_json(body: bytes, bounds: Bounds) -> tuple[Tensor, Any]:
 
 
 UNREADABLE = (binascii.Error, TypeError, ValueError, OSError, SyntaxError)
-"""What Pillow and base64 raise over bytes that are not theirs."""
+"""Errors that Pillow and base64 raise for bytes that are not a PNG in base64."""
 
 
 def picture_of(encoded: Any) -> "Image.Image":
-    """A PNG in base64 of which the header is read, and nothing else."""
+    """A PNG in base64 of which only the header has been read."""
     from PIL import Image
 
     try:
         return Image.open(io.BytesIO(base64.b64decode(encoded, validate=True)), formats=("PNG",))
     except (*UNREADABLE, Image.DecompressionBombError) as error:
-        raise DataError(f"an image is no PNG in base64 ({type(error).__name__})") from None
+        raise DataError(f"an image is not a PNG in base64 ({type(error).__name__})") from None
 
 
 def pixels_of(picture: "Image.Image") -> np.ndarray:
@@ -139,20 +143,20 @@ def pixels_of(picture: "Image.Image") -> np.ndarray:
         with picture:
             return np.array(picture.convert("RGB"))
     except UNREADABLE as error:
-        raise DataError(f"an image is no PNG in base64 ({type(error).__name__})") from None
+        raise DataError(f"an image is not a PNG in base64 ({type(error).__name__})") from None
 
 
 def read_json(text: Any) -> Any:
-    """JSON, or `DataError`."""
+    """The value of a JSON text, or `DataError`."""
     try:
         return json.loads(text, parse_constant=refuse_constant)
     except (ValueError, TypeError, RecursionError) as error:
-        raise DataError(f"the body is no JSON ({str(error)[:80]})") from None
+        raise DataError(f"the body is not JSON ({str(error)[:80]})") from None
 
 
 def refuse_constant(word: str) -> Any:
-    """Raise `DataError` for NaN and its like, which JSON does not have."""
-    raise DataError(f"{word} is no number")
+    """Raise `DataError` for NaN and infinities, which JSON lacks."""
+    raise DataError(f"{word} is not a number of JSON")
 
 
 def refuse_other_count(prompts: Any, images: int) -> None:
@@ -185,10 +189,10 @@ def prompt_of(said: Any) -> tuple[str, int, Mapping[str, Any], int | None]:
     if not isinstance(metadata, dict):
         raise DataError('"metadata" of a prompt must be an object')
     if len(said["text"]) > LONGEST or len(json.dumps(metadata)) > LONGEST:
-        raise DataError(f"text or metadata of a prompt are longer than {LONGEST} letters")
+        raise DataError(f"text or metadata of a prompt are longer than {LONGEST} characters")
     return said["text"], label, metadata, group
 
 
 def is_whole(value: Any) -> bool:
-    """Whether it is a whole number that fits into a tensor."""
+    """Whether `value` is a whole number that fits into a tensor."""
     return type(value) is int and abs(value) < 2**63

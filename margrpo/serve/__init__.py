@@ -1,1 +1,1 @@
-"""Rewards in a process of their own."""
+"""A server of rewards over HTTP, in a process of its own."""

@@ -1,4 +1,4 @@
-"""What a server bears."""
+"""Limits of a server of rewards."""
 
 from margrpo.declare import record
 from margrpo.remote.wire import Bounds
@@ -6,7 +6,7 @@ from margrpo.remote.wire import Bounds
 
 @record
 class Limits(Bounds):
-    """The most that one request may ask for, and how many may wait."""
+    """The limits of one request, and the number of requests that may wait."""
 
     bytes: int = 256 * 1024 * 1024
     seconds: float = 60.0

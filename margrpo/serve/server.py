@@ -1,4 +1,4 @@
-"""Scores over HTTP: health, schema and score."""
+"""Scores over HTTP, at the paths /health, /schema and /score."""
 
 import asyncio
 import hmac
@@ -23,7 +23,7 @@ HELP = "Rewards of margrpo: POST images and prompts to /score."
 
 
 class Server:
-    """Rewards behind HTTP; one request is scored at a time, because models are not made to be called twice at once."""
+    """Rewards behind HTTP; one request is scored at a time, because models must not be called concurrently."""
 
     def __init__(self, scorers: Scorers, device: str, limits: Limits, token: str = ""):
         self.scorers, self.device, self.limits, self.token = scorers, device, limits, token
@@ -40,11 +40,11 @@ class Server:
         return app
 
     async def health(self) -> dict[str, Any]:
-        """That it is alive, how many requests wait, and how many images it has scored."""
+        """The server's state: the number of requests that wait, and of images that were scored."""
         return {"status": "ok", "waiting": self.waiting, "scored": self.scored}
 
     async def schema(self, request: Request) -> dict[str, Any]:
-        """What it serves, and what it bears."""
+        """The rewards that the server serves, and its limits."""
         self.refuse_stranger(request)
         return {
             "version": __version__,
@@ -67,13 +67,13 @@ class Server:
             self.waiting -= 1
 
     def refuse_stranger(self, request: Request) -> None:
-        """Raise 401 unless the request carries the token, where there is one."""
+        """Raise 401 unless the request carries the token, if the server has one."""
         given = request.headers.get("authorization", "").removeprefix("Bearer ")
         if self.token and not hmac.compare_digest(given.encode(), self.token.encode()):
             raise HTTPException(401, "the token is missing or wrong; send `Authorization: Bearer TOKEN`")
 
     async def body_of(self, request: Request) -> bytes:
-        """The body, unless it is too long, or too long in coming."""
+        """The body of a request; refused if it is too long or arrives too late."""
         if request.headers.get("content-length", "0").isdigit():
             self.refuse_long(int(request.headers.get("content-length", "0")))
         parts, length = [], 0
@@ -88,12 +88,12 @@ class Server:
         return b"".join(parts)
 
     def refuse_long(self, length: int) -> None:
-        """Raise 413 beyond the limit."""
+        """Raise 413 if `length` is beyond the limit in bytes."""
         if length > self.limits.bytes:
             raise HTTPException(413, f"the body is longer than {self.limits.bytes} bytes; send fewer images at once")
 
     async def in_thread(self, work: Callable[[], Any]) -> Any:
-        """Work done by the one thread that scores, unless it takes too long; what has not begun by then never does."""
+        """Do `work` in the thread that scores; after the time limit, work that has not begun is cancelled."""
         try:
             async with asyncio.timeout(self.limits.seconds):
                 await self.turn.acquire()
@@ -104,7 +104,7 @@ class Server:
             raise HTTPException(504, f"the scores did not come within {self.limits.seconds:g} s") from None
 
     def scores(self, body: bytes, media: str) -> dict[str, list[float]]:
-        """What each reward says."""
+        """The scores of a body's images by each reward."""
         images, prompts = wire.unpacked(body, media, self.limits)
         images, prompts = images.to(self.device), prompts.to(self.device)
         found = {reward.name: self.by(reward, images, prompts) for reward in self.scorers}
@@ -112,19 +112,19 @@ class Server:
         return found
 
     def by(self, reward: BuiltReward, images: Any, prompts: Prompts) -> list[float]:
-        """What one reward says, of prompts that it can read."""
+        """The scores of `reward`; prompts that it cannot read are refused."""
         reward.refuse_unreadable(prompts)
         scores: list[float] = score(reward, images, prompts).tolist()
         return scores
 
 
 async def refused(request: Request, error: Exception) -> JSONResponse:
-    """An answer to what cannot be scored: 422 where it is the body's fault, 500 where a reward failed."""
+    """The answer to a body that cannot be scored: 422 if the body is wrong, 500 if a reward failed."""
     return JSONResponse({"detail": str(error)}, status_code=422 if of_data(error) else 500)
 
 
 def traits_of(traits: Traits) -> dict[str, Any]:
-    """What a reward declares, as JSON; a range without an end has none there."""
+    """The traits of a reward as JSON; an infinite end of the range is null."""
     ends = {end: value if isfinite(value) else None for end, value in (("low", traits.low), ("high", traits.high))}
     kept = ("reads", "may_read", "deterministic", "parameters")
     return {**ends, **{name: getattr(traits, name) for name in kept}}

@@ -1,1 +1,1 @@
-"""The loops: roll out, judge, learn."""
+"""Training: the loop around roll out, judge, learn."""

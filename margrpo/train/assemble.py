@@ -1,4 +1,4 @@
-"""From a recipe to the objects of a run."""
+"""Assembly of a run's objects from its recipe."""
 
 import copy
 from collections.abc import Callable
@@ -31,7 +31,7 @@ from margrpo.train.verdict.scorers import Scorers, build_rewards
 
 @record
 class Session:
-    """A recipe with everything built; the tensors in it are what training changes."""
+    """A recipe with everything built; training changes the tensors in it."""
 
     recipe: Recipe
     pipeline: Pipeline
@@ -47,33 +47,33 @@ class Session:
 
     @property
     def model(self) -> Model:
-        """The policy being tuned."""
+        """The policy that is trained."""
         return self.pipeline.model
 
     @property
     def own_images(self) -> slice:
-        """This process's images among those of a step."""
+        """The slice of a step's images that this process draws."""
         group = self.recipe.prompts.group
         return slice(self.microbatches[0].start * group, self.microbatches[-1].stop * group)
 
     def of_all(self, rows: Shaped[Tensor, "b ..."]) -> Shaped[Tensor, "all ..."]:
-        """A row for each image of the step, from one for each of this process's."""
+        """Rows for all images of the step, from this process's `rows`. *Collective*."""
         whole = rows.new_zeros(self.recipe.prompts.prompts * self.recipe.prompts.group, *rows.shape[1:])
         whole[self.own_images] = rows
         return self.processes.all_reduce(whole)
 
     def all_reduce(self, *counts: int) -> list[int]:
-        """The sum of each count over all processes. Collective: every rank calls it with as many counts."""
+        """The sum of each count over all processes. *Collective*: every rank passes equally many counts."""
         return all_reduce_counts(self.processes, *counts)
 
 
 def device_of(name: str) -> str:
-    """The device that "auto" stands for here, or the one named; `RunError` where this machine lacks it."""
+    """The device of this name, or the best one for "auto"; `RunError` if this machine lacks it."""
     there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
         name = "cuda" if there["cuda"] else "cpu"
     if not there[name.partition(":")[0]]:
-        raise RunError(f'run.device = "{name}": torch finds no such device here; set run.device = "auto" or "cpu"')
+        raise RunError(f'run.device = "{name}": torch does not find this device; set run.device = "auto" or "cpu"')
     return f"cuda:{torchrun.local_rank()}" if name == "cuda" and torchrun.count() > 1 else name
 
 
@@ -115,9 +115,9 @@ def assemble(
     processes: Processes | None = None,
     resumed: Callable[[Model, Regularizer], None] = lambda model, regularizer: None,
 ) -> Session:
-    """Build everything, for one process unless others are given.
+    """Build everything that a recipe names, by default for a single process.
 
-    Loads weights, and by `resumed` those of a checkpoint, before the processes share them.
+    Weights are loaded, and replaced by `resumed` with a checkpoint's, before the processes share them.
     """
     device, processes = device_of(recipe.run.device), processes or SingleProcess()
     mine = microbatches.dealt(recipe.prompts.prompts, recipe.run.rollout_batch, device=device, processes=processes)
@@ -159,7 +159,7 @@ def assemble(
 
 
 def recording_of(session: Session, generator: torch.Generator) -> Recording:
-    """What one rollout must keep: AR steps and transitions drawn by `generator`, and what the method needs."""
+    """The parts of a rollout to record: AR steps and transitions drawn by `generator`, and the method's needs."""
     pipeline, method = session.pipeline, session.method
     stochastic = [t for t in range(pipeline.sampler.steps) if pipeline.sampler.has_density(t)]
     steps, transitions = session.recipe.timesteps.draw(pipeline.unmasking.steps, stochastic, generator)
@@ -170,7 +170,7 @@ def recording_of(session: Session, generator: torch.Generator) -> Recording:
 
 
 def usable(selector: Selector, needs: Needs) -> Callable[[Rollout], Bool[Tensor, "b n"]] | None:
-    """Which tokens can need chains of their own: those selected at any kept AR step, where that is known without."""
+    """The tokens that may need K chains: those selected at any kept AR step; None if selection needs the chains."""
     if needs.everywhere or selector.needs().trajectories:
         return None
 

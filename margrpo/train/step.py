@@ -1,4 +1,4 @@
-"""One training step: collect, judge, learn."""
+"""A training step: collect, judge, learn."""
 
 from collections.abc import Callable, Sequence
 from math import isfinite
@@ -105,7 +105,7 @@ def train_step(session: Session, number: int) -> Outcome:
 def collect(session: Session, step: int, drawn: Callable[[Rollout], None] = lambda part: None) -> Rollout:
     """This process's images of one step: a pure function of the weights, the recipe, the seed, the step and the rank.
 
-    `drawn` is called with each microbatch as soon as it is there.
+    `drawn` is called with each microbatch as soon as it has been drawn.
     """
     recipe, key = session.recipe, (session.recipe.run.seed, "rollout", step)
     prompts = recipe.prompts.draw(step, recipe.run.seed).to(session.pipeline.device)

@@ -1,4 +1,4 @@
-"""Where the time of a step goes: a clock that is stopped at the end of each part."""
+"""A timer of the parts of a step."""
 
 import sys
 from time import perf_counter
@@ -7,7 +7,7 @@ import torch
 
 
 class Timer:
-    """Seconds of each part, ended only when the device has done its work; parts of one name add up."""
+    """Seconds of each part, measured until the device has finished it; parts of one name add up."""
 
     def __init__(self, device: str):
         self.cuda = torch.device(device).type == "cuda"
@@ -15,36 +15,36 @@ class Timer:
         self.start()
 
     def start(self) -> None:
-        """Begin anew; what has passed since the last part ended is left out."""
+        """Begin a part; time since the end of the last part does not count."""
         self.began = perf_counter()
 
     def lap(self, part: str) -> None:
-        """End a part, and begin the next."""
+        """End `part`, and begin the next one."""
         if self.cuda:
             torch.cuda.synchronize()
         self.add(part, perf_counter() - self.began)
         self.start()
 
     def add(self, part: str, seconds: float) -> None:
-        """Count the seconds of a part."""
+        """Add `seconds` to a part."""
         self.seconds[part] = self.seconds.get(part, 0.0) + seconds
 
 
 class _NoTimer(Timer):
-    """Measures nothing and waits for nothing."""
+    """A timer that neither measures nor waits."""
 
     def __init__(self) -> None:
         super().__init__("cpu")
 
     def lap(self, part: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 NO_TIMER = _NoTimer()
 
 
 def most_held(device: str) -> int:
-    """The most bytes that torch held on a GPU since this was last asked; else the most that the process ever held."""
+    """Peak bytes that torch held on a GPU since the last call; on a CPU the peak of the process."""
     if torch.device(device).type == "cuda":
         most = torch.cuda.max_memory_allocated(device)
         torch.cuda.reset_peak_memory_stats(device)

@@ -1,4 +1,4 @@
-"""`margrpo resume --verify`: a recorded step is done again, and must give the recorded figures to the last bit."""
+"""The check of `margrpo resume --verify`: a recorded step is repeated and must give its figures to the last bit."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ SHOWN = 4
 
 
 def verify_resume(recipe: Recipe, run: Path, processes: Processes) -> str:
-    """Do the newest recorded step that has a checkpoint before it; a sentence, or `RunError` where figures differ."""
+    """Repeat the newest recorded step that has a checkpoint before it; `RunError` if its figures differ."""
     start, recorded = newest_recorded(run)
     session = start.assembled(recipe, processes)
     start.remembered(session, stateful(session))
@@ -31,10 +31,10 @@ def verify_resume(recipe: Recipe, run: Path, processes: Processes) -> str:
             f"{name} {value!r} instead of {recorded[name]!r}" for name, value in list(differ.items())[:SHOWN]
         )
         raise RunError(
-            f"{run}: step {start.step}, done again, gives other figures than it did: {listed}; the library, its "
-            "threads or the machine are not what they were; leave --verify out to go on all the same"
+            f"{run}: step {start.step} was repeated and gives other figures: {listed}; the library, its "
+            "threads or the machine have changed; leave --verify out to continue anyway"
         )
-    return f"step {start.step}, done again, gives the same {len(found)} figures to the last bit"
+    return f"step {start.step} was repeated: all {len(found)} figures are equal to the last bit"
 
 
 def newest_recorded(run: Path) -> tuple[Start, Mapping[str, Any]]:
@@ -49,6 +49,6 @@ def newest_recorded(run: Path) -> tuple[Start, Mapping[str, Any]]:
 
 
 def by_step(path: Path) -> dict[int, Mapping[str, Any]]:
-    """The lines of a file of figures by their steps; a last one that a kill cut short is left out."""
+    """The lines of a file of figures by their steps; a last line that a kill cut short is left out."""
     *lines, _ = path.read_text(encoding="utf-8").split("\n") if path.exists() else [""]
     return {line["step"]: line for line in map(json.loads, lines)}

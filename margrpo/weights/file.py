@@ -1,4 +1,4 @@
-"""A file of weights, opened by what is in it: safetensors, or torch.save; nothing in it can run code."""
+"""Files of weights in the formats of safetensors and torch.save; reading one never runs code in it."""
 
 import argparse
 import pickle
@@ -21,7 +21,7 @@ Tensors = Mapping[str, Tensor]
 PARTS = ("policy", "codec")
 """The sets of a file that margrpo wrote: the first word of every name."""
 PREFERENCE = {"ema": ("model_ema", "model", "state_dict"), "model": ("model", "state_dict")}
-"""The sets of a published file that serve each choice, the best first."""
+"""The sets of a published file that serve each choice, best first."""
 _ALLOWED: list[Any] = [argparse.Namespace]
 _FOREIGN = re.compile(r"GLOBAL (\S+)")
 _GIST = re.compile(r"(?:trusted source\.|WeightsUnpickler error:)\s+(?!Please file)(.+)")
@@ -34,7 +34,7 @@ _BEGINNINGS = {
 
 @record
 class WeightFile:
-    """The sets of tensors in a file, which lie in the file until they are used, and the names of what else is in it."""
+    """An opened file of weights: its sets of tensors, which are read when used, and the names of other contents."""
 
     source: str
     path: Path
@@ -44,15 +44,15 @@ class WeightFile:
 
     @property
     def is_ours(self) -> bool:
-        """Whether margrpo wrote it."""
+        """Whether margrpo wrote the file."""
         return set(self.sets) <= set(PARTS)
 
     def chosen(self, part: str, which: str) -> Tensors:
-        """The tensors for a policy or a codec; of a published file the moving average for "ema", if it has one."""
+        """The tensors of a policy or codec; "ema" prefers the moving average, if a published file has one."""
         return self.sets[self.choice(part, which)]
 
     def choice(self, part: str, which: str) -> str:
-        """The name of the set that `chosen` gives, or a `WeightsError` where there is none that serves."""
+        """The name of the set that `chosen` returns; `WeightsError` if the file does not hold one that serves."""
         order = (part,) if self.is_ours else PREFERENCE[which]
         for name in order:
             if name in self.sets:
@@ -60,7 +60,7 @@ class WeightFile:
         if self.is_ours:
             raise WeightsError(
                 f"{self.source}: holds no tensor named {part}.*, only {', '.join(f'{name}.*' for name in self.sets)}; "
-                f"it was made for something else"
+                f"it was made for another part"
             )
         raise WeightsError(
             f"{self.source}: holds the sets {', '.join(self.sets)}, and none is named {' or '.join(order)}"
@@ -78,19 +78,19 @@ def opened(source: str, sha256: str = "") -> WeightFile:
         sets, rest = _sorted_out(_unpickled(path, source, in_zip="zip" in form))
     for name in (*PREFERENCE["ema"], *PARTS):
         if name in rest:
-            raise WeightsError(f"{source}: {name} is no set of named dense tensors; save it again, as a state_dict")
+            raise WeightsError(f"{source}: {name} is not a set of named dense tensors; save it again, as a state_dict")
     if not sets:
         raise WeightsError(f"{source}: holds no set of named tensors" + (f", only {', '.join(rest)}" if rest else ""))
     return WeightFile(source=source, path=path, format=form, sets=sets, rest=rest)
 
 
 def format_of(path: Path, source: str) -> str:
-    """The format by the first bytes, whatever the file is called."""
+    """The format of a file by its first bytes, whatever its name."""
     try:
         with path.open("rb") as file:
             first = file.read(32)
     except OSError as error:
-        raise WeightsError(f"{source}: cannot be read ({error.strerror}); give a file that can") from None
+        raise WeightsError(f"{source}: cannot be read ({error.strerror}); give another file") from None
     if not first:
         raise WeightsError(f"{source}: is empty; write or fetch it again")
     for beginning, meaning in _BEGINNINGS.items():
@@ -102,7 +102,7 @@ def format_of(path: Path, source: str) -> str:
         return "torch.save, of old"
     if first[8:9] == b"{":
         return "safetensors"
-    raise WeightsError(f"{source}: is no file of weights, neither safetensors nor of torch.save; give another")
+    raise WeightsError(f"{source}: is not a file of weights of safetensors or torch.save; give another file")
 
 
 def _mapped(path: Path, source: str) -> Tensors:
@@ -110,11 +110,11 @@ def _mapped(path: Path, source: str) -> Tensors:
         with safe_open(path, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # it is no mapping
     except SafetensorError as error:
-        raise WeightsError(f"{source}: is no whole safetensors file ({error}); write or fetch it again") from None
+        raise WeightsError(f"{source}: is not a whole safetensors file ({error}); write or fetch it again") from None
 
 
 def _split(tensors: Tensors) -> dict[str, Tensors]:
-    """The sets of a safetensors file: by the first word where margrpo wrote it, else one."""
+    """The sets of a safetensors file: one per first word of a name if margrpo wrote the file, else one."""
     if not all(name.startswith(tuple(f"{part}." for part in PARTS)) for name in tensors):
         return {"model": tensors}
     found: dict[str, dict[str, Tensor]] = {}
@@ -137,11 +137,11 @@ def _unpickled(path: Path, source: str, *, in_zip: bool) -> Any:
         raise WeightsError(f"{source}: {_refusal(str(error))}") from None
     except Exception as error:  # a file that is torn can fail in any way at all
         said = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise WeightsError(f"{source}: is no whole file of torch.save ({said}); write or fetch it again") from None
+        raise WeightsError(f"{source}: is not a whole file of torch.save ({said}); write or fetch it again") from None
 
 
 def _refusal(said: str) -> str:
-    """What torch says of a pickle that asks for more than tensors or is torn, without its advice to trust it."""
+    """torch's message about a torn pickle, or one that holds more than tensors, without its advice to trust it."""
     if found := _FOREIGN.search(said):
         return (
             f"holds more than tensors: {found[1]}; such a file can run code when it is read, so it is refused; "
@@ -156,7 +156,7 @@ def _refusal(said: str) -> str:
 
 def _check_archive(path: Path, source: str) -> None:
     if not zipfile.is_zipfile(path):
-        raise WeightsError(f"{source}: is no whole file of torch.save (it ends too early); write or fetch it again")
+        raise WeightsError(f"{source}: is not a whole file of torch.save (it ends too early); write or fetch it again")
     with zipfile.ZipFile(path) as archive:
         names = {name.rpartition("/")[2] for name in archive.namelist()}
     if "constants.pkl" in names:
@@ -166,7 +166,7 @@ def _check_archive(path: Path, source: str) -> None:
 
 
 def _sorted_out(content: Any) -> tuple[dict[str, Tensors], tuple[str, ...]]:
-    """The sets of tensors in what torch.save wrote, and the names of the rest."""
+    """The sets of tensors in the `content` of a file of torch.save, and the names of the rest."""
     if _is_set(content):
         return {"model": content}, ()
     entries = {str(key): value for key, value in content.items()} if isinstance(content, Mapping) else {}

@@ -1,4 +1,4 @@
-"""From files of weights to modules and back."""
+"""Loading files of weights into modules, and writing modules to files."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,19 +25,19 @@ _MEANT_FOR = {
 
 @runtime_checkable
 class Choice(Protocol):
-    """What of a policy or a codec chooses weights, to be read only."""
+    """The read-only settings of a policy or a codec that choose its weights."""
 
     @property
     def checkpoint(self) -> str:
-        """The source of the file."""
+        """The source of the file of weights."""
 
     @property
     def weights(self) -> str:
-        """Which of its sets, "ema" or "model"."""
+        """The set of weights in the file: "ema" or "model"."""
 
     @property
     def sha256(self) -> str:
-        """What its SHA-256 must be, or nothing."""
+        """The SHA-256 that the file must have; "" is not checked."""
 
 
 def load(
@@ -50,8 +50,8 @@ def load(
 ) -> None:
     """Load into a module the weights that a component's settings choose, from a published file or one of margrpo's.
 
-    `published` gives the published name of each of the module's tensors; `cure` says of published tensors that do not
-    fit which settings would fit them.
+    - `published`: gives the published name of each of the module's tensors.
+    - `cure`: names the settings that would fit published tensors that do not fit.
     """
     if not choice.checkpoint:
         raise WeightsError(f'{part}.checkpoint is empty; give {SOURCES}, or set {part}.weights = "random"')
@@ -63,7 +63,7 @@ def load(
         return
     kind = kind_of_names(tensors)
     if kind not in (None, part):
-        raise WeightsError(f"{source}: is no {part}: it holds {_MEANT_FOR[kind or part]}")
+        raise WeightsError(f"{source}: is not a {part}: it holds {_MEANT_FOR[kind or part]}")
     put(module, tensors, source, names=published, cure=cure)
 
 
@@ -80,7 +80,7 @@ def put(
     names: Callable[[str], str] = str,
     cure: Callable[[Tensors], str] = lambda _: "",
 ) -> None:
-    """Load tensors into a module, naming every one that is missing, left over, of another shape or no float.
+    """Load tensors into a module; an error names each tensor that is missing, left over, or of another shape or type.
 
     `names` gives the name in the file of each of the module's tensors.
     """
@@ -93,7 +93,7 @@ def put(
 
 
 def differences(own: Tensors, given: Tensors) -> list[str]:
-    """Everything that keeps the given tensors from taking the place of a model's own."""
+    """The reasons why the `given` tensors cannot replace a model's `own`."""
     problems = [f"{name} is missing" for name in own if name not in given]
     problems += [f"{name} is left over" for name in given if name not in own]
     return problems + [
@@ -102,7 +102,7 @@ def differences(own: Tensors, given: Tensors) -> list[str]:
 
 
 def misfit(given: Tensor, own: Tensor) -> str:
-    """What keeps a tensor from another's place: its shape, its kind of number, numbers not finite; or nothing."""
+    """The reason why a tensor cannot replace a model's own (shape, type, or numbers not finite), or ""."""
     if given.shape != own.shape:
         return f"{tuple(given.shape)} where the model has {tuple(own.shape)}"
     if given.is_floating_point() != own.is_floating_point():
@@ -111,7 +111,7 @@ def misfit(given: Tensor, own: Tensor) -> str:
 
 
 def dtype_name(tensor: Tensor) -> str:
-    """float32, as in torch.float32."""
+    """The name of a tensor's type without "torch.", such as float32."""
     return str(tensor.dtype).removeprefix("torch.")
 
 

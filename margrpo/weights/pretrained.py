@@ -16,9 +16,9 @@ known_place = Check(lambda text: not text.startswith(HUB) or bool(_REPOSITORY.fu
 
 
 def require(place: str, what: str, *packages: str) -> None:
-    """Raise a `MargrpoError` where a package is missing, or a named folder holds no model; asks no network.
+    """Raise a `MargrpoError` if a package is missing or a folder does not hold a model; does not use the network.
 
-    `what` is the component that needs them, as "reward pickscore".
+    `what` is the component that needs the model, such as "reward pickscore".
     """
     for package in packages:
         if find_spec(package) is None:
@@ -28,19 +28,19 @@ def require(place: str, what: str, *packages: str) -> None:
 
 
 def obstacle(place: str) -> str:
-    """What keeps the model from being had, after the words `PLACE `, or nothing; asks no network."""
+    """The reason why the model cannot be read, to follow the words `PLACE `, or ""; does not use the network."""
     if place.startswith(HUB):
         return _of_repository(place)
     folder = Path(place)
     if not folder.is_dir():
-        return f"is no folder; give {PLACES}"
+        return f"is not a folder; give {PLACES}"
     if not any((folder / name).is_file() for name in ("config.json", "tokenizer_config.json")):
         return "holds no config.json; give a folder as save_pretrained writes it"
     return ""
 
 
 def loaded(cls: Any, place: str, **more: Any) -> Any:
-    """What `cls.from_pretrained` makes of a folder or repository, or `WeightsError`; `more` goes to it."""
+    """The model that `cls.from_pretrained` reads from a folder or repository, given `more`; or `WeightsError`."""
     match = _REPOSITORY.fullmatch(place)
     name, revision = (match[1], match[2]) if match else (place, None)
     try:

@@ -1,4 +1,4 @@
-"""The names of MAR's published files, in our model and back   (mar)."""
+"""Names of tensors in MAR's published files and in this library's model   (mar)."""
 
 from collections.abc import Collection, Mapping
 from typing import TypeVar
@@ -11,11 +11,11 @@ NAMES = {
     "backbone.fake_latent": "fake_latent",
     "backbone.mae.": "",
 }
-"""How our names begin, and how the published ones do; all else is the same."""
+"""Beginnings of this library's names and of published names; the rest of each name is equal."""
 
 
 def published_name(ours: str) -> str:
-    """The published name of a tensor of our model."""
+    """The published name of a tensor of this library's model."""
     for our, their in NAMES.items():
         if ours.startswith(our):
             return their + ours.removeprefix(our)
@@ -23,7 +23,7 @@ def published_name(ours: str) -> str:
 
 
 def our_name(published: str) -> str:
-    """The name in our model of a published tensor."""
+    """The name of a published tensor in this library's model."""
     for our, their in NAMES.items():
         if published.startswith(their):
             return our + published.removeprefix(their)
@@ -31,7 +31,7 @@ def our_name(published: str) -> str:
 
 
 def kind_of_names(names: Collection[str]) -> str | None:
-    """Whether published names are those of a MAR, "policy", or of an autoencoder, "codec"."""
+    """The kind of model that has these published `names`: "policy", "codec", or None."""
     if any(name.startswith(("diffloss.", "encoder_blocks.", "decoder_blocks.")) for name in names):
         return "policy"
     if any(name.startswith(("encoder.down.", "decoder.up.", "quant_conv.", "post_quant_conv.")) for name in names):
@@ -40,5 +40,5 @@ def kind_of_names(names: Collection[str]) -> str | None:
 
 
 def without_loss(tensors: Mapping[str, T]) -> dict[str, T]:
-    """The tensors less those of the loss that an autoencoder was trained with, which its published file may hold."""
+    """The tensors without the training loss's networks, which an autoencoder's published file may hold."""
     return {name: tensor for name, tensor in tensors.items() if not name.startswith("loss.")}

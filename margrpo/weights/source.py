@@ -1,4 +1,4 @@
-"""Where a file of weights is: a path, a file inside a package, or one on the Hugging Face Hub; imports no torch."""
+"""Sources of weights: a path, a file inside a package, or a file on the Hugging Face Hub; imports no torch."""
 
 import hashlib
 import importlib.util
@@ -20,14 +20,14 @@ digest = Check(lambda text: bool(_DIGEST.fullmatch(text)), "64 hexadecimal digit
 
 
 def unnamed(checkpoint: str, weights: str) -> list[str]:
-    """The sentence to say where weights are to be loaded and no file is named, as a component's `problems` has it."""
+    """The problem of a component that is to load weights but names no file."""
     if checkpoint or weights == "random":
         return []
     return [f'checkpoint is missing; give {SOURCES}, or set weights = "random"']
 
 
 def located(source: str) -> Path | None:
-    """The file, if it is on this machine already; asks no network."""
+    """The path of a source's file, if this machine has it already; does not use the network."""
     if source.startswith(HUB):
         return _cached(source)
     path = _packaged(source) if source.startswith(PACKAGED) else Path(source)
@@ -35,7 +35,7 @@ def located(source: str) -> Path | None:
 
 
 def obstacle(source: str) -> str:
-    """What keeps the file from being had, after the words `SOURCE `, or nothing; asks no network."""
+    """The reason why the file cannot be read, to follow the words `SOURCE `, or ""; does not use the network."""
     if source.startswith(HUB):
         try:
             here, offline = _cached(source), _hub(source).constants.HF_HUB_OFFLINE
@@ -48,7 +48,7 @@ def obstacle(source: str) -> str:
 
 
 def fetched(source: str) -> Path:
-    """The file, downloaded first where it is on the Hub and not in its cache, or a `WeightsError`."""
+    """The path of a source's file, downloaded from the Hub if its cache lacks it; or a `WeightsError`."""
     if source.startswith(HUB):
         return _downloaded(source)
     if path := located(source):
@@ -61,7 +61,7 @@ def fetched(source: str) -> Path:
 
 
 def verify(path: Path, sha256: str, source: str) -> None:
-    """Raise `WeightsError` unless the file has this SHA-256; an empty one is not checked."""
+    """Raise `WeightsError` unless the file has the SHA-256 `sha256`; "" is not checked."""
     if not sha256:
         return
     found = sha256_of(path)
@@ -78,7 +78,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _is(path: Path, what: str) -> bool:
-    """Whether the path is a "file" or a "dir"; one that no file system takes, as it is too long, is neither."""
+    """Whether `path` is a "file" or a "dir", as `what` says; a path too long for the file system is neither."""
     try:
         return path.is_file() if what == "file" else path.is_dir() and str(path) != "."
     except OSError:
@@ -134,7 +134,7 @@ def _downloaded(source: str) -> Path:
 
 
 def _refusal(error: Exception, file: dict[str, str | None], hub: Any) -> str:
-    """What the Hub's error means, and what to do."""
+    """A sentence that says what the Hub's error means, and what to do."""
     errors, repository = hub.errors, file["repo_id"]
     if isinstance(error, errors.LocalEntryNotFoundError | errors.OfflineModeIsEnabled):
         if hub.constants.HF_HUB_OFFLINE:

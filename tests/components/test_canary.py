@@ -105,7 +105,7 @@ def test_beyond_the_warning_it_is_told_and_beyond_the_stop_it_ends() -> None:
     assert "canary dark_0 is 1, beyond its stop = 0.9" in str(check_canaries(canaries, canary_inputs(BLACK, WHITE)).end)
     ((warning),) = check_canaries(build_canaries((Dark(),), "cpu"), canary_inputs(BLACK, WHITE)).warnings
     assert warning == (
-        "canary dark is 1, beyond its warn = 0.25: the policy may be gaming its reward; look at the newest pictures"
+        "canary dark is 1, beyond its warn = 0.25: the policy may be gaming its reward; see the newest pictures"
     )
 
 

@@ -111,7 +111,7 @@ def test_who_is_missing_is_who_does_not_wait() -> None:
     finally:
         made.close()
     assert said == (
-        "process 0 of 3 waited in step 4, learning for the others in vain, for 60 s at most: process 1 of 3 was last "
-        "heard of in step 4, judging; look at what they said, and where they only took long, raise parallel.timeout "
-        "(timed out)"
+        "process 1 of 3 died or hung in step 4, judging. Process 0 waited in step 4, learning for at most 60 s (timed "
+        "out). The missing process's own output says why. Run the same command again: it continues from the newest "
+        "checkpoint. If the process was only slow, raise parallel.timeout"
     )

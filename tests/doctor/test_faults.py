@@ -77,7 +77,7 @@ def test_dropout_in_the_replay_is_found() -> None:
     dropping = attrs.evolve(recipe, policy=Dropping(**attrs.asdict(recipe.policy, recurse=False)))
     what, said = failing(examined(lambda: dropping))
     assert what == "its replay"
-    assert "dropout is on in rollout and replay, and drops something else each time: put the policy in" in said
+    assert "dropout is on in rollout and replay, and drops other units each time: put the policy in" in said
 
 
 def failing(findings: list[Finding]) -> tuple[str, str]:
@@ -104,7 +104,7 @@ FLAT = "import torch\ndef flat(images, prompts):\n    return torch.ones(len(imag
         (['policy.checkpoint="nowhere.pt"'], "files", 'policy.checkpoint = "nowhere.pt" names no file'),
         ([f'policy.sha256="{"0" * 64}"'], "its prompts", "its SHA-256 is"),
         (["estimator.trajectoris=5"], "recipe", "did you mean 'trajectories'?"),
-        (['run.device="cuda"'], "recipe", "torch finds no such device here"),
+        (['run.device="cuda"'], "recipe", "torch does not find this device"),
         (['reward=[{use="digits"}]'], "its prompts", "reward digits reads the label of a prompt"),
         (['prompts={use="lines", path="nowhere.txt", prompts=2, group=2}'], "recipe", "nowhere.txt"),
         (["run.keep_last=100000000"], "its disk", "free some space, lower run.keep_last, or choose another --out"),

@@ -45,7 +45,7 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     ):
         Past.of(tmp_path / "nowhere")
     (tmp_path / "recipe.toml").write_text("x = ")
-    with pytest.raises(RunError, match=r"recipe\.toml: is not as it was written \("):
+    with pytest.raises(RunError, match=r"recipe\.toml: was changed after it was written \("):
         Past.of(tmp_path)
 
 

@@ -110,8 +110,8 @@ def test_a_model_that_was_pickled_whole_is_refused_by_the_name_of_its_class(tmp_
         (b"version https://git-lfs.github.com/spec/v1\noid", "is a pointer of Git LFS, not the file itself; run `git"),
         (b"<!DOCTYPE html><html>", "is a web page, not the file itself; download the file again"),
         (b"<html>", "is a web page, not the file itself; download the file again"),
-        (b"title = 'a recipe'\n" * 3, "is no file of weights, neither safetensors nor of torch.save; give another"),
-        (bytes(64), "is no file of weights"),
+        (b"title = 'a recipe'\n" * 3, "is not a file of weights of safetensors or torch.save; give another file"),
+        (bytes(64), "is not a file of weights"),
     ],
 )
 def test_what_is_no_file_of_weights_is_told_by_its_first_bytes(content: bytes, says: str, tmp_path: Path):
@@ -165,7 +165,9 @@ def test_a_set_that_is_none_is_named_instead_of_taking_another(broken: Any, tmp_
     file = saved(tmp_path / "x.pth", {"model": ONE, "model_ema": broken})
     with pytest.raises(WeightsError) as caught:
         opened(file)
-    assert str(caught.value) == (f"{file}: model_ema is no set of named dense tensors; save it again, as a state_dict")
+    assert str(caught.value) == (
+        f"{file}: model_ema is not a set of named dense tensors; save it again, as a state_dict"
+    )
 
 
 def test_an_average_is_not_given_for_the_model(tmp_path: Path):

@@ -40,7 +40,7 @@ def test_a_missing_a_torn_and_a_foreign_file_are_refused(tmp_path: Path):
     torn.write_bytes((tmp_path / "codec.safetensors").read_bytes()[:-1])
     for source, said in {
         tmp_path / "none.safetensors": "there is no such file; give a path, package://",
-        torn: "is no whole safetensors file",
+        torn: "is not a whole safetensors file",
         tmp_path / "codec.safetensors": r"holds no tensor named policy\.\*",
         "package://no_such_package/x.safetensors": "no installed package has this file; install the package",
     }.items():
@@ -122,7 +122,7 @@ def test_the_file_of_an_autoencoder_is_refused_as_a_policy(tmp_path: Path):
     with pytest.raises(WeightsError) as caught:
         mar(checkpoint=str(tmp_path / "kl16.ckpt")).build(attention=Sdpa())
     assert str(caught.value) == (
-        f"{tmp_path / 'kl16.ckpt'}: is no policy: it holds an autoencoder, so give it as codec.checkpoint"
+        f"{tmp_path / 'kl16.ckpt'}: is not a policy: it holds an autoencoder, so give it as codec.checkpoint"
     )
 
 

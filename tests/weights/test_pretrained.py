@@ -33,7 +33,7 @@ def test_a_folder_is_loaded(folder: Path):
 def test_what_is_no_model_is_told(folder: Path, tmp_path: Path):
     (tmp_path / "empty").mkdir()
     for place, said in (
-        ("nowhere", r"^reward x: nowhere is no folder; give a folder, or hf://owner/name\[@revision\]$"),
+        ("nowhere", r"^reward x: nowhere is not a folder; give a folder, or hf://owner/name\[@revision\]$"),
         (str(tmp_path / "empty"), r"empty holds no config\.json; give a folder as save_pretrained writes it$"),
         ("hf://one", r"^reward x: hf://one names no repository; give a folder, or hf://owner/name"),
     ):

@@ -54,7 +54,7 @@ class Kl16:
         if self.attention >= levels:
             found.append(f"attention = {self.attention} is none of the levels 0 to {levels - 1} of {told}")
         if self.image % self.stride:
-            found.append(f"image = {self.image} is no multiple of the stride, which is {self.stride}")
+            found.append(f"image = {self.image} is not a multiple of the stride, which is {self.stride}")
         return found
 
     @property

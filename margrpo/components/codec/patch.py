@@ -26,7 +26,7 @@ class Patch:
         """What is wrong with the settings taken together."""
         pixels = 3 * self.patch**2
         if self.image % self.patch:
-            return [f"image = {self.image} is no multiple of patch = {self.patch}"]
+            return [f"image = {self.image} is not a multiple of patch = {self.patch}"]
         if self.components > pixels:
             return [f"components = {self.components} is more than the {pixels} values of a patch"]
         return unnamed(self.checkpoint, self.weights)

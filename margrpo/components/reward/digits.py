@@ -94,5 +94,5 @@ def _refuse(images: Float[Tensor, "b 3 h w"], prompts: Prompts, side: int) -> No
     if wrong:
         label, text = int(prompts.label[wrong[0]]), prompts.text[wrong[0]]
         raise DataError(
-            f"reward digits: prompt {text!r} has label {label}, which is no digit; give it one from 0 to 9."
+            f"reward digits: prompt {text!r} has label {label}, which is not a digit; give it one from 0 to 9."
         )

@@ -1,1 +1,1 @@
-"""The rollout: prompts in, images and their record out."""
+"""The rollout: from prompts to images and their record."""

@@ -1,4 +1,4 @@
-"""What the backbone tells the head: the condition of every token of some images."""
+"""The condition of every token, which the backbone computes and the head reads."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ from margrpo.records import ARStep, Prompts
 
 @record
 class PromptPrefix:
-    """What the backbone reads of the prompt of each image.
+    """The prefix that the backbone reads for each image.
 
     - `given`: the prefix of the image's own prompt.
-    - `null`: the prefix of the null prompt, for classifier-free guidance; None where nothing is guided.
+    - `null`: the prefix of the null prompt, for classifier-free guidance; None if no image is guided.
     """
 
     given: Float[Tensor, "b p c"]
@@ -38,17 +38,17 @@ class PromptPrefix:
         return once if len(places) == len(prompts) else once.at(which)
 
     def at(self, images: Int[Tensor, "b"]) -> "PromptPrefix":
-        """The prefix of some images; an image may come more than once."""
+        """The prefixes of `images`; an image may come more than once."""
         return PromptPrefix(self.given[images], None if self.null is None else self.null[images])
 
 
 @record
 class Condition:
-    """What the head is told about tokens, packed or image by image.
+    """The condition that the head reads for tokens, packed or image by image.
 
     - `z`: the condition vector.
-    - `null`: the condition vector of the null prompt, z_∅; None means that nothing is guided.
-    - `scale`: the guidance scale w; 1 where nothing is guided.
+    - `null`: the condition vector of the null prompt, z_∅; None means that no token is guided.
+    - `scale`: the guidance scale w; 1 if no token is guided.
     """
 
     z: Float[Tensor, "*m c"]
@@ -84,9 +84,9 @@ def conditions(
     scales: Sequence[float],
     dtype: torch.dtype = torch.float32,
 ) -> Condition:
-    """The condition of every token by one backbone pass, float32 whatever `dtype` its products are of.
+    """The condition of every token from one backbone pass; float32, whatever the `dtype` of matrix products.
 
-    `scales` is the guidance scale of each image. Where one of them is not 1, both halves go in one batch.
+    `scales` is the guidance scale of each image. If any of `scales` is not 1, both halves go in one batch.
     """
     with autocast(tokens.device, dtype):
         if all(scale == 1 for scale in scales):
@@ -109,7 +109,7 @@ def conditions_at(
 ) -> Condition:
     """The condition of every token at a recorded AR step, under one guidance scale.
 
-    By default the scale and the unknown tokens are those of the record.
+    By default the scale and the unknown tokens are the recorded ones.
     """
     used = step.guidance if scale is None else scale
     prefix = PromptPrefix.of(model, prompts, guided=used != 1, dtype=dtype)
@@ -123,10 +123,10 @@ def autocast(device: torch.device, dtype: torch.dtype) -> torch.autocast:
 
 
 def settle(settled: Condition | None, known: Condition, committed: Bool[Tensor, "b n"]) -> Condition:
-    """z*: the condition at which each token was committed, with the guidance of that step.
+    """z*: the condition at which each token was committed, with the guidance of its AR step.
 
-    Where only some steps are guided, z serves as the null half of the others, because ε + 1·(ε − ε) is ε; where none
-    is, there is no null half to pay for.
+    If only some steps are guided, z serves as the null half of the other steps, because ε + 1·(ε − ε) is ε. If no step
+    is guided, there is no null half.
     """
     before, where = settled or known, committed[..., None]
     z = torch.where(where, known.z, before.z)
@@ -137,7 +137,7 @@ def settle(settled: Condition | None, known: Condition, committed: Bool[Tensor, 
 
 
 def null_half(one: Condition) -> Float[Tensor, "b n c"]:
-    """The null half, or z where a step had no guidance."""
+    """The null half of a condition, or z if its AR step had no guidance."""
     return one.z if one.null is None else one.null
 
 

@@ -1,4 +1,4 @@
-"""Whole chains as CUDA graphs: where few tokens are drawn, launching the kernels takes longer than running them."""
+"""Whole chains as CUDA graphs: for few tokens, launching the kernels takes longer than running them."""
 
 import torch
 from jaxtyping import Float
@@ -10,13 +10,13 @@ from margrpo.train.rollout.condition import Condition
 from margrpo.train.rollout.reverse_process import ReverseProcess
 
 LARGEST = 1024
-"""Tokens from which on a GPU has enough to do, and a graph would only hold memory."""
+"""Number of tokens from which a graph does not save time, and would only hold memory."""
 WARM_UPS = 2
 
 
 @record
 class _Captured:
-    """A graph, the tensors it reads, and the one it writes."""
+    """A graph, the tensors that it reads, and the tensor that it writes."""
 
     graph: torch.cuda.CUDAGraph
     inputs: tuple[Tensor, ...]
@@ -24,14 +24,14 @@ class _Captured:
 
 
 class Graphs:
-    """A graph for each number of tokens, captured when it is first drawn; weights may change, but only in place."""
+    """A graph for each number of tokens, captured at its first use; weights may change only in place."""
 
     def __init__(self, head: Head, sampler: Sampler):
         self.head, self.sampler = head, sampler
         self.captured: dict[tuple[object, ...], _Captured] = {}
 
     def suit(self, process: ReverseProcess, noise: Float[Tensor, "u k m d"]) -> bool:
-        """Whether the process is of this head and sampler, and the tokens are few enough."""
+        """Whether `process` has this head and sampler, and the tokens are few enough."""
         few = 0 < noise.shape[1] * noise.shape[2] <= LARGEST
         return process.head is self.head and process.sampler is self.sampler and noise.is_cuda and few
 
@@ -50,7 +50,7 @@ class Graphs:
         return found.sample.clone()
 
     def capture(self, inputs: tuple[Tensor, ...], transitions: tuple[int, ...]) -> _Captured:
-        """Draw once on the side, so that everything is compiled and allocated, then record."""
+        """Draw once outside the graph, so that everything is compiled and allocated, then capture."""
         ours = tuple(each.clone() for each in inputs)
 
         def work() -> Tensor:
@@ -71,6 +71,6 @@ class Graphs:
 
 
 def inputs_of(process: ReverseProcess, condition: Condition, noise: Float[Tensor, "u k m d"]) -> tuple[Tensor, ...]:
-    """Everything that changes from draw to draw, as tensors."""
+    """The tensors that change from draw to draw."""
     guidance = () if condition.null is None else (condition.null, condition.scale)
     return noise, process.times, condition.z, *guidance

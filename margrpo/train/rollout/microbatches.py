@@ -1,7 +1,7 @@
-"""Which images of a step a process draws, and how many at once.
+"""The microbatches of a step: which prompts a process draws, and how many at once.
 
-The prompts of a step are split into microbatches, and each process draws some of them. Sums depend on the number of
-images in them: a microbatch is drawn at once, so that its images are the same to the last bit whoever draws it.
+The prompts of a step are split into microbatches, and each process draws some of the microbatches. Sums depend on the
+number of images in them. A microbatch is drawn at once, so that its images are equal to the last bit on any process.
 """
 
 from margrpo.contracts import Processes
@@ -9,11 +9,11 @@ from margrpo.errors import ParallelError
 from margrpo.records import Prompts
 
 MICROBATCHES = 4
-"""Microbatches of a step on a CPU by default; less than all prompts of its process would not keep a GPU busy."""
+"""Default number of microbatches of a step on a CPU; a GPU draws all prompts of its process at once."""
 
 
 def dealt(prompts: int, rollout_batch: int | None, *, device: str, processes: Processes) -> list[range]:
-    """The prompts of each microbatch that this process draws; `ParallelError` where there is not one for each process.
+    """The prompts of each microbatch that this process draws; `ParallelError` if there are more processes.
 
     `rollout_batch` is the number of prompts in a microbatch; None chooses it by the device.
     """
@@ -30,5 +30,5 @@ def dealt(prompts: int, rollout_batch: int | None, *, device: str, processes: Pr
 
 
 def images(prompts: Prompts, some: range, group: int) -> Prompts:
-    """The images of some prompts of a step."""
+    """The images of the prompts `some` of a step."""
     return prompts.part(slice(some.start * group, some.stop * group))

@@ -16,7 +16,7 @@ from margrpo.train.rollout.condition import Condition
 
 @record
 class Transition:
-    """One transition as it was taken.
+    """A transition that was taken.
 
     - `t`: its number.
     - `state`, `next`: x_t and x_{t−1}.
@@ -31,7 +31,7 @@ class Transition:
 
 @record
 class ReverseProcess:
-    """A head and a sampler at some transitions, which turn noise into tokens.
+    """The reverse process of a head and a sampler, which turns noise into tokens.
 
     - `transitions`: numbers t, in the order in which they are taken.
     - `times`: the head's embedding of each transition's time.
@@ -44,7 +44,7 @@ class ReverseProcess:
 
     @classmethod
     def of(cls, head: Head, sampler: Sampler, transitions: Sequence[int] | None = None) -> "ReverseProcess":
-        """Embed the times of `transitions`; by default of all of them, as they are taken backwards.
+        """Embed the times of `transitions`; by default of all transitions, in descending order of t.
 
         The times of all transitions are embedded together, because sums depend on the number of rows.
         """
@@ -53,7 +53,7 @@ class ReverseProcess:
         return cls(head, sampler, chosen, every[list(chosen)])
 
     def at(self, places: slice) -> "ReverseProcess":
-        """The process at some of its transitions."""
+        """The process at the transitions in `places`."""
         return ReverseProcess(self.head, self.sampler, self.transitions[places], self.times[places])
 
     def predictions(self, condition: Condition, x: Float[Tensor, "t k m d"]) -> list[Prediction]:

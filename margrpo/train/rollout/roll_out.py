@@ -20,7 +20,7 @@ from margrpo.train.timer import NO_TIMER, Timer
 
 @record
 class Pipeline:
-    """Everything that turns prompts into images."""
+    """The parts that turn prompts into images."""
 
     model: Model
     codec: Autoencoder
@@ -34,9 +34,13 @@ class Pipeline:
 
 @record
 class Recording:
-    """What to keep of a rollout: AR steps, transitions, at which AR steps all unknown tokens are drawn, and K.
+    """The parts of a rollout to record.
 
-    `usable` says of the finished images which tokens can need their K chains; all where it is not given.
+    - `steps`: AR steps.
+    - `transitions`: transitions of each chain.
+    - `virtual`: AR steps at which all unknown tokens are drawn, not only the committed ones.
+    - `trajectories`: K, the number of chains to draw again for each token.
+    - `usable`: given the finished rollout, the tokens that need K chains; None is all tokens.
     """
 
     steps: tuple[int, ...] = ()
@@ -61,8 +65,8 @@ def roll_out(
 ) -> Rollout:
     """Draw one image for each prompt; every draw is a function of `key`, the prompt's own key and its place.
 
-    `progress` is told, after each AR step, how many have been taken and how many there are. The `timer` is stopped
-    after each pass of the "backbone", each draw of the "head", the "codec" and the draw of the "trajectories".
+    `progress` is called after each AR step with the number of steps done and the number of all steps. The `timer` ends
+    a lap after each pass of the "backbone", each draw of the "head", the "codec" and the draw of the "trajectories".
     """
     walk = _Walk(pipeline, prompts, key, recording, timer)
     for index in range(pipeline.unmasking.steps):
@@ -89,7 +93,7 @@ def roll_out(
 
 
 class _Walk:
-    """One rollout on its way: the tokens so far, and the condition at which each was committed."""
+    """A rollout in progress: the tokens so far, and the condition at which each was committed."""
 
     def __init__(self, pipeline: Pipeline, prompts: Prompts, key: Key, recording: Recording, timer: Timer):
         self.pipeline, self.prompts, self.key, self.recording, self.timer = pipeline, prompts, key, recording, timer
@@ -108,20 +112,20 @@ class _Walk:
         self.process = ReverseProcess.of(model.head, pipeline.sampler)
 
     def keys(self, *purpose: int | str) -> list[Key]:
-        """A key for each image."""
+        """A key per image for a `purpose`."""
         return [(*self.key, *key, *purpose) for key in self.prompts.keys]
 
     def noise(
         self, purpose: Sequence[tuple[int | str, ...]], images: slice = slice(None)
     ) -> Float[Tensor, "b k u n d"]:
-        """The noises of one chain for each purpose, for all tokens of some images."""
+        """The noises of one chain per purpose, for all tokens of `images`."""
         model, steps = self.pipeline.model, self.pipeline.sampler.steps
         shape = (steps + 1, model.tokens, model.channels)
         keys = [self.keys(*words)[images] for words in purpose]
         return torch.stack([noise.normal(each, shape, self.pipeline.device) for each in keys], dim=1)
 
     def take(self, index: int) -> None:
-        """One AR step: condition, draw, commit, record."""
+        """Take an AR step: condition, draw, commit, record."""
         pipeline, now, after, images = self.pipeline, self.counts[index], self.counts[index + 1], len(self.prompts)
         committed = self.unknown & (self.order >= after)
         scale = self.scales[index]
@@ -153,7 +157,7 @@ class _Walk:
         keep: tuple[int, ...],
         drawn: Bool[Tensor, "b n"],
     ) -> Chain:
-        """Chains under a condition, by a CUDA graph where there is one for their number of tokens."""
+        """Draw chains under a condition, by a CUDA graph if there is one for their number of tokens."""
         graphs = self.pipeline.graphs
         if graphs is not None and not keep and graphs.suit(self.process, noise):
             sample, nothing = graphs.sample(self.process, condition, noise), noise[:0]
@@ -161,7 +165,7 @@ class _Walk:
         return self.process.draw(condition, noise, keep=keep, drawn=drawn)
 
     def resampled(self, usable: Bool[Tensor, "b n"]) -> Chain:
-        """K more chains for each usable token, from the condition at which it was committed; a few images at a time."""
+        """Draw K chains for each usable token, from the condition at which it was committed; a few images at a time."""
         assert self.settled is not None
         images, n = usable.shape
         purpose = [("trajectory", k) for k in range(self.recording.trajectories)]

@@ -1,1 +1,1 @@
-"""The run folder: everything that a run writes into it and reads back."""
+"""The run folder: the files that a run writes and reads back."""

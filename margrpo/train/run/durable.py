@@ -1,4 +1,4 @@
-"""Files that survive a machine that goes down: whole or not at all, and on the disk before anything relies on them."""
+"""Writing of files that survive a crash of the machine: whole or not at all, and synced to the disk."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
+    """Wait until a file, or the entries of a folder, are on the disk."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

@@ -1,16 +1,19 @@
-"""Every figure that a run writes, with its unit: the one list that docs, trackers and the report read."""
+"""The list of all figures that a run writes, with their units, which docs, trackers and the report read."""
 
 from margrpo.declare import record
 
-STEP, CHECKPOINT, LOOK, SIGNAL, PRETRAINING = "step", "checkpoint", "look", "signal", "pre-training"
+STEP, CHECKPOINT, VALIDATION, SIGNAL, PRETRAINING = "step", "checkpoint", "validation", "signal", "pre-training"
 
 
 @record
 class Figure:
-    """A figure by its name, in which words in capitals stand for whatever is there.
+    """A figure that a run writes.
 
-    `when` it is written: in every "step", in one with a "checkpoint", at a "look" at held-out prompts, with the
-    "signal", or when "pre-training". One that is `measured` tells of the machine, and is another each time.
+    - `name`: key of the figure; words in capitals are placeholders.
+    - `unit`, `meaning`: as the docs show them.
+    - `when`: the occasions: every "step", a "checkpoint", a "validation", a measurement of the "signal", or
+      "pre-training".
+    - `measured`: whether the figure measures the machine, so that a repeated step gives another value.
     """
 
     name: str
@@ -25,34 +28,34 @@ FIGURES = (
     Figure(
         "dropped_groups",
         "prompts",
-        "groups that a reward's [`on_failure`](components/on_failure.md) has dropped; they are in no mean",
+        "groups that a reward's [`on_failure`](components/on_failure.md) has dropped; no mean contains them",
     ),
     Figure(
         "reward/NAME",
         "reward",
-        "mean of one reward, without its weight; NAME is its `use`, numbered where one occurs twice",
+        "mean of one reward, without its weight; NAME is its `use`, numbered if it occurs twice",
     ),
     Figure(
         "reward_normalised/NAME",
         "share",
-        "where that mean lies in the range that the reward declares, from 0 to 1; of rewards that declare both ends",
+        "place of a reward's mean in its declared range, from 0 to 1; for rewards that declare both ends",
     ),
-    Figure("reward_std/NAME", "reward", "its unbiased std within a prompt, mean over the images"),
+    Figure("reward_std/NAME", "reward", "unbiased std of a reward within a prompt, mean over the images"),
     Figure(
         "reward_pull/NAME",
         "–",
-        "its correlation with the advantage within prompts: which reward the update follows",
+        "correlation of a reward with the advantage within prompts: which reward the update follows",
     ),
     Figure(
         "reward_correlation/A/B",
         "–",
-        "the correlation of two rewards within prompts; 0 where one of them does not vary",
+        "correlation of two rewards within prompts; 0 if either does not vary",
     ),
-    Figure("live_groups", "share", "images that have an advantage"),
+    Figure("live_groups", "share", "share of images that have an advantage"),
     Figure(
         "gradient_norm",
         "–",
-        "norm of the gradient before it is cut to `optimizer.max_norm`, at the last optimizer step; 0 where no image "
+        "norm of the gradient before it is clipped to `optimizer.max_norm`, at the last optimizer step; 0 if no image "
         "had an advantage",
         (STEP, PRETRAINING),
     ),
@@ -60,7 +63,7 @@ FIGURES = (
     Figure(
         "log_ratio",
         "nats",
-        "mean |log ratio| of the scored transitions at the last optimizer step; 0 where a rollout gets one update",
+        "mean |log ratio| of the scored transitions at the last optimizer step; 0 if `objective.updates` is 1",
     ),
     Figure("tokens", "tokens", "selected tokens of all kept AR steps, images of zero advantage included"),
     Figure(
@@ -68,73 +71,79 @@ FIGURES = (
         "evaluations",
         "scored (transition, trajectory, token) triples, summed over the optimizer steps",
     ),
-    Figure("learning_rate", "–", "of this step"),
-    Figure("skipped", "updates", "[skipped](#numbers-that-go-wrong), because a number was not finite"),
-    Figure("seconds/collect", "s", "rollout", measured=True),
-    Figure("seconds/judge", "s", "rewards", measured=True),
-    Figure("seconds/learn", "s", "update", measured=True),
+    Figure("learning_rate", "–", "learning rate of the step"),
+    Figure("skipped", "updates", "updates [skipped](#numbers-that-go-wrong) because a number was not finite"),
+    Figure("seconds/collect", "s", "time of the rollout", measured=True),
+    Figure("seconds/judge", "s", "time of the rewards", measured=True),
+    Figure("seconds/learn", "s", "time of the update", measured=True),
     Figure(
         "bytes/memory",
         "B",
-        "the most that torch held on the GPU in this step; on a CPU the most that the process ever held",
+        "peak memory that torch held on the GPU in the step; on a CPU the peak of the process so far",
         measured=True,
     ),
-    Figure("bytes/checkpoint", "B", "of the tensors of a checkpoint", (CHECKPOINT,)),
+    Figure("bytes/checkpoint", "B", "size of a checkpoint's tensors", (CHECKPOINT,)),
     Figure(
         "seconds/snapshot",
         "s",
-        "that the step took to copy it, and to wait for the one before",
+        "time to copy a checkpoint's tensors, and to wait for the checkpoint before",
         (CHECKPOINT,),
         measured=True,
     ),
     Figure(
         "seconds/checkpoint",
         "s",
-        "that it took to write in the background; in the line of the step in which it was done",
+        "time to write a checkpoint in the background; logged in the step in which it was finished",
         (CHECKPOINT,),
         measured=True,
     ),
     Figure(
         "held_out",
         "score",
-        "mean over `run.eval_prompts` held-out prompts of the measure, with the same noise at every validation; when "
+        "mean score by the measure over `run.eval_prompts` held-out prompts, with equal noise at every validation; in "
         "pre-training by the moving average of the weights",
-        (LOOK, PRETRAINING),
+        (VALIDATION, PRETRAINING),
     ),
     Figure(
-        "held_out_ci95", "score", "half of the 95 % interval of that mean, by Student's t over the prompts", (LOOK,)
+        "held_out_ci95",
+        "score",
+        "half of the 95 % interval of `held_out`, by Student's t over the prompts",
+        (VALIDATION,),
     ),
     Figure(
         "kl",
         "nats per token",
-        "KL of a committed token's chain from the same chain under the policy before training, on the same images; the "
-        "last, least noisy transitions are most of it",
-        (LOOK,),
+        "KL of a committed token's chain from the chain under the untrained policy, on equal states; the last, least "
+        "noisy transitions make up most of it",
+        (VALIDATION,),
     ),
     Figure(
-        "kl_median", "nats per token", "the median over the same tokens, which a few far-off ones do not move", (LOOK,)
+        "kl_median",
+        "nats per token",
+        "median of the KL over tokens, which a few outliers do not move",
+        (VALIDATION,),
     ),
     Figure(
         "canary/NAME",
         "–",
-        "how far the images have strayed from those before training, as a [canary](components/canary.md) measures it",
-        (LOOK,),
+        "drift of the images from those of the untrained policy, measured by a [canary](components/canary.md)",
+        (VALIDATION,),
     ),
-    Figure("seconds/eval", "s", "the look", (LOOK,), measured=True),
+    Figure("seconds/eval", "s", "time of the validation", (VALIDATION,), measured=True),
     Figure(
         "signal_to_noise/NAME",
         "–",
-        "|E g|² / tr Cov of the update's gradient g over the step's prompts, both unbiased, so that it may fall below "
-        "0: of the recipe's `own` estimator, and of others with so many trajectories "
-        "([noise_scale](references.md#noise_scale))",
+        "signal-to-noise ratio |E g|² / tr Cov of the update's gradient g over the step's prompts, for the recipe's "
+        "`own` estimator and for others, with K trajectories in the name ([noise_scale](references.md#noise_scale)); "
+        "higher is better, and small negative values are noise, because both parts are unbiased",
         (SIGNAL,),
     ),
-    Figure("seconds/signal", "s", "the measurement", (SIGNAL,), measured=True),
+    Figure("seconds/signal", "s", "time of the measurement of the signal", (SIGNAL,), measured=True),
     Figure("loss", "–", "mean squared error of the head's target", (PRETRAINING,)),
     Figure(
         "variance_bound",
         "nats per channel",
-        "the bound that trains the learned range of σ ([improved_ddpm](references.md#improved_ddpm))",
+        "variational bound that trains the learned range of σ ([improved_ddpm](references.md#improved_ddpm))",
         (PRETRAINING,),
     ),
 )
@@ -143,11 +152,11 @@ _FAMILY = {figure.name.partition("/")[0]: figure for figure in FIGURES if figure
 
 
 def figure_of(name: str) -> Figure | None:
-    """The entry of the list that a figure's name belongs to, or None."""
+    """The entry of the list for a figure's `name`, or None."""
     return _EXACT.get(name) or (_FAMILY.get(name.partition("/")[0]) if "/" in name else None)
 
 
 def is_measured(name: str) -> bool:
-    """Whether a figure tells of the machine, so that a step that is done again gives another."""
+    """Whether a figure measures the machine, so that a repeated step gives another value."""
     figure = figure_of(name)
     return figure is not None and figure.measured

@@ -18,7 +18,7 @@ from margrpo.run_folder import RunFolder
 
 
 def check(folder: Path) -> None:
-    """Refuse a folder that cannot be made, or written to."""
+    """Raise `RunError` if a folder cannot be made, or written to."""
     above = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise RunError(
@@ -27,7 +27,7 @@ def check(folder: Path) -> None:
 
 
 def refuse_run(folder: Path) -> None:
-    """Refuse a folder that holds a run already."""
+    """Raise `RunError` if the folder holds a run already."""
     if holds_run(folder):
         raise RunError(f"{folder}: holds a run already; choose another --out")
 
@@ -71,7 +71,7 @@ def holder_of(lock: Path) -> str:
 
 
 def make(folder: Path) -> None:
-    """Make the folder."""
+    """Make the run folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -87,7 +87,7 @@ def recipe_of(folder: Path) -> dict[str, Any]:
         raise RunError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:  # no TOML, or no UTF-8
         raise RunError(
-            f"{path}: is not as it was written ({error}); copy it anew from the manifest of a checkpoint, "
+            f"{path}: was changed after it was written ({error}); copy it anew from the manifest of a checkpoint, "
             "or begin in another --out"
         ) from None
 
@@ -98,12 +98,12 @@ def summary(folder: Path) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
     except ValueError:
-        raise RunError(f"{path}: is not as it was written; remove it, and the run will write it again") from None
+        raise RunError(f"{path}: was changed after it was written; remove it, and the run writes it again") from None
     return found
 
 
 def next_free(stem: str) -> Path:
-    """runs/STEM-1, or the first number that is not taken."""
+    """The folder runs/STEM-N with the first free number N."""
     number = 1
     while (Path("runs") / f"{stem}-{number}").exists():
         number += 1
@@ -119,7 +119,7 @@ def versions(among: Registry | None = None) -> dict[str, str]:
 
 
 def installed(name: str) -> str:
-    """The version of a distribution, or that it is not installed."""
+    """The version of a distribution, or "not installed"."""
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:

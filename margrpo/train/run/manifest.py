@@ -1,4 +1,4 @@
-"""A folder that is complete or absent, and that shows any change to it: a manifest of digests, sealed by its own."""
+"""A folder that is complete or absent, with a manifest of digests that shows any change to it."""
 
 import json
 import shutil
@@ -15,13 +15,13 @@ PARTIAL = ".partial"
 
 
 class CorruptError(RunError):
-    """A sealed folder that is not what was written."""
+    """A folder whose files do not match its manifest."""
 
 
 def write(place: Path, fill: Callable[[Path], None], facts: Mapping[str, Any]) -> None:
-    """Let `fill` write files into a folder, and put it in its place when it is complete and on the disk.
+    """Let `fill` write files into a folder, and rename the folder to `place` when it is complete and on the disk.
 
-    The manifest holds the facts, and under "files" the size and SHA-256 of each file.
+    The manifest holds `facts`, and under "files" the size and SHA-256 of each file.
     """
     beside = place.with_name(place.name + PARTIAL)
     shutil.rmtree(beside, ignore_errors=True)
@@ -41,20 +41,20 @@ def write(place: Path, fill: Callable[[Path], None], facts: Mapping[str, Any]) -
 
 
 def read(place: Path) -> dict[str, Any]:
-    """The manifest of a folder that is as it was written, or a `CorruptError` that names the file that is not."""
+    """The manifest of a folder; `CorruptError` with the name of the first file that does not match."""
     try:
         if (place / SEAL).read_bytes() != seal_of(place / MANIFEST).encode():
-            raise CorruptError(f"{place}: {MANIFEST} is not what was written: its SHA-256 is not the one in {SEAL}")
+            raise CorruptError(f"{place}: {MANIFEST} was changed: its SHA-256 is not the one in {SEAL}")
         manifest: dict[str, Any] = json.loads((place / MANIFEST).read_text(encoding="utf-8"))
         for name, wanted in manifest["files"].items():
             found = fingerprint(place / name)
             if found != wanted:
-                raise CorruptError(f"{place}: {name} is not what was written: {difference(found, wanted)}")
+                raise CorruptError(f"{place}: {name} was changed: {difference(found, wanted)}")
     except OSError as error:
         name = Path(error.filename or place).name
         raise CorruptError(f"{place}: {name} cannot be read ({error.strerror})") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise CorruptError(f"{place}: {MANIFEST} is no manifest") from None
+        raise CorruptError(f"{place}: {MANIFEST} is not a manifest") from None
     return manifest
 
 
@@ -65,12 +65,12 @@ def fingerprint(path: Path) -> dict[str, Any]:
 
 
 def difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """What tells a file from the one that was written, in a few words."""
+    """The difference between a file and its entry in the manifest, in a few words."""
     if found["bytes"] != wanted["bytes"]:
         return f"it has {found['bytes']:,} bytes instead of {wanted['bytes']:,}"
     return "its SHA-256 differs"
 
 
 def seal_of(manifest: Path) -> str:
-    """The line by which `sha256sum --check` knows the manifest."""
+    """The line that `sha256sum --check` reads for the manifest."""
     return f"{fingerprint(manifest)['sha256']}  {MANIFEST}\n"

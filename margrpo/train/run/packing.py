@@ -1,4 +1,4 @@
-"""State of any shape as tensors, which go into a safetensors file, and plain values, which go into JSON."""
+"""Packing of state into tensors, for a safetensors file, and plain values, for JSON."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,13 +12,13 @@ _PLAIN = (str, int, float, bool, type(None))
 
 
 def pack(value: Any, name: str) -> tuple[Any, Tensors]:
-    """A value as JSON and the tensors in it, each under its path from `name`; `RunError` names what is neither."""
+    """Plain JSON of `value`, and its tensors by their paths from `name`; other objects raise `RunError`."""
     tensors: Tensors = {}
     return _packed(value, name, tensors), tensors
 
 
 def unpack(plain: Any, tensors: Mapping[str, Tensor]) -> Any:
-    """The value that was packed."""
+    """The value that `pack` was given."""
     if isinstance(plain, list):
         return [unpack(each, tensors) for each in plain]
     if not isinstance(plain, dict):

@@ -1,4 +1,4 @@
-"""Going on with a run: its newest sound checkpoint, and whether the recipe is the one that it was begun with."""
+"""Resuming a run: its newest sound checkpoint, and the check that the recipe has not changed."""
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
@@ -21,19 +21,19 @@ FREE = (
     *("title", "notes", "tracker", "canary", "run.maps", "run.signal_every"),
     *("run.save_every", "run.keep_last", "run.keep_every"),
 )
-"""What a resumed run may change without a word: nothing that a weight depends on, or a figure that both have."""
+"""Keys that a resumed run may change freely, because neither weights nor common figures depend on them."""
 
 
 @record
 class Start:
-    """Where a run begins: at a sound checkpoint, or at step 0 where there is none; and what is to be said of it."""
+    """The start of a run: a sound checkpoint or, without one, step 0; with notes to log."""
 
     place: Path | None = None
     step: int = 0
     notes: tuple[str, ...] = ()
 
     def assembled(self, recipe: Recipe, processes: Processes) -> Session:
-        """Everything built, with the weights of the checkpoint."""
+        """The session of `recipe`, with the weights of the checkpoint."""
         place = self.place
         if place is None:
             return assemble(recipe, processes)
@@ -63,12 +63,12 @@ def start_of(run: Path, processes: Processes) -> Start:
 
 
 def step_of(manifest: Mapping[str, Any] | None) -> int:
-    """The step of a checkpoint by its manifest; 0 where this process has none."""
+    """The step of a checkpoint by its manifest; 0 without a manifest."""
     return manifest["step"] if manifest else 0
 
 
 def newest_sound(checkpoints: Path, say: Callable[[str], None]) -> dict[str, Any] | None:
-    """The manifest of the newest checkpoint that is as it was written; damaged ones are named and set aside."""
+    """The manifest of the newest sound checkpoint; damaged checkpoints are reported and set aside."""
     checkpoint.clear_partial(checkpoints)
     for place in reversed(checkpoint.all_in(checkpoints)):
         try:
@@ -79,14 +79,14 @@ def newest_sound(checkpoints: Path, say: Callable[[str], None]) -> dict[str, Any
 
 
 def set_aside(place: Path) -> Path:
-    """Where a damaged checkpoint now lies."""
+    """Rename a damaged checkpoint, and return its new place."""
     names = ("damaged", *(f"damaged-{number}" for number in range(2, 1000)))
     aside = next(free for name in names if not (free := place.with_name(f"{place.name}.{name}")).exists())
     return place.rename(aside)
 
 
 def check_same(run: Path, resolved: Mapping[str, Any], allowed: Iterable[str]) -> None:
-    """Refuse to go on with another recipe, naming what changed, unless it is allowed or decides no number."""
+    """Raise `RunError` if the recipe has changed, except in `allowed` keys and keys that decide no number."""
     changed = folder.changes(folder.recipe_of(run), resolved)
     refused = {key: how for key, how in changed.items() if not covered(key, (*FREE, *allowed))}
     if refused:
@@ -99,12 +99,12 @@ def check_same(run: Path, resolved: Mapping[str, Any], allowed: Iterable[str]) -
 
 
 def covered(key: str, names: Iterable[str]) -> bool:
-    """Whether a key, or a table that it is in, is among the names."""
+    """Whether `key`, or a table that contains it, is among `names`."""
     return any(key == name or key.startswith(f"{name}.") for name in names)
 
 
 def other_versions(manifest: Mapping[str, Any]) -> list[str]:
-    """A sentence where libraries are not those that wrote the checkpoint."""
+    """A sentence if the versions of libraries differ from those that wrote the checkpoint."""
     now = folder.versions()
     changed = [
         f"{name} {old}, now {now.get(name, 'absent')}"

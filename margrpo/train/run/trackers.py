@@ -1,4 +1,4 @@
-"""The opened trackers of a run as one, each of which takes what it can."""
+"""The opened trackers of a run as one object; each tracker gets what it supports."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ class Trackers:
 
     @classmethod
     def of(cls, recipe: Recipe | Pretraining, folder: Path, start: int, stack: ExitStack) -> "Trackers":
-        """Open the recipe's trackers for a run that goes on from a step; the stack closes them."""
+        """Open the recipe's trackers for a run that begins at step `start`; `stack` closes them."""
         opened: list[OpenTracker] = []
         for tracker in recipe.tracker:
             opened.append(tracker.open(folder, recipe.title or folder.name, recipe.run.steps, start))
@@ -28,12 +28,12 @@ class Trackers:
         return cls(opened)
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
-        """The figures of one step."""
+        """Write the figures of one step."""
         for track in self.opened:
             track.write(step, figures)
 
     def say(self, sentence: str) -> None:
-        """A sentence for the person who watches."""
+        """Write a sentence for the person who watches the run."""
         for track in self.opened:
             track.say(sentence)
 
@@ -45,13 +45,13 @@ class Trackers:
             sys.stderr.write(f"process {self.rank}: {sentence}\n")
 
     def log_image(self, step: int, name: str, file: Path) -> None:
-        """A picture that was written."""
+        """Log a picture that was written to `file`."""
         for track in self.opened:
             if isinstance(track, TakesImages):
                 track.log_image(step, name, file)
 
     def log_histogram(self, step: int, distributions: Mapping[str, Float[Tensor, "_"]]) -> None:
-        """The distributions of one step; one that is not finite, or has no values, is left out."""
+        """Log the distributions of one step; empty and non-finite ones are left out."""
         for track in self.opened:
             if isinstance(track, TakesHistograms):
                 for name, values in distributions.items():

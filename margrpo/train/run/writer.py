@@ -1,4 +1,4 @@
-"""Checkpoints written in the background, one at a time."""
+"""The writer of checkpoints, in the background and one at a time."""
 
 from pathlib import Path
 from threading import Thread
@@ -12,7 +12,7 @@ from margrpo.train.run.checkpoint import Snapshot
 
 
 class Writer:
-    """Writes snapshots into a folder of checkpoints; what goes wrong is raised where the run next asks."""
+    """Writes snapshots into a folder of checkpoints; an error is raised at the run's next call."""
 
     def __init__(self, checkpoints: Path, *, keep: int, keep_every: int | None):
         self.checkpoints, self.keep, self.keep_every = checkpoints, keep, keep_every
@@ -21,7 +21,7 @@ class Writer:
         self.took: float | None = None
 
     def begin(self, snapshot: Snapshot) -> None:
-        """Start to write, once what was begun before is written."""
+        """Start to write `snapshot`, once the snapshot before is written."""
         self.wait()
         self.thread = Thread(target=self.write, args=(snapshot,), name="checkpoint", daemon=True)
         self.thread.start()
@@ -39,7 +39,7 @@ class Writer:
         self.took = perf_counter() - clock
 
     def sentence(self, step: int, error: Exception) -> str:
-        """What is left when a checkpoint cannot be written."""
+        """A message for a checkpoint that cannot be written, with the newest whole checkpoint."""
         said = getattr(error, "strerror", None) or str(error)
         left = checkpoint.all_in(self.checkpoints)
         whole = f"the newest that is whole is {left[-1].name}" if left else "there is none before it"
@@ -47,19 +47,19 @@ class Writer:
         return f"{place}: the checkpoint cannot be written ({said}); {whole}; free some space and start the run again"
 
     def wait(self) -> None:
-        """Wait until what was begun is written; `RunError` where it could not be."""
+        """Wait until the begun snapshot is written; `RunError` if that failed."""
         if self.thread is not None:
             self.thread.join()
             self.thread = None
         self.check()
 
     def check(self) -> None:
-        """Raise what has gone wrong."""
+        """Raise the error of the last snapshot, if it failed."""
         if self.failure is not None:
             failure, self.failure = self.failure, None
             raise failure
 
     def figures(self) -> dict[str, float]:
-        """The seconds that the last checkpoint took to write, once, after it was written."""
+        """The seconds that the last checkpoint took to write; reported once."""
         took, self.took = self.took, None
         return {} if took is None else {"seconds/checkpoint": took}

@@ -1,1 +1,1 @@
-"""The update: advantages in, gradient out."""
+"""The update: from advantages to a gradient."""

@@ -2,7 +2,7 @@
 
 The backbone's graph is held once for a batch of images at AR steps; every chunk of (transitions x trajectories x
 tokens) is scored from a detached condition and back-propagated at once, and the sum of the conditions' gradients goes
-through the backbone at the end. Tokens are gathered before the head, so that what carries no loss costs nothing.
+through the backbone at the end. Tokens are gathered before the head, so that tokens without loss cost nothing.
 """
 
 from collections.abc import Sequence

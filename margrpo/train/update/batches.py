@@ -1,7 +1,7 @@
-"""Which images at which AR steps share a pass of the backbone.
+"""Batches of images at AR steps that share a pass of the backbone.
 
-One image at one AR step is the unit of the backbone's work. Images at different AR steps share a pass, although they
-differ in how many tokens are known; what carries no loss is left out.
+An image at an AR step is the unit of the backbone's work. Images at different AR steps share a pass, although they
+differ in their number of known tokens. Images without loss are left out.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,11 +19,11 @@ from margrpo.train.update.budget import Budget
 
 @record
 class ImageStep:
-    """One image at one AR step.
+    """An image at an AR step.
 
-    - `step`: place of the AR step among those that were kept.
+    - `step`: place of the AR step among the kept AR steps.
     - `image`: place of the image in the rollout.
-    - `known`: how many of its tokens the backbone takes as known.
+    - `known`: number of tokens that the backbone takes as known.
     - `scale`: guidance scale of the replay.
     """
 
@@ -39,9 +39,9 @@ class ImageStep:
 
 
 def batches(images: Sequence[ImageStep], budget: Budget, *, alone: bool = False) -> Iterator[list[ImageStep]]:
-    """The image steps in their order, as many at once as the budget has room for; guided and unguided ones apart.
+    """Batches of image steps in order, as large as `budget` allows; guided and unguided ones are apart.
 
-    With `alone` each is a batch of its own, so that what is drawn for it depends on nothing else.
+    With `alone` each image step is a batch of its own, so that its dropout depends on nothing else.
     """
     batch: list[ImageStep] = []
     taken = 0.0
@@ -59,7 +59,7 @@ def batches(images: Sequence[ImageStep], budget: Budget, *, alone: bool = False)
 def conditions_of(
     model: Model, rollout: Rollout, batch: Sequence[ImageStep], masks: Sequence[Tensor], *, dtype: torch.dtype
 ) -> Condition:
-    """One backbone pass over a batch; `masks` is what the backbone takes as unknown at each kept AR step."""
+    """The conditions of a batch by one backbone pass; `masks` are the unknown tokens at each kept AR step."""
     prompts = rollout.prompts.at([each.image for each in batch])
     tokens = torch.stack([rollout.steps[each.step].tokens[each.image] for each in batch])
     unknown = torch.stack([masks[each.step][each.image] for each in batch])
@@ -71,7 +71,7 @@ def conditions_of(
 def image_steps(
     masks: Sequence[Bool[Tensor, "b n"]], scales: Sequence[float], images: Sequence[Sequence[int]]
 ) -> list[ImageStep]:
-    """The given images of each kept AR step, with the mask and the scale by which the backbone is asked there."""
+    """The image steps of the given `images` of each kept AR step, with the step's replay mask and scale."""
     known = [(~mask).sum(1).tolist() for mask in masks]
     return [
         ImageStep(step, image, known[step][image], scales[step])

@@ -1,4 +1,4 @@
-"""How much of an update is done at once: a budget of bytes, and what the parts of an update take of it."""
+"""The memory budget of an update, and the memory that its parts need."""
 
 import sys
 from collections.abc import Callable
@@ -14,16 +14,18 @@ from margrpo.train.rollout.condition import Condition, autocast
 from margrpo.train.rollout.reverse_process import ReverseProcess
 
 PROBE = 8
-"""Tokens that the head is measured on."""
+"""Number of tokens that the head is measured on."""
 
 
 @record
 class Footprint:
-    """Bytes that autograd keeps for the backward pass, each tensor once and weights not at all.
+    """Bytes that autograd keeps for the backward pass; each tensor counts once, and weights do not count.
 
-    Of a pass of the backbone `once`, such as weights that autocast has copied; of an image at an AR step `image`, and
-    `known` for each known token; of the head's work `token` for each token at each transition, and `chain` for each of
-    its chains.
+    - `once`: per pass of the backbone, such as weights that autocast has copied.
+    - `image`: per image at an AR step.
+    - `known`: per known token.
+    - `token`: per token and transition in the head.
+    - `chain`: per chain of a token and transition in the head.
     """
 
     once: float = 0.0
@@ -35,32 +37,32 @@ class Footprint:
 
 @record
 class Budget:
-    """The bytes that the graphs of an update may take, and what its parts take."""
+    """The bytes that the graphs of an update may take, and the footprint of its parts."""
 
     bytes: int
     footprint: Footprint
 
     @property
     def room(self) -> float:
-        """Bytes for what a pass of the backbone keeps of its images."""
+        """The bytes that the images of a backbone pass may take."""
         return self.bytes - self.bytes / PIECE - self.footprint.once
 
     def image(self, known: int, halves: int) -> float:
-        """Bytes of an image at an AR step, of which so many tokens are known."""
+        """The bytes of an image at an AR step with `known` known tokens."""
         return halves * (self.footprint.image + known * self.footprint.known)
 
     def pairs(self, chains: int, halves: int) -> int:
-        """How many tokens × transitions make a piece of the head's work; at least one."""
+        """The number of tokens × transitions in a chunk of the head's work; at least one."""
         each = halves * (self.footprint.token + chains * self.footprint.chain)
         return max(1, int(self.bytes / PIECE / each)) if each else sys.maxsize
 
 
 ROOMY = Budget(BUDGET, Footprint())
-"""Room for everything at once."""
+"""A budget without limit."""
 
 
 def bytes_of(gib: float | None, device: str) -> int:
-    """The budget that was set, in GiB, or the one for this device."""
+    """The budget in bytes: `gib` GiB, or the default of the device."""
     if gib is not None:
         return int(gib * GIB)
     if torch.device(device).type == "cuda":
@@ -69,7 +71,7 @@ def bytes_of(gib: float | None, device: str) -> int:
 
 
 def measure_footprint(model: Model, sampler: Sampler, *, dtype: torch.dtype = torch.float32) -> Footprint:
-    """The footprint of a model on its device, from passes over one image and over a few tokens."""
+    """Measure the footprint of a model on its device, by passes over one image and a few tokens."""
     device, n = next(model.parameters()).device, model.tokens
     found: list[Tensor] = []
 
@@ -99,7 +101,7 @@ def measure_footprint(model: Model, sampler: Sampler, *, dtype: torch.dtype = to
 
 
 def kept(model: Model, work: Callable[[], None]) -> int:
-    """The bytes that autograd keeps of some work."""
+    """The bytes that autograd keeps of `work`."""
     weights = {value.untyped_storage().data_ptr() for value in model.parameters()}
     alive: dict[int, Tensor] = {}  # held, so that no address is given twice
 

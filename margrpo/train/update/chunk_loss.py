@@ -1,4 +1,4 @@
-"""The loss of one chunk: some transitions of some tokens, scored and back-propagated at once."""
+"""The loss of a chunk: some transitions of some tokens, scored and back-propagated at once."""
 
 import torch
 from einops import rearrange
@@ -16,11 +16,11 @@ from margrpo.train.update.terms import Chunk, Terms
 
 
 class ChunkLoss:
-    """What all chunks of a rollout's loss share.
+    """The parts that all chunks of a rollout's loss share.
 
     - `weights`: the weight of each trained transition.
     - `process`: the policy's reverse process at the trained transitions.
-    - `anchor`: the same of the penalty's reference, where it has one.
+    - `anchor`: the reverse process of the penalty's reference; None without a reference.
     - `times`: the cut below which the head's time embedding is back-propagated, once for all chunks.
     """
 
@@ -37,9 +37,9 @@ class ChunkLoss:
     def backward(
         self, terms: Terms, chunk: Chunk, leaf: Condition, near: Condition | None, name: tuple[int, int]
     ) -> None:
-        """Score some transitions of some tokens and back-propagate them down to the tokens' conditions.
+        """Score a chunk and back-propagate it down to the tokens' conditions.
 
-        `leaf` is the tokens' condition cut off from its graph, `near` the one under the penalty's reference.
+        `leaf` is the tokens' condition cut off from its graph, `near` their condition under the penalty's reference.
         """
         method, stats, t, m = self.method, self.stats, chunk.transitions, chunk.tokens
         state, target, std = terms.gathered(chunk)
@@ -69,7 +69,7 @@ class ChunkLoss:
         std: Float[Tensor, "t k m d"],
         places: slice,
     ) -> Float[Tensor, "t m"]:
-        """The divergence of some transitions from the reference's, averaged over the chains of each token."""
+        """The divergence of a chunk's transitions from the reference's, averaged over the chains of each token."""
         assert self.anchor is not None
         with torch.no_grad():
             found = self.anchor.at(places).step_gaussians(near, state)

@@ -13,7 +13,7 @@ class GradCache:
         self.sums: list[Tensor | None] = [None] * len(whole)
 
     def leaves(self, rows: Int[Tensor, "m"]) -> list[Tensor]:
-        """Some rows of each tensor, as leaves of a graph of their own."""
+        """The `rows` of each tensor, as leaves of a graph of their own."""
         return [each.detach()[rows].requires_grad_(each.requires_grad) for each in self.whole]
 
     def add(self, rows: Int[Tensor, "m"], leaves: list[Tensor]) -> None:
@@ -25,7 +25,7 @@ class GradCache:
                 self.sums[place] = total.index_add_(0, rows, leaf.grad)
 
     def backward(self) -> None:
-        """Back-propagate the sums through the graph of the tensors, where there is any gradient."""
+        """Back-propagate the sums through the graph of the tensors, if there is any gradient."""
         live = [(each, total) for each, total in zip(self.whole, self.sums, strict=True) if total is not None]
         if live:
             torch.autograd.backward([each for each, _ in live], [total for _, total in live])

@@ -1,4 +1,4 @@
-"""The components that make up one method of learning, as the update sees them."""
+"""The components that make up a method of learning, as the update sees them."""
 
 from margrpo.contracts import Estimator, Objective, Processes, Regularizer, Replay, Selector, Weighting
 from margrpo.declare import record
@@ -10,10 +10,10 @@ ALONE = SingleProcess()
 
 @record
 class Method:
-    """How a rollout becomes a gradient.
+    """The components and settings by which a rollout becomes a gradient.
 
-    - `budget`: how much of an update is done at once.
-    - `processes`: over which counts are summed.
+    - `budget`: memory that the graphs of an update may take.
+    - `processes`: the process group that counts are summed over.
     """
 
     selector: Selector

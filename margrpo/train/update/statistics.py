@@ -1,4 +1,4 @@
-"""What one rollout's updates count, and the log-probabilities that later updates compare with."""
+"""Counts of a rollout's updates, and the log-probabilities that later updates compare with."""
 
 import torch
 from jaxtyping import Float
@@ -37,11 +37,11 @@ class UpdateStats:
 
     @property
     def tokens(self) -> int:
-        """Selected tokens, of images without an advantage too."""
+        """The number of selected tokens, images without an advantage included."""
         return sum(int(mask.sum()) for mask in self.selected)
 
     def restart(self) -> None:
-        """Begin another update of the same rollout."""
+        """Begin another update of the rollout."""
         self.surrogate = self.divergence = self.moved = 0.0
         self.scored, self.finite = 0, True
 
@@ -51,7 +51,7 @@ class UpdateStats:
         self.scored += logp.numel()
 
     def add_loss(self, value: Tensor, divergence: Tensor, *, evaluations: int) -> None:
-        """Count the surrogate and the penalty of a chunk, and how often the head was evaluated for it."""
+        """Count the surrogate and the penalty of a chunk, and its evaluations of the head."""
         self.finite = self.finite & torch.isfinite(value) & torch.isfinite(divergence)
         self.surrogate = self.surrogate + value
         self.divergence = self.divergence + divergence

@@ -1,4 +1,4 @@
-"""What each AR step of a rollout contributes to the loss, and what that is divided by."""
+"""The contributions of each AR step of a rollout to the loss, and their divisors."""
 
 from collections.abc import Sequence
 
@@ -13,12 +13,12 @@ from margrpo.train.update.method import Method
 
 @record
 class StepLoss:
-    """One AR step's share of the loss.
+    """The loss of an AR step.
 
     - `live`: the tokens whose surrogate is scored.
-    - `divisor`: what the surrogate is divided by.
-    - `penalised`: the tokens that the penalty falls on, where it has tokens of its own.
-    - `penalty_divisor`: what that penalty is divided by.
+    - `divisor`: divisor of the surrogate.
+    - `penalised`: the tokens that are penalised, if the penalty has tokens of its own; else None.
+    - `penalty_divisor`: divisor of a penalty with tokens of its own.
     """
 
     step: ARStep
@@ -29,14 +29,14 @@ class StepLoss:
 
     @property
     def images(self) -> list[int]:
-        """The images of which anything is scored."""
+        """The images that have scored tokens."""
         some = self.live if self.penalised is None else self.live | self.penalised
         return some.any(1).nonzero()[:, 0].tolist()
 
 
 @record
 class LossTerm:
-    """Transitions with the divisor of their surrogate and of their penalty; None where there is no such term."""
+    """Transitions with the divisors of their surrogate and penalty; None if a term is absent."""
 
     transitions: Transitions
     surrogate: int | None
@@ -46,7 +46,7 @@ class LossTerm:
 def step_losses(
     method: Method, rollout: Rollout, advantages: Float[Tensor, "b"], selected: Sequence[Bool[Tensor, "b n"]]
 ) -> list[StepLoss]:
-    """The share of each AR step; images of zero advantage count in the divisors but are not scored."""
+    """The loss of each AR step; images of zero advantage count in the divisors but are not scored."""
     where = method.regularizer.where
     penalised = [where.select(rollout, step) if where else None for step in rollout.steps]
     columns = (selected, divisors(method, rollout, selected), penalised, divisors(method, rollout, penalised))
@@ -58,14 +58,14 @@ def step_losses(
 
 
 def divisors(method: Method, rollout: Rollout, masks: Sequence[Bool[Tensor, "b n"] | None]) -> list[int]:
-    """What the objective divides the terms of each AR step by, given its trained transitions × marked tokens."""
+    """The objective's divisors of each AR step, from its number of trained transitions × marked tokens."""
     counts = [0 if mask is None else int(mask.sum()) * len(rollout.diffusion_steps) for mask in masks]
     totals = all_reduce_counts(method.processes, *counts)
     return [max(1, divisor) for divisor in method.objective.divisors(totals)]
 
 
 def loss_terms(method: Method, rollout: Rollout, loss: StepLoss) -> list[LossTerm]:
-    """The terms of an AR step; the penalty falls on the scored transitions, or on the main chains of its own tokens."""
+    """The terms of an AR step; a penalty uses the scored transitions, or the main chains of its own tokens."""
     scored = method.estimator.transitions(rollout, loss.step, loss.live)
     if loss.penalised is None:
         return [LossTerm(each, loss.divisor, loss.divisor) for each in scored]

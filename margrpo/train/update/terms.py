@@ -15,7 +15,7 @@ from margrpo.train.update.step_losses import LossTerm
 
 @record
 class Chunk:
-    """Some tokens of the terms and some transitions: what the head is asked at once."""
+    """A chunk of terms: tokens and transitions that the head evaluates at once."""
 
     tokens: slice
     transitions: slice
@@ -23,11 +23,11 @@ class Chunk:
 
 @record
 class Terms:
-    """Tokens with equally many chains.
+    """Tokens of a batch with equally many chains.
 
-    - `rows`: their places among all tokens of the batch.
-    - `sources`: recorded transitions, and which of their tokens are meant; nothing is copied before it is scored.
-    - `surrogate`, `penalty`: the factor of each token's surrogate and penalty; None where there is no such term.
+    - `rows`: places of the tokens among all tokens of the batch.
+    - `sources`: recorded transitions, and the places of the tokens in them; copied only when they are scored.
+    - `surrogate`, `penalty`: the factor of each token's surrogate and penalty; None if a term is absent.
     """
 
     rows: Int[Tensor, "m"]
@@ -38,11 +38,11 @@ class Terms:
 
     @property
     def chains(self) -> int:
-        """k."""
+        """The number k of chains."""
         return self.sources[0][0].chains
 
     def chunks(self, size: int) -> Iterator[Chunk]:
-        """Chunks of at most `size` tokens × transitions, so that memory grows with the number of neither."""
+        """Chunks of at most `size` tokens × transitions, which bounds memory."""
         count, transitions = len(self.rows), self.sources[0][0].state.shape[0]
         tokens = min(count, size)
         together = max(1, size // tokens)
@@ -65,7 +65,7 @@ class Terms:
 
     @classmethod
     def concat(cls, parts: "Sequence[Terms]") -> "Terms":
-        """Terms of one kind, one after the other."""
+        """The terms of each of `parts`, one part after the other."""
         if len(parts) == 1:
             return parts[0]
         surrogates, penalties = ([getattr(part, name) for part in parts] for name in ("surrogate", "penalty"))
@@ -81,9 +81,9 @@ class Terms:
 def terms_of(
     loss_terms: Callable[[int], Sequence[LossTerm]], advantages: Float[Tensor, "b"], batch: Sequence[ImageStep]
 ) -> list[Terms]:
-    """What a batch contributes, one entry for each number of chains and kind of term.
+    """The terms of a batch, one entry per number of chains and kind of term.
 
-    `loss_terms` gives those of the AR step at a place among the kept ones.
+    `loss_terms` gives the terms of the AR step at a place among the kept AR steps.
     """
     found: dict[tuple[int, bool, bool], list[Terms]] = {}
     for step, images in groupby(enumerate(batch), key=lambda placed: placed[1].step):
@@ -99,7 +99,7 @@ def terms_of(
 
 
 def in_batch(term: LossTerm, slots: Int[Tensor, "b"], advantages: Float[Tensor, "b"]) -> Terms:
-    """The tokens of one term whose images are in the batch; `slots` is each image's place there, −1 outside."""
+    """The tokens of a term whose images are in the batch; `slots` is each image's place in it, −1 if absent."""
     transitions, n = term.transitions, term.transitions.where.shape[1]
     index = transitions.where.flatten().nonzero()[:, 0]
     here = (slots[index // n] >= 0).nonzero()[:, 0]

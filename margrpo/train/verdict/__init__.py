@@ -1,1 +1,1 @@
-"""The verdict: images in, advantages out."""
+"""The verdict: from images to advantages."""

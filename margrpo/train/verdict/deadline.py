@@ -1,4 +1,4 @@
-"""A call that may take so long and no longer."""
+"""Calls with a time limit."""
 
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
@@ -11,9 +11,9 @@ T = TypeVar("T")
 
 
 def with_deadline(timeout: float | None, work: Callable[[], T]) -> T:
-    """What the work returns or raises, without gradients; `TimeoutError` after so many seconds.
+    """The result of `work`, without gradients; `TimeoutError` after `timeout` seconds.
 
-    Work that takes too long cannot be ended: it is left alone, in a thread that ends with the process.
+    Work that takes too long cannot be ended: its thread goes on until the process ends.
     """
     if timeout is None:
         with torch.no_grad():

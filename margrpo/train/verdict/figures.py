@@ -12,7 +12,7 @@ from margrpo.train.verdict.scorers import BuiltReward, Scorers
 
 
 def reward_figures(verdict: Verdict, scorers: Scorers) -> dict[str, float]:
-    """What the rewards say of a step, without the groups that were dropped; no number where all of them were."""
+    """The figures of a step's rewards, without dropped groups; NaN if all groups were dropped."""
     kept = verdict.kept
     total, group = verdict.total[kept], verdict.group[kept]
     figures = {
@@ -28,7 +28,7 @@ def reward_figures(verdict: Verdict, scorers: Scorers) -> dict[str, float]:
 
 
 def figures_of(reward: BuiltReward, scores: Float[Tensor, "b"]) -> dict[str, float]:
-    """The mean of one reward, and where that lies in the range which it declares, from 0 to 1."""
+    """The mean of one reward, and its place in the range that the reward declares, from 0 to 1."""
     mean, low, high = float(scores.mean()), reward.traits.low, reward.traits.high
     ranged = isfinite(low) and isfinite(high)
     normalised = {f"reward_normalised/{reward.name}": (mean - low) / (high - low)} if ranged else {}
@@ -38,7 +38,7 @@ def figures_of(reward: BuiltReward, scores: Float[Tensor, "b"]) -> dict[str, flo
 def agreement(
     scorers: Scorers, rewards: Float[Tensor, "b r"], advantages: Float[Tensor, "b"], group: Int[Tensor, "b"]
 ) -> dict[str, float]:
-    """How each reward varies within a prompt, how the update follows it, and how rewards go together."""
+    """The std of each reward within a prompt, its correlation with the advantage, and correlations of rewards."""
     columns = dict(zip([reward.name for reward in scorers], rewards.unbind(1), strict=True))
     figures = {f"reward_std/{name}": float(groups.deviation(x, group).mean()) for name, x in columns.items()}
     figures |= {f"reward_pull/{name}": float(groups.correlation(x, advantages, group)) for name, x in columns.items()}

@@ -1,4 +1,4 @@
-"""Rewards that another process computes, asked about some images of a step while the next ones are drawn."""
+"""Scores of remote rewards, computed while the next images of a step are drawn."""
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -8,7 +8,7 @@ from margrpo.train.verdict.scorers import Scorers
 
 
 class ScoresInFlight:
-    """Scores that remote rewards compute while images are still drawn; a thread for each reward waits for them."""
+    """Scores that remote rewards compute while images are still drawn; one thread per reward waits for them."""
 
     def __init__(self, scorers: Scorers):
         self.scorers = tuple(reward for reward in scorers if reward.traits.remote)

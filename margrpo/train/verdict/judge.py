@@ -1,4 +1,4 @@
-"""From images to advantages."""
+"""Judging: from images to advantages."""
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
@@ -17,14 +17,19 @@ from margrpo.train.verdict.deadline import with_deadline
 from margrpo.train.verdict.scorers import BuiltReward, Scorers, weights
 
 OfAll = Callable[[Tensor], Tensor]
-"""From a row for each image of this process to one for each image of the step."""
+"""A function from rows for this process's images to rows for all images of the step."""
 ROUNDING = 1e-5
-"""How far beyond its range a score may be for rounding, as a share of the range's larger end."""
+"""Tolerance of rounding at the ends of a reward's range, as a share of the range's larger end."""
 
 
 @record
 class Scores:
-    """What one reward says: a number for each image, which images have got one, and why others have not."""
+    """The scores of one reward.
+
+    - `values`: score of each image.
+    - `kept`: images that have a score.
+    - `notes`: reasons why other images have none.
+    """
 
     values: Float[Tensor, "b"]
     kept: Bool[Tensor, "b"]
@@ -32,7 +37,7 @@ class Scores:
 
     @classmethod
     def concat(cls, parts: "Sequence[Scores]") -> "Scores":
-        """The scores of each part, one after the other."""
+        """The scores of each of `parts`, one part after the other."""
         values, kept = (torch.cat([getattr(part, name) for part in parts]) for name in ("values", "kept"))
         return cls(values, kept, tuple(note for part in parts for note in part.notes))
 
@@ -47,10 +52,10 @@ def judge(
     of_all: OfAll = lambda rows: rows,
     known: Mapping[str, Scores] = NOTHING,
 ) -> Verdict:
-    """Every reward, their weighted sum, and the advantages within groups, of all images of the step.
+    """The verdict on all images of the step: each reward, the weighted sum, and the advantages within groups.
 
-    A group that a reward's policy has dropped takes no part, and has no advantage. Rewards whose scores are `known`,
-    by name, are not asked again.
+    A group that a reward's policy has dropped takes no part and has no advantage. Rewards whose scores are `known`,
+    by name, are not computed again.
     """
     found = [known.get(reward.name) or scores_of(reward, rollout.images, rollout.prompts) for reward in scorers]
     device = rollout.images.device
@@ -67,7 +72,7 @@ def judge(
 
 
 def scores_of(reward: BuiltReward, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Scores:
-    """The scores of all images; where the reward fails and its policy goes on, group by group, without the failed."""
+    """The scores of all images; after a failure that the policy accepts, group by group without failed groups."""
     kept = torch.ones(len(prompts), dtype=torch.bool, device=images.device)
     try:
         return Scores(score(reward, images, prompts), kept)
@@ -86,9 +91,9 @@ def scores_of(reward: BuiltReward, images: Float[Tensor, "b 3 h w"], prompts: Pr
 
 
 def score(reward: BuiltReward, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-    """One finite number an image, after as many calls as the policy allows, or `RewardError` with the prompt.
+    """The score of each image, after as many calls as the policy allows, or `RewardError` with the prompt.
 
-    Where the fault is the data's, it is raised at once.
+    A fault of the data is raised at once.
     """
     policy = reward.policy
     for number in range(policy.attempts):
@@ -106,14 +111,14 @@ def score(reward: BuiltReward, images: Float[Tensor, "b 3 h w"], prompts: Prompt
 
 
 def of_data(error: BaseException) -> bool:
-    """Whether a reward failed over what it was given, so that asking again changes nothing."""
+    """Whether a reward failed because of its inputs, so that another call cannot help."""
     while isinstance(error, RewardError) and error.__cause__ is not None:
         error = error.__cause__
     return isinstance(error, DataError)
 
 
 def answer(reward: BuiltReward, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-    """What one call returns, if it is one finite number an image, in the range that the reward declares."""
+    """The scores of one call, checked: one finite number per image, in the range that the reward declares."""
     name, about = f"reward {reward.name}", f"{len(prompts)} images, the first of prompt {prompts.text[0]!r}"
     timeout = reward.policy.timeout
     try:
@@ -126,7 +131,7 @@ def answer(reward: BuiltReward, images: Float[Tensor, "b 3 h w"], prompts: Promp
         raise RewardError(f"{name}: raised {described(error)} for {about}") from error
     if not isinstance(scores, Tensor) or scores.shape != (len(prompts),):
         shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
-        raise RewardError(f"{name}: returned {shape} for {about}; it must return one number each")
+        raise RewardError(f"{name}: returned {shape} for {about}; it must return one number per image")
     scores = scores.float().to(images.device)
     for wrong, says in ((~torch.isfinite(scores), ""), (beyond(scores, reward.traits), outside(reward.traits))):
         if wrong.any():
@@ -136,11 +141,11 @@ def answer(reward: BuiltReward, images: Float[Tensor, "b 3 h w"], prompts: Promp
 
 
 def beyond(scores: Float[Tensor, "b"], traits: Traits) -> Bool[Tensor, "b"]:
-    """Which scores lie outside the declared range by more than rounding."""
+    """The scores that lie outside the declared range by more than rounding."""
     slack = ROUNDING * max([1.0, *(abs(end) for end in (traits.low, traits.high) if isfinite(end))])
     return (scores < traits.low - slack) | (scores > traits.high + slack)
 
 
 def outside(traits: Traits) -> str:
-    """What is wrong with a score outside the range."""
+    """The end of a message about a score outside the declared range."""
     return f", outside the range of {traits.low:g} to {traits.high:g} that it declares"

@@ -1,4 +1,4 @@
-"""The rewards of a recipe at work: each with its name, what it promises, and what scores."""
+"""The built rewards of a recipe, each with its name, its traits and its scorer."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from margrpo.records import NO_LABEL, Prompts, Traits
 
 @record
 class BuiltReward:
-    """One reward that has been built."""
+    """A reward with its name in figures, its weight, its traits, its scorer and its policy for failures."""
 
     name: str
     weight: float
@@ -25,13 +25,13 @@ class BuiltReward:
     scorer: Scorer
 
     def refuse_unreadable(self, prompts: Prompts) -> None:
-        """Raise `DataError` where a prompt lacks what this reward reads of it."""
+        """Raise `DataError` if a prompt lacks a field that this reward reads."""
         for text, label, metadata in zip(prompts.text, prompts.label.tolist(), prompts.metadata, strict=True):
             lacking = {"text": not text.strip(), "label": label == NO_LABEL, "metadata": not metadata}
             for part in self.traits.reads:
                 if lacking[part]:
                     raise DataError(
-                        f"reward {self.name} reads the {part} of a prompt, and prompt {text!r} has none; choose "
+                        f"reward {self.name} reads the {part} of a prompt, which prompt {text!r} lacks; choose "
                         "[prompts] that have it, or another reward"
                     )
 
@@ -40,7 +40,7 @@ Scorers = tuple[BuiltReward, ...]
 
 
 def build_rewards(rewards: Sequence[Reward], device: str) -> Scorers:
-    """The rewards, built on a device, with what each is called and what its settings say is done when it fails."""
+    """Build the rewards on a device, each with its name and its policy for failures."""
     return tuple(
         BuiltReward(name, reward.weight, reward.traits, policy_of(reward), reward.build(device))
         for name, reward in zip(reward_names(rewards), rewards, strict=True)
@@ -61,7 +61,7 @@ class _FailureEndsRun:
 
 
 def policy_of(reward: Reward) -> OnFailure:
-    """What the reward's settings say is done when it fails; a failure is raised where they say nothing."""
+    """The policy for failures in a reward's settings; the default raises."""
     otherwise: Any = _FailureEndsRun()
     chosen = reward.on_failure if isinstance(reward, HandlesFailure) else None
     return chosen or otherwise
@@ -73,12 +73,12 @@ def innermost(reward: Reward) -> Reward:
 
 
 def reward_names(rewards: Sequence[Reward]) -> tuple[str, ...]:
-    """The name of each reward in the recipe (its class's, if it is no plugin's), numbered where it occurs twice."""
+    """The name of each reward in the recipe, or else of its class; numbered if it occurs twice."""
     return numbered([registry().short_name("reward", innermost(reward)) for reward in rewards])
 
 
 def numbered(names: Sequence[str]) -> tuple[str, ...]:
-    """Each name, with its place behind it where it occurs twice."""
+    """The names, each followed by its place if it occurs twice."""
     return tuple(name if names.count(name) == 1 else f"{name}_{place}" for place, name in enumerate(names))
 
 

@@ -1,1 +1,1 @@
-"""Measurements of the policy; nothing here changes it."""
+"""Measurements of the policy, which do not change it."""

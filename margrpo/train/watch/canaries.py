@@ -1,4 +1,4 @@
-"""The canaries of a run: what nothing is trained on, measured at each look."""
+"""The canaries of a run, measured at each validation."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,12 @@ from margrpo.train.verdict.monitors import BuiltCanary
 
 @record
 class CanaryReport:
-    """What the canaries say: figures, sentences of those that are beyond their warning, and why the run must end."""
+    """The canaries' report at a validation.
+
+    - `figures`: drift of each canary.
+    - `warnings`: sentences about canaries beyond `warn`.
+    - `end`: a sentence if a canary is beyond `stop` and the run must end, else None.
+    """
 
     figures: dict[str, float]
     warnings: tuple[str, ...]
@@ -32,7 +37,7 @@ def drift_of(canary: BuiltCanary, inputs: CanaryInputs) -> float:
 
 
 def check_canaries(canaries: Sequence[BuiltCanary], inputs: CanaryInputs) -> CanaryReport:
-    """Measure, and compare with the limits; what is no number is beyond every one of them."""
+    """Measure the drift of each canary and compare it with the limits; NaN is beyond every limit."""
     figures, warnings, end = {}, [], None
     for canary in canaries:
         drift = drift_of(canary, inputs)
@@ -42,6 +47,6 @@ def check_canaries(canaries: Sequence[BuiltCanary], inputs: CanaryInputs) -> Can
         elif canary.warn is not None and not drift <= canary.warn:
             warnings.append(
                 f"canary {canary.name} is {drift:.3g}, beyond its warn = {canary.warn:g}: the policy may be gaming its "
-                "reward; look at the newest pictures"
+                "reward; see the newest pictures"
             )
     return CanaryReport(figures, tuple(warnings), end)

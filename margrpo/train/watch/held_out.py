@@ -1,4 +1,4 @@
-"""How good the policy is on prompts it was never trained on, with noise that is the same at every look."""
+"""The policy's score on held-out prompts, with equal noise at every validation."""
 
 import math
 
@@ -17,12 +17,12 @@ from margrpo.train.verdict.judge import score
 from margrpo.train.verdict.scorers import Scorers
 
 BATCH = 32
-"""Prompts drawn at once, however many processes share them, so that images come out the same."""
+"""Prompts drawn at once; it does not depend on the number of processes, so that images are equal."""
 
 
 @record
 class Validation:
-    """Images of held-out prompts, their scores, and the KL of each token, where there is an earlier model, else 0."""
+    """Images of held-out prompts, their scores, and the KL of each token from the base model; 0 without one."""
 
     prompts: Prompts
     images: Float[Tensor, "b 3 h w"]
@@ -41,7 +41,7 @@ def validate(
 ) -> Validation:
     """Draw each prompt once and score it by the weighted sum of the measures, 0 without any; processes share batches.
 
-    With an `base` the same rollouts tell how far each token's chain is from the one under that model.
+    With a `base` model, each token's chain is also compared with the chain under `base`.
     """
     images, scores = torch.zeros(0), torch.zeros(len(prompts), device=pipeline.device)
     kl = torch.zeros(len(prompts), pipeline.model.tokens, device=pipeline.device)
@@ -62,7 +62,7 @@ def validate(
 
 
 def scored(measure: Scorers, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-    """The weighted sum of the measures; where images are not finite nobody is asked, and no score is a number."""
+    """The weighted sum of `measure`; if images are not finite, nothing is scored and all scores are NaN."""
     if not images.isfinite().all():
         return torch.full((len(prompts),), torch.nan, device=images.device)
     if not measure:
@@ -71,13 +71,13 @@ def scored(measure: Scorers, images: Float[Tensor, "b 3 h w"], prompts: Prompts)
 
 
 def own_batches(count: int, processes: Processes | None) -> range:
-    """Where this process's batches of held-out prompts begin."""
+    """First indices of this process's batches of held-out prompts."""
     rank, among = (0, 1) if processes is None else (processes.rank, processes.world_size)
     return range(rank * BATCH, count, among * BATCH)
 
 
 def together(images: Float[Tensor, "b ..."], count: int, processes: Processes) -> Float[Tensor, "b 3 h w"]:
-    """The images of all processes, of which one that had no batch does not know the size."""
+    """The images of all processes; a process without a batch learns their size from the other processes."""
     sizes = processes.all_gather(torch.tensor(images.shape[1:] if len(images) else (0, 0, 0)))
     channels, height, width = sizes.amax(0).tolist()
     return processes.all_reduce(images if len(images) else images.new_zeros(count, channels, height, width))
@@ -87,9 +87,9 @@ def together(images: Float[Tensor, "b ..."], count: int, processes: Processes) -
 def drift(
     pipeline: Pipeline, base: Model, prompts: Prompts, seed: int, processes: Processes | None = None
 ) -> Float[Tensor, "b n"]:
-    """KL of each token's chain, at the step that committed it, from the same under `base`, in nats.
+    """KL in nats of each token's chain, at the AR step that committed it, from the chain under `base`.
 
-    The images are those of a look at these prompts.
+    The images are drawn as in a validation.
     """
     found = torch.zeros(len(prompts), pipeline.model.tokens, device=pipeline.device)
     for start in own_batches(len(prompts), processes):
@@ -100,7 +100,7 @@ def drift(
 
 
 def whole(pipeline: Pipeline) -> Recording:
-    """Every AR step with every transition that has a density."""
+    """A recording of every AR step, with every transition that has a density."""
     sampler = pipeline.sampler
     stochastic = tuple(t for t in reversed(range(sampler.steps)) if sampler.has_density(t))
     return Recording(tuple(range(pipeline.unmasking.steps)), stochastic)
@@ -122,7 +122,7 @@ def divergence_of(pipeline: Pipeline, base: Model, rollout: Rollout) -> Float[Te
 
 
 def half_width(scores: Float[Tensor, "b"]) -> float:
-    """Half of the 95 % interval of the mean over prompts, by Student's t; no number of fewer than two."""
+    """Half of the 95 % interval of the mean over prompts, by Student's t; NaN for fewer than two."""
     from scipy.stats import t
 
     count = len(scores)

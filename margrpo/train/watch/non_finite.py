@@ -1,4 +1,4 @@
-"""Numbers that went wrong: the likely cause, and the rollout put away for a look."""
+"""Numbers that are not finite: their likely cause, and a copy of the rollout to inspect."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import is_dataclass
@@ -15,13 +15,13 @@ from margrpo.train.run import durable
 from margrpo.weights import modules
 
 KEPT = 3
-"""Rollouts that are kept: a run in trouble must not fill the disk."""
+"""Number of rollouts that are kept, so that a run in trouble does not fill the disk."""
 STEEP = 1e-3
 """A std below which the log-probability of a token is steeper than float32 gradients bear."""
 
 
 def cause(session: Session, rollout: Rollout) -> str:
-    """What most likely made numbers of a step not finite, and what to do."""
+    """The likely cause of numbers of a step that are not finite, and what to do."""
     rate = f"optimizer.lr = {getattr(session.recipe.optimizer, 'lr', '?')}"
     for name, value in session.model.state_dict().items():
         if not value.isfinite().all():
@@ -35,8 +35,8 @@ def cause(session: Session, rollout: Rollout) -> str:
             '`weighting.use = "variance"`, or raise sampler.temperature'
         )
     if session.method.regularizer.reference is not None:
-        return "the penalty grows beyond what a number can hold where the policy is far from its reference; lower it"
-    return f"a gradient grew beyond what a number can hold; lower {rate}"
+        return "the penalty overflows because the policy is far from its reference; lower the penalty"
+    return f"a gradient overflowed; lower {rate}"
 
 
 def put_away(folder: Path, step: int, rollout: Rollout, facts: Mapping[str, Any], process: int) -> Path:

@@ -19,17 +19,17 @@ from margrpo.train.update.budget import ROOMY, Budget
 TOLERANCE = 1e-2
 """Largest difference of a transition's log-probability, in nats: ten times what float32 leaves at σ = 0.01."""
 ROUGH = 0.05
-"""The same where products have fewer digits: TensorFloat-32 in the head was measured to leave 5e-3."""
+"""Largest difference for products of lower precision: TensorFloat-32 in the head was measured to leave 5e-3."""
 
 
 def tolerance(pipeline: Pipeline) -> float:
-    """The one that the precision of the pipeline calls for."""
+    """The tolerance for the precision of the pipeline."""
     tf32 = torch.device(pipeline.device).type == "cuda" and torch.get_float32_matmul_precision() != "highest"
     return ROUGH if tf32 or pipeline.dtype != torch.float32 else TOLERANCE
 
 
 def check(pipeline: Pipeline, rollout: Rollout, budget: Budget = ROOMY) -> float:
-    """The largest difference, or `ParityError` with the cause; AR steps share passes as they do in the update."""
+    """The largest difference, or `ParityError` with the cause; AR steps share passes as in the update."""
     try:
         worst = replayed(pipeline, rollout, budget)
     except RuntimeError as error:  # torch does not multiply float32 by weights of half precision
@@ -48,7 +48,7 @@ def check(pipeline: Pipeline, rollout: Rollout, budget: Budget = ROOMY) -> float
 
 @torch.no_grad()
 def replayed(pipeline: Pipeline, rollout: Rollout, budget: Budget) -> float:
-    """How far the log-probabilities of all main chains are from the recorded ones, in nats."""
+    """The largest difference between replayed and recorded log-probabilities of all main chains, in nats."""
     unknown, scales = [step.unknown for step in rollout.steps], [step.guidance for step in rollout.steps]
     images, worst = range(len(rollout.prompts)), 0.0
     for batch in batches(image_steps(unknown, scales, [images] * len(unknown)), budget):
@@ -71,7 +71,7 @@ def difference(
     *,
     scale: float | None = None,
 ) -> float:
-    """How far the log-probabilities of one AR step's main chain are from the recorded ones, in nats."""
+    """The largest difference between replayed and recorded log-probabilities of one AR step, in nats."""
     known = conditions_at(pipeline.model, step, rollout.prompts, scale=scale, dtype=pipeline.dtype)
     return furthest(pipeline, rollout, step, known.of(step.chain.drawn), step.chain.drawn)
 
@@ -79,7 +79,7 @@ def difference(
 def furthest(
     pipeline: Pipeline, rollout: Rollout, step: ARStep, condition: Condition, where: Bool[Tensor, "b n"]
 ) -> float:
-    """The largest difference of some tokens under a condition, over all kept transitions."""
+    """The largest difference of the marked tokens under a condition, over all kept transitions."""
     rows, worst = step.chain.rows(where), torch.zeros((), device=where.device)
     for j, t in enumerate(rollout.diffusion_steps):
         state, x, recorded, std = (
@@ -92,16 +92,16 @@ def furthest(
 
 
 def cause(pipeline: Pipeline, rollout: Rollout) -> str:
-    """The first explanation that holds, as advice."""
+    """The first explanation of the difference that holds, as advice."""
     for explanation in (mask_after_step, dropout_on, low_precision, other_guidance, dropout_everywhere):
         advice = explanation(pipeline, rollout)
         if advice:
             return advice
-    return "it is not mask, dropout, precision or guidance: were weights changed, or a cache kept, in between?"
+    return "mask, dropout, precision and guidance agree: were weights changed, or a cache kept, in between?"
 
 
 def mask_after_step(pipeline: Pipeline, rollout: Rollout) -> str | None:
-    """Committed tokens that are marked known betray a mask recorded too late."""
+    """Advice for a mask recorded too late, in which committed tokens are marked known."""
     late = [step.index for step in rollout.steps if (step.committed & ~step.unknown).any()]
     if late:
         return f"the mask of AR step {late[0]} is the one after the step: record what is unknown before committing"
@@ -109,7 +109,7 @@ def mask_after_step(pipeline: Pipeline, rollout: Rollout) -> str | None:
 
 
 def dropout_on(pipeline: Pipeline, rollout: Rollout) -> str | None:
-    """Dropout that is on, and whose absence mends the difference."""
+    """Advice for dropout that is on, if the difference goes away without it."""
     model = pipeline.model
     if not is_dropping(model):
         return None
@@ -124,22 +124,22 @@ def dropout_on(pipeline: Pipeline, rollout: Rollout) -> str | None:
 
 
 def is_dropping(model: Model) -> bool:
-    """Whether dropout is on."""
+    """Whether dropout is on in `model`."""
     return any(isinstance(part, nn.Dropout) and part.training and part.p > 0 for part in model.modules())
 
 
 def dropout_everywhere(pipeline: Pipeline, rollout: Rollout) -> str | None:
-    """Dropout that was on in the rollout already, so that no replay can be like it."""
+    """Advice for dropout that was on in the rollout already, so that no replay can repeat it."""
     if not is_dropping(pipeline.model):
         return None
     return (
-        "dropout is on in rollout and replay, and drops something else each time: put the policy in evaluation mode or "
+        "dropout is on in rollout and replay, and drops other units each time: put the policy in evaluation mode or "
         "set policy.dropout = 0"
     )
 
 
 def low_precision(pipeline: Pipeline, rollout: Rollout) -> str | None:
-    """Weights or autocast below float32."""
+    """Advice for weights or autocast below float32."""
     device = torch.device(pipeline.device).type
     low = [value.dtype for value in pipeline.model.parameters() if value.dtype in (torch.bfloat16, torch.float16)]
     dtype = low[0] if low else torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else None
@@ -149,7 +149,7 @@ def low_precision(pipeline: Pipeline, rollout: Rollout) -> str | None:
 
 
 def other_guidance(pipeline: Pipeline, rollout: Rollout) -> str | None:
-    """A guidance scale other than the recorded one, under which the difference goes away."""
+    """Advice for a guidance scale other than the recorded one, if the difference goes away under it."""
     for step in rollout.steps:
         for scale in (pipeline.guidance.scale(pipeline.model.tokens, step.remaining), 1.0):
             if scale != step.guidance and difference(pipeline, rollout, step, scale=scale) <= tolerance(pipeline):
@@ -161,5 +161,5 @@ def other_guidance(pipeline: Pipeline, rollout: Rollout) -> str | None:
 
 
 def within_tolerance(pipeline: Pipeline, rollout: Rollout) -> bool:
-    """Whether every step is within the tolerance."""
+    """Whether every AR step is within the tolerance."""
     return all(difference(pipeline, rollout, step) <= tolerance(pipeline) for step in rollout.steps)

@@ -1,4 +1,4 @@
-"""How much of an update's gradient is signal, and how much it would be under other estimators."""
+"""The signal-to-noise ratio of an update's gradient, for the recipe's estimator and others."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -36,7 +36,7 @@ class Signal:
     seconds: float
 
     def joined(self, other: "Signal") -> "Signal":
-        """Over the prompts of both."""
+        """The signal over the prompts of `self` and `other` together."""
         return Signal(self.moments.joined(other.moments), self.seconds + other.seconds)
 
 
@@ -78,7 +78,7 @@ def signals(session: Session, step: int) -> dict[str, Signal]:
 
 
 def figures(session: Session, step: int) -> dict[str, float]:
-    """What a run writes of them."""
+    """The figures of a run: the ratio of each estimator, and the seconds."""
     clock = perf_counter()
     ratios = {f"signal_to_noise/{name}": each.moments.ratio for name, each in signals(session, step).items()}
     return {**ratios, "seconds/signal": perf_counter() - clock}

@@ -1,4 +1,4 @@
-"""What became of each token of a few held-out images: when it was committed, and what the update would make of it."""
+"""Token maps of a few held-out images: the AR step that committed each token, and its part in an update."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,19 +14,22 @@ from margrpo.train.assemble import Session, virtual_steps
 from margrpo.train.rollout.roll_out import Recording, roll_out
 
 FRAMES = 16
-"""AR steps that are looked at, at most."""
+"""Largest number of AR steps in the maps."""
 CHAINS = 4
-"""Chains whose spread is shown where the recipe needs none."""
+"""Number of chains whose spread is shown if the recipe needs none."""
 
 
 @record
 class Maps:
-    """Token maps of some images at s of the AR steps, which `steps` names.
+    """Token maps of some images at s of the AR steps; unknown values are NaN.
 
-    `frames` is each image as it would be if all its tokens were committed in that step. `committed` is the AR step
-    of each token; `spread` the std of its K chains, averaged over channels; `gain` how far its prediction moved
-    towards the finished image since the step before, as cosine; `selected` what the recipe's selector chooses;
-    `weight` what its estimator lets a chosen token count for. What is not known is not a number.
+    - `steps`: the AR steps.
+    - `frames`: each image as if all its tokens were committed in the AR step.
+    - `committed`: AR step that committed each token.
+    - `spread`: std of a token's K chains, averaged over channels.
+    - `gain`: gain in cosine similarity between a token's prediction and the finished image since the AR step before.
+    - `selected`: tokens that the recipe's selector chooses.
+    - `weight`: weight of a selected token in the recipe's estimator.
     """
 
     steps: Int[Tensor, "s"]
@@ -38,13 +41,13 @@ class Maps:
     weight: Float[Tensor, "s b n"]
 
     def arrays(self, kl: Float[Tensor, "b n"]) -> dict[str, Any]:
-        """What is written of them, with the KL of each token."""
+        """The arrays to write, with the KL of each token."""
         return {name: value.numpy() for name, value in {**vars(self), "kl": kl}.items()}
 
 
 @torch.no_grad()
 def maps_of(session: Session, prompts: Prompts) -> Maps:
-    """Draw these held-out prompts as a look does, and everything that selector and estimator want to know besides."""
+    """Draw held-out prompts as in a validation, and record what the maps, the selector and the estimator need."""
     pipeline, recipe = session.pipeline, session.recipe
     count = pipeline.unmasking.steps
     kept = tuple(sorted({round(i * (count - 1) / max(1, min(FRAMES, count) - 1)) for i in range(min(FRAMES, count))}))
@@ -68,12 +71,12 @@ def maps_of(session: Session, prompts: Prompts) -> Maps:
 
 
 def predicted(step: ARStep) -> Float[Tensor, "b n d"]:
-    """The tokens, with the draw of this step in place of every one that is unknown."""
+    """The tokens of an AR step, with the step's draws in place of unknown tokens."""
     return step.tokens.masked_scatter(step.unknown[..., None], step.chain.sample[0])
 
 
 def gain(rollout: Rollout, step: ARStep) -> Float[Tensor, "b n"]:
-    """How far the prediction of each unknown token moved towards the finished image since the step before."""
+    """The gain in cosine similarity of each unknown token's prediction to the finished image since the step before."""
     found = torch.full(step.unknown.shape, torch.nan, device=step.tokens.device)
     if step.previous is None:
         return found
@@ -83,7 +86,7 @@ def gain(rollout: Rollout, step: ARStep) -> Float[Tensor, "b n"]:
 
 
 def weight(session: Session, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> Float[Tensor, "b n"]:
-    """What each token counts for in the loss against the others, before its image's advantage."""
+    """The weight of each token in the loss, before its image's advantage."""
     found = torch.zeros(selected.shape, device=selected.device)
     for each in session.method.estimator.transitions(rollout, step, selected):
         found = found + each.weight * each.where
@@ -97,5 +100,5 @@ def committed_at(order: Int[Tensor, "b n"], counts: tuple[int, ...]) -> Int[Tens
 
 
 def bytes_of(images: Float[Tensor, "b 3 h w"]) -> UInt8[Tensor, "b 3 h w"]:
-    """Images with values in [0, 1] in bytes."""
+    """Images with values in [0, 1] as bytes."""
     return (images.clamp(0, 1).nan_to_num(0) * 255).round().to(torch.uint8)

@@ -1,4 +1,4 @@
-"""The looks at held-out prompts before, during and after a run: scores, pictures, and how far the policy has gone."""
+"""Validation on held-out prompts before, during and after a run: scores, pictures, drift."""
 
 from dataclasses import replace
 from math import isqrt
@@ -21,11 +21,11 @@ from margrpo.train.watch.held_out import Validation, drift, half_width, paired_d
 from margrpo.train.watch.token_maps import maps_of
 
 SHOWN = 24
-"""Pictures of before and after, at most."""
+"""Largest number of pictures of before and after."""
 
 
 class Validator:
-    """A run's held-out prompts, looked at by all processes; the first one writes the pictures into the folder."""
+    """The validations of a run, shared by all processes; rank 0 writes the pictures into the folder."""
 
     def __init__(self, session: Session, held_out: Prompts, files: RunFolder, trackers: Trackers):
         self.session, self.files, self.trackers, run = session, files, trackers, session.recipe.run
@@ -34,13 +34,13 @@ class Validator:
         self.prompts, self.eval_prompts = held_out.part(slice(run.held_out)), held_out.part(slice(run.eval_prompts))
 
     def before(self) -> Float[Tensor, "b"]:
-        """The scores of the policy as it came."""
+        """The scores of the untrained policy."""
         seen = self.validate(self.session.pipeline, self.prompts)
         self.show(seen, 0)
         return seen.scores
 
     def during(self, done: int, drawn: Rollout) -> tuple[dict[str, float], CanaryReport]:
-        """The figures of a look at the watched prompts, and what the canaries say; `drawn` are images of the step."""
+        """The figures of a validation, and the canaries' report; `drawn` are images of the step."""
         clock, seen = perf_counter(), self.validate(self.session.pipeline, self.eval_prompts, self.session.base)
         self.show(seen, done)
         kl = seen.kl
@@ -58,7 +58,7 @@ class Validator:
         return figures, canaries
 
     def canary_inputs(self, seen: Validation, drawn: Rollout) -> CanaryInputs:
-        """What canaries are shown; the images before training are drawn when they are first asked for."""
+        """The inputs of canaries; images of the untrained policy are drawn at the first call."""
         if self.base_images is None:
             self.base_images = self.untrained(self.eval_prompts)
         images = self.session.of_all(drawn.images)
@@ -66,7 +66,7 @@ class Validator:
         return CanaryInputs(seen.prompts, seen.images, self.base_images, groups)
 
     def after(self, before: Float[Tensor, "b"]) -> tuple[dict[str, object], float]:
-        """The score against that of before, and the drift; pictures of some prompts by the policy as it came and is."""
+        """The score after training against `before`, and the drift; writes pictures of before and after."""
         session, shown = self.session, slice(min(len(self.eval_prompts), SHOWN))
         seen = self.validate(session.pipeline, self.prompts)
         prompts = self.prompts.part(shown)
@@ -76,9 +76,9 @@ class Validator:
         return paired_difference(before, seen.scores.cpu()), float(self.drift().mean())
 
     def validate(self, pipeline: Pipeline, prompts: Prompts, base: Model | None = None) -> Validation:
-        """Draw and measure, with a base policy the KL from it too."""
+        """Draw and score held-out prompts, with the KL from `base` if there is one."""
         session = self.session
-        session.processes.enter("a look at held-out prompts")
+        session.processes.enter("the validation")
         seed = session.recipe.run.seed
         return validate(pipeline, prompts, session.measure, seed, processes=session.processes, base=base)
 
@@ -90,12 +90,12 @@ class Validator:
         return validate(base, prompts, (), seed, processes=session.processes).images
 
     def drift(self) -> Float[Tensor, "b n"]:
-        """The divergence of the policy from what it was, of each token of the watched prompts' images."""
+        """The KL of the policy from the untrained one, for each token of the validation images."""
         session = self.session
         return drift(session.pipeline, session.base, self.eval_prompts, session.recipe.run.seed, session.processes)
 
     def map(self, step: int, kl: Float[Tensor, "b n"]) -> None:
-        """The token maps of the first few watched prompts, as a file and as a picture."""
+        """Write the token maps of the first few held-out prompts, as a file and as a picture."""
         session, some = self.session, slice(self.session.recipe.run.maps)
         prompts = self.eval_prompts.part(some)
         if session.processes.rank != 0 or not len(prompts) or isqrt(kl.shape[1]) ** 2 != kl.shape[1]:
@@ -107,7 +107,7 @@ class Validator:
         self.trackers.log_image(step, "token_maps", picture)
 
     def show(self, seen: Validation, step: int) -> None:
-        """A grid of the watched prompts."""
+        """Write a grid of the validation images."""
         shown = slice(len(self.eval_prompts))
         if self.session.processes.rank == 0:
             file = self.files.image_grid(step)

@@ -1,4 +1,4 @@
-"""Two classifiers of digits that differ in kind and in what they learned from: one to tune by, one to judge by."""
+"""Two classifiers of digits of different kinds and training data: one for the reward, one to judge by."""
 
 from functools import cache
 from typing import Any
@@ -27,7 +27,7 @@ def accuracy(name: str) -> float:
 
 @cache
 def _trained(name: str) -> Any:
-    """Trained on the spot, in well under a second; nothing in it is random."""
+    """Train a classifier, in well under a second and without randomness."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
 

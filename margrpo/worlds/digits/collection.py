@@ -1,4 +1,4 @@
-"""The 1,797 handwritten digits that scikit-learn carries, in three parts that share none."""
+"""The 1,797 handwritten digits that scikit-learn carries, in three disjoint parts."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -16,12 +16,12 @@ SIDE = 8
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 PARTS = ("generator", "reward", "judge")
 LESSON = 50
-"""Images of each digit that a classifier learns from; the generator has the rest."""
+"""Images of each digit that a classifier learns from; the generator learns from the rest."""
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Grey images in [0, 1], ink is 1, and the digit that each shows."""
+    """Grey images in [0, 1], where ink is 1, and the digit of each image."""
 
     images: Float[np.ndarray, "n 64"]
     labels: Int[np.ndarray, "n"]
@@ -32,14 +32,14 @@ class Split:
 
 @cache
 def part(name: str) -> Split:
-    """One of `PARTS`, in the order of the collection; `DataError` where scikit-learn is missing."""
+    """The images of part `name` of `PARTS`, in the order of the collection; `DataError` if scikit-learn is missing."""
     whole = _collection()
     chosen = np.sort([index for digit in range(len(NAMES)) for index in _dealt(whole.labels, digit)[name]])
     return Split(whole.images[chosen], whole.labels[chosen])
 
 
 def problems() -> list[str]:
-    """The sentence to say where scikit-learn is missing; found out without importing it."""
+    """A sentence if scikit-learn is missing, which is found out without importing it."""
     if find_spec("sklearn"):
         return []
     return ['scikit-learn, which carries the handwritten digits, is not installed; pip install "margrpo[digits]"']

@@ -1,4 +1,4 @@
-"""Classes and what they are called: from a name or a number to a label, and from a label to words for a text."""
+"""Names of classes: from a name or a number to a label, and from a label to words for a text."""
 
 import re
 from collections import Counter
@@ -15,14 +15,14 @@ _AN = re.compile(r"(?!eu|ewe|one\b|once|u[st][aeiou]|uk|uni(?!n))[aeiou]|hour|ho
 
 
 def key(name: str) -> str:
-    """The name as it is compared: without case, underscores as spaces."""
+    """The form in which names are compared: lower case, spaces for underscores."""
     return " ".join(name.replace("_", " ").split()).casefold()
 
 
 def label_of(which: int | str, names: Names) -> int:
-    """The label of a number or a name; `DataError` for an unknown one, and for a name that does not tell classes apart.
+    """The label of a number or a name; an unknown or ambiguous name raises `DataError`.
 
-    A name that several classes have is that of the one whose commonest name it is, if there is one such class.
+    A name that several classes have belongs to the class whose commonest name it is, if there is exactly one.
     """
     if isinstance(which, int):
         if not 0 <= which < len(names):
@@ -41,7 +41,7 @@ def label_of(which: int | str, names: Names) -> int:
 
 
 def labels_of(classes: Sequence[int | str], names: Names) -> list[int]:
-    """The label of each; `DataError` with everything that is wrong with them."""
+    """The label of each of `classes`; `DataError` with all problems."""
     labels, problems = [], []
     for which in classes:
         try:
@@ -54,7 +54,7 @@ def labels_of(classes: Sequence[int | str], names: Names) -> list[int]:
 
 
 def near(name: str, names: Names) -> str:
-    """What was perhaps meant: names that have this one in them, then names spelt alike."""
+    """A suggestion for an unknown name: names that contain it, then names of similar spelling."""
     known = {key(each): each for own in names for each in own}
     longer = [each for each in known if f" {key(name)} " in f" {each} "]
     alike = get_close_matches(key(name), known, n=NEAR)
@@ -65,12 +65,12 @@ def near(name: str, names: Names) -> str:
 
 
 def spoken_names(names: Names) -> tuple[str, ...]:
-    """One name for each class: its commonest that is not another's commonest too, or else its commonest."""
+    """A name for each class: the commonest that is not also the commonest of another class, or else the commonest."""
     times = Counter(key(own[0]) for own in names)
     shared = {each for each, count in times.items() if count > 1}
     return tuple(next((each for each in own if key(each) not in shared), own[0]) for own in names)
 
 
 def with_article(name: str) -> str:
-    """The name after "a" or "an", as it sounds."""
+    """The name after "a" or "an"."""
     return f"{'an' if _AN.match(name) else 'a'} {name}"

@@ -1,4 +1,4 @@
-"""Captions and requirements, each from the other."""
+"""Captions and requirements, and the translation both ways."""
 
 from difflib import get_close_matches
 from functools import cache
@@ -18,11 +18,11 @@ VOCABULARY: tuple[str, ...] = (*_GRAMMAR, *_NUMBERS.values(), *COLOURS, *SHAPES,
 
 
 class UnknownCaption(DataError):
-    """The text is no caption of this world."""
+    """A text that is not a caption of the world `shapes`."""
 
 
 def caption(requirement: Requirement) -> str:
-    """The one text that `parse` reads as this requirement."""
+    """The only text that `parse` reads as `requirement`."""
     first, *rest = requirement.objects
     if requirement.kind == "counting":
         number = _NUMBERS[len(requirement.objects)]
@@ -38,14 +38,14 @@ def parse(text: str) -> Requirement:
         closest = get_close_matches(text, known, n=1, cutoff=0.0)
         example = closest[0] if closest else "a red circle left of a blue square"
         raise UnknownCaption(
-            f"{text!r} is no caption of the world 'shapes'{_strangers(text)}; "
+            f"{text!r} is not a caption of the world 'shapes'{_strangers(text)}; "
             f"write one of its six kinds ({', '.join(KINDS)}), for example {example!r}."
         )
     return known[text]
 
 
 def words(text: str) -> tuple[str, ...]:
-    """The words of a caption, all of them in `VOCABULARY`."""
+    """The words of a caption; all are in `VOCABULARY`."""
     return tuple(text.split())
 
 

@@ -1,4 +1,4 @@
-"""The soft score: how near an image comes to what was asked for."""
+"""The soft score: the closeness of an image to a requirement."""
 
 from itertools import permutations
 
@@ -18,7 +18,7 @@ _REACH = 16
 
 
 def closeness(found: tuple[Found, ...], requirement: Requirement) -> float:
-    """In [0, 1], and 1 exactly when `satisfies`.
+    """The closeness of the found objects to `requirement`, in [0, 1]; 1 exactly when `satisfies`.
 
     The mean of likeness (shapes and colours), count agreement and, where asked, relation, at the best pairing.
     """
@@ -57,7 +57,7 @@ def _shape_credit(found: Found, shape: str) -> float:
 
 
 def _agreement(found: tuple[Found, ...], asked: int) -> float:
-    """1 − |found − asked| / max, times how much of what was found has a shape."""
+    """1 − |found − asked| / max, times the share of found objects that have a shape."""
     formed = sum(1.0 if one.shape else _form(max(one.fits)) for one in found) / len(found)
     return (1 - abs(len(found) - asked) / max(len(found), asked)) * formed
 

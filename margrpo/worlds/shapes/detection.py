@@ -22,7 +22,7 @@ _OFFSETS = (-1.0, -0.5, 0.0, 0.5, 1.0)
 
 @dataclass(frozen=True)
 class Found:
-    """An object in an image; its shape or colour is None where it is unlike any.
+    """An object in an image; `shape` or `colour` is None if it is unlike all known ones.
 
     x and y are its centre in pixels, `tint` the palette colour nearest to it, `fits` its overlap with each of `SHAPES`.
     """
@@ -36,7 +36,7 @@ class Found:
 
 
 def find(images: Float[np.ndarray, "b 3 32 32"]) -> tuple[tuple[Found, ...], ...]:
-    """The objects in each image, whatever was asked for."""
+    """The objects in each image."""
     found: tuple[list[Found], ...] = tuple([] for _ in images)
     parts = pieces(images)
     if parts:
@@ -96,6 +96,6 @@ def _mask(shape: str, scale: float, dx: float, dy: float) -> np.ndarray:
 
 
 def _sag(shape: str, scale: float) -> float:
-    """How far the centroid lies below the centre, to the nearest half pixel, so that unmoved renders fit exactly."""
+    """The distance of the centroid below the centre, to the nearest half pixel, so that unmoved renders fit exactly."""
     rows = np.nonzero(_mask(shape, scale, 0.0, 0.0).reshape(WINDOW, WINDOW))[0]
     return round(2 * (float(rows.mean()) + 0.5 - WINDOW / 2)) / 2

@@ -1,4 +1,4 @@
-"""The captions to train on and those held out, which no training caption paraphrases."""
+"""Captions to train on, and held-out captions, which are not paraphrases of training captions."""
 
 from functools import cache
 from hashlib import sha256
@@ -26,7 +26,7 @@ def train_captions() -> tuple[str, ...]:
 
 
 def held_out_captions(count: int | None = None) -> tuple[str, ...]:
-    """The first `count` held-out captions (None: all), every prefix as balanced over `KINDS` as can be."""
+    """The first `count` held-out captions (None: all), in an order that balances `KINDS` in every prefix."""
     held = _held_out()
     if count is not None and not 0 <= count <= len(held):
         raise TooFewCaptions(
@@ -43,7 +43,7 @@ def _held_out() -> tuple[str, ...]:
 
 
 def _held_out_of(kind: str) -> list[str]:
-    """A quarter of the kind's meanings, at least one; all in one wording first, then the same swapped."""
+    """A quarter of the kind's meanings, at least one; all in one wording first, then all with objects swapped."""
     wordings: dict[Requirement, list[str]] = {}
     for one in repertoire(kind):
         wordings.setdefault(meaning(one), []).append(caption(one))

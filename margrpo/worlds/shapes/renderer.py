@@ -1,4 +1,4 @@
-"""Scenes as pixels."""
+"""Rendering of scenes as pixels."""
 
 from functools import cache
 

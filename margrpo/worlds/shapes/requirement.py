@@ -1,4 +1,4 @@
-"""What a caption asks for, and when two captions ask for the same."""
+"""The requirement that a caption expresses, and equality of requirements."""
 
 from dataclasses import dataclass, replace
 
@@ -10,7 +10,7 @@ _MIRRORED = {"right of": "left of", "below": "above"}
 
 @dataclass(frozen=True)
 class Asked:
-    """One object that an image must hold; colour None leaves the colour free."""
+    """An object that an image must hold; `colour` None leaves the colour free."""
 
     shape: str
     colour: str | None = None
@@ -18,7 +18,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Requirement:
-    """Everything that an image must hold, and that it must hold nothing else; made by `parse`.
+    """The objects that an image must hold, and no others; made by `parse`.
 
     A relation holds between the first object and the second.
     """
@@ -29,7 +29,7 @@ class Requirement:
 
 
 def meaning(requirement: Requirement) -> Requirement:
-    """The one requirement that stands for all that the same images satisfy: swapping a caption's objects keeps it."""
+    """The canonical requirement among those that equal images satisfy; swapping a caption's objects keeps it."""
     if requirement.relation in _MIRRORED:
         swapped = requirement.objects[::-1]
         return replace(requirement, objects=swapped, relation=_MIRRORED[requirement.relation])

@@ -1,4 +1,4 @@
-"""The strict score: does an image hold what was asked for, and nothing else?"""
+"""The strict score: whether an image holds the required objects and no others."""
 
 from itertools import permutations
 
@@ -17,7 +17,7 @@ def satisfies(found: tuple[Found, ...], requirement: Requirement) -> bool:
 
 
 def spare(first: Found, second: Found, relation: str) -> float:
-    """By how many pixels the relation holds; negative when it does not."""
+    """The number of pixels by which the relation holds; negative if it does not hold."""
     x, y = RELATIONS[relation]
     dx, dy = first.x - second.x, first.y - second.y
     along, across = x * dx + y * dy, abs(y * dx) + abs(x * dy)

@@ -16,7 +16,7 @@ APART = 16
 
 @dataclass(frozen=True)
 class Placed:
-    """One object of a scene; x and y are its centre in pixels from the image's top left corner."""
+    """An object of a scene; `x` and `y` are its centre in pixels from the image's top left corner."""
 
     shape: str
     colour: str
@@ -32,7 +32,7 @@ class Scene:
 
 
 def place(requirement: Requirement, rng: np.random.Generator) -> Scene:
-    """Draw a scene that satisfies the requirement: what is left free is uniform, and a relation is never a diagonal."""
+    """Draw a scene that satisfies `requirement`: free properties are uniform, and a relation is never a diagonal."""
     layouts = _layouts(len(requirement.objects), requirement.relation)
     layout = layouts[rng.integers(len(layouts))]
     free = rng.integers(len(COLOURS), size=len(layout))

@@ -16,9 +16,11 @@ from .satisfaction import satisfies
 
 @dataclass(frozen=True)
 class Score:
-    """`strict` is 1 when the image holds exactly what was asked for, else 0.
+    """The scores of an image against a requirement.
 
-    `soft` in [0, 1] says how near it comes, and is 1 exactly where `strict` is; `found` are the objects in the image.
+    - `strict`: 1 if the image holds exactly the required objects, else 0.
+    - `soft`: closeness to the requirement, in [0, 1]; 1 exactly if `strict` is 1.
+    - `found`: the objects in the image.
     """
 
     strict: float
@@ -27,12 +29,12 @@ class Score:
 
 
 def score(image: Float[np.ndarray, "3 32 32"], requirement: Requirement) -> Score:
-    """The score of one image, values in [0, 1]."""
+    """The score of one image, whose values are in [0, 1]."""
     return scores(image[None], (requirement,))[0]
 
 
 def scores(images: Float[np.ndarray, "b 3 32 32"], requirements: Sequence[Requirement]) -> tuple[Score, ...]:
-    """The score of each image against its own requirement, the same as `score` and faster."""
+    """The score of each image against its own requirement, equal to `score` and faster."""
     if not np.isfinite(images).all():
         broken = np.flatnonzero(~np.isfinite(images).all((1, 2, 3))).tolist()
         raise RewardError(f"The images numbered {broken} hold values that are not finite; they cannot be scored.")

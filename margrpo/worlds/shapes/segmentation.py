@@ -44,7 +44,7 @@ def pieces(images: Float[np.ndarray, "b 3 32 32"]) -> tuple[Piece, ...]:
 
 
 def colour_planes(images: Float[np.ndarray, "b 3 32 32"]) -> Bool[np.ndarray, "b 5 32 32"]:
-    """The pixels of each palette colour: at least half covered by it, and best explained as it over the background."""
+    """The pixels of each palette colour: at least half covered, and best explained as this colour over background."""
     rays, lengths = _rays()
     gaps = np.array(BACKGROUND) / 255 - np.moveaxis(images, 1, 3)
     along = gaps @ rays.T

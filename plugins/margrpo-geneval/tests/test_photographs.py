@@ -230,7 +230,7 @@ def test_geneval_scores_photographs_with_a_detector_and_clip(tmp_path: Path) -> 
 def test_what_is_missing_is_told_before_anything_is_loaded(tmp_path: Path, monkeypatch: Any) -> None:
     (tmp_path / "empty").mkdir()
     for name, component in DETECTORS.items():
-        with pytest.raises(WeightsError, match=rf"detector {name}: nowhere is no folder; give a folder, or hf://"):
+        with pytest.raises(WeightsError, match=rf"detector {name}: nowhere is not a folder; give a folder, or hf://"):
             component(checkpoint="nowhere").require()
     with pytest.raises(WeightsError, match=r"colour_classifier clip: .* holds no config\.json"):
         Geneval(detector=Owlv2(), colour_classifier=Clip(checkpoint=str(tmp_path / "empty"))).require()

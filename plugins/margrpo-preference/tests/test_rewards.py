@@ -171,7 +171,7 @@ def test_a_text_is_read_once_for_its_group(clip: Path, hps_file: tuple[Path, Ope
 
 def test_what_is_missing_is_told_before_anything_is_loaded(clip: Path, tmp_path: Path, monkeypatch: Any) -> None:
     with pytest.raises(
-        WeightsError, match=r"reward pickscore: nowhere is no folder; give a folder, or hf://owner/name\[@revision\]"
+        WeightsError, match=r"reward pickscore: nowhere is not a folder; give a folder, or hf://owner/name\[@revision\]"
     ):
         Pickscore(checkpoint="nowhere").require()
     with pytest.raises(WeightsError, match=r"holds no config\.json; give a folder as save_pretrained writes it"):

@@ -185,7 +185,7 @@ def test_settings_that_ask_nothing_are_refused(monkeypatch: pytest.MonkeyPatch) 
         GitVqa(question="is it?")
     with pytest.raises(MargrpoError, match=r"template = 'x' must be a text with \{question\} in it, or empty"):
         VlmJudge(template="x")
-    with pytest.raises(WeightsError, match="reward vlm_judge: nowhere is no folder"):
+    with pytest.raises(WeightsError, match="reward vlm_judge: nowhere is not a folder"):
         VlmJudge(checkpoint="nowhere").require()
     monkeypatch.setattr("margrpo.weights.pretrained.find_spec", lambda name: None)
     with pytest.raises(PluginError, match="reward git_vqa needs transformers, which is not installed"):

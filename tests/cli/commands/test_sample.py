@@ -196,7 +196,7 @@ def test_weights_that_are_given_are_used_for_policy_and_codec(tmp_path: Path) ->
     [
         (["--prompt", "a blue dog"], "does not know"),
         (["--weights", "nowhere.safetensors"], 'policy.checkpoint = "nowhere.safetensors" names no file'),
-        (["--weights", QUICKSTART], "is no file of weights"),
+        (["--weights", QUICKSTART], "is not a file of weights"),
         (["--out", "sample.jpg"], "must be a file that ends in .png"),
         (["--out", "nowhere/sample.png"], "in a folder that exists"),
     ],

@@ -189,7 +189,7 @@ def test_the_summary_of_an_earlier_end_is_not_taken_for_the_last_one(trained: Pa
     ("sets", "sentence"),
     [
         (["attention.use=xformers"], 'attention.use = "xformers" needs a CUDA device'),
-        (["run.device=cuda:7"], 'run.device = "cuda:7": torch finds no such device here'),
+        (["run.device=cuda:7"], 'run.device = "cuda:7": torch does not find this device'),
         (
             ["policy.heads=8", "policy.weights=ema", "policy.width=64"],
             "fit",

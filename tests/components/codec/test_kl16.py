@@ -98,7 +98,7 @@ def test_a_tensor_that_is_missing_is_named(tmp_path: Path):
 
 def test_the_file_of_a_policy_is_refused(tmp_path: Path):
     file = published(tmp_path, recorded("mar_backbone_s16", "state_dict."))
-    with pytest.raises(WeightsError, match=r"is no codec: it holds a MAR, so give it as policy\.checkpoint"):
+    with pytest.raises(WeightsError, match=r"is not a codec: it holds a MAR, so give it as policy\.checkpoint"):
         Kl16(checkpoint=file, **SIZES).build()
 
 
@@ -118,7 +118,7 @@ def test_without_diffusers_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
 def test_settings_that_do_not_go_together_are_named():
     given = {"checkpoint": "kl16.ckpt"}
     assert Kl16(**given).problems() == []
-    assert Kl16(**given, image=250).problems() == ["image = 250 is no multiple of the stride, which is 16"]
+    assert Kl16(**given, image=250).problems() == ["image = 250 is not a multiple of the stride, which is 16"]
     assert Kl16(**given, width=40).problems() == [
         "width = 40 times multipliers = [1, 1, 2, 2, 4] must be multiples of 32, the groups of normalisations"
     ]

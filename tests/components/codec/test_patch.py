@@ -25,7 +25,7 @@ def test_a_fitted_codec_comes_back_from_its_file(tmp_path: Path):
 
 
 def test_settings_that_do_not_go_together_are_named():
-    assert Patch(image=9, patch=2).problems() == ["image = 9 is no multiple of patch = 2"]
+    assert Patch(image=9, patch=2).problems() == ["image = 9 is not a multiple of patch = 2"]
     assert Patch(image=4, patch=2, components=13).problems() == [
         "components = 13 is more than the 12 values of a patch"
     ]

@@ -51,7 +51,7 @@ def test_a_label_that_is_no_digit_is_refused(label: int):
     prompts = grouped([Prompt("a cat", label)], 1)
     with pytest.raises(DataError) as caught:
         Digits().score(torch.zeros(1, 3, 8, 8), prompts)
-    said = f"reward digits: prompt 'a cat' has label {label}, which is no digit; give it one from 0 to 9."
+    said = f"reward digits: prompt 'a cat' has label {label}, which is not a digit; give it one from 0 to 9."
     assert str(caught.value) == said
 
 

@@ -33,8 +33,7 @@ def test_a_damaged_checkpoint_is_named_and_set_aside_and_the_one_before_is_used(
     start = resume.start_of(tmp_path, SingleProcess())
     assert (start.step, start.place) == (5, before)
     assert start.notes == (
-        f"{newest}: weights is not what was written: it has 3 bytes instead of 9; it was set aside as "
-        "step-000010.damaged",
+        f"{newest}: weights was changed: it has 3 bytes instead of 9; it was set aside as step-000010.damaged",
     )
     assert sorted(place.name for place in (tmp_path / "checkpoints").iterdir()) == [
         "step-000005",
@@ -75,7 +74,9 @@ def test_a_change_is_allowed_by_its_key_or_its_table(allowed: tuple[str, ...], p
 
 def test_a_recipe_that_was_spoiled_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(RunError, match=r"recipe.toml: is not as it was written .*; copy it anew from the manifest"):
+    with pytest.raises(
+        RunError, match=r"recipe.toml: was changed after it was written .*; copy it anew from the manifest"
+    ):
         resume.check_same(tmp_path, {}, ())
 
 

@@ -123,8 +123,8 @@ class Failing:
 HOWS = {
     "raises": "raised ConnectionError: the server is away for 4 images, the first of prompt 'a red circle'",
     "hangs": "took longer than 0.05 s for 4 images, the first of prompt 'a red circle'",
-    "list": "returned list for 4 images, the first of prompt 'a red circle'; it must return one number each",
-    "few": r"returned \(1,\) for 4 images, the first of prompt 'a red circle'; it must return one number each",
+    "list": "returned list for 4 images, the first of prompt 'a red circle'; it must return one number per image",
+    "few": r"returned \(1,\) for 4 images, the first of prompt 'a red circle'; it must return one number per image",
     "nan": "returned nan for prompt 'a red circle'",
 }
 
@@ -222,7 +222,7 @@ def test_prompts_that_lack_what_a_reward_reads_are_refused_before_training(part:
     whole = grouped([Prompt("a red circle", 1, {"a": 1})], 2)
     reward.refuse_unreadable(whole)
     lacking = {"text": Prompt(" ", 1, {"a": 1}), "label": Prompt("a", -1, {"a": 1}), "metadata": Prompt("a", 1)}
-    with pytest.raises(DataError, match=f"reward Given reads the {part} of a prompt, and prompt '.*' has none; choose"):
+    with pytest.raises(DataError, match=f"reward Given reads the {part} of a prompt, which prompt '.*' lacks; choose"):
         reward.refuse_unreadable(grouped([lacking[part]], 2))
 
 

@@ -79,7 +79,7 @@ def test_a_refusal_names_the_text_its_unknown_words_the_kinds_and_an_example():
     with pytest.raises(MargrpoError) as refusal:
         parse("a pink circle")
     assert str(refusal.value) == (
-        "'a pink circle' is no caption of the world 'shapes', which has no word 'pink'; write one of its six kinds "
+        "'a pink circle' is not a caption of the world 'shapes', which has no word 'pink'; write one of its six kinds "
         "(single object, two objects, counting, colour, position, colour attribution), for example 'a circle'."
     )
 
