@@ -80,8 +80,8 @@ def found(root: Path) -> tuple[list[str], int]:
 def main(root: Path = ROOT) -> int:
     """Print the lines that do not stand alone; 1 where there are more than `LIMIT`."""
     headless, count = found(root)
-    print(*headless, sep="\n")
-    print(f"{len(headless)} of {count} first lines do not stand alone; the limit is {LIMIT}.")
+    summary = f"{len(headless)} of {count} first lines do not stand alone; the limit is {LIMIT}."
+    sys.stdout.write("\n".join([*headless, summary]) + "\n")
     return len(headless) > LIMIT
 
 

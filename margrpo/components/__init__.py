@@ -1,1 +1,1 @@
-"""The interchangeable parts; siblings never import one another."""
+"""The interchangeable components; siblings never import one another."""

@@ -1,4 +1,4 @@
-"""How rewards become advantages within the group of images of one prompt; r is their weighted sum but for one."""
+"""Advantages within the group of images of one prompt; r is the weighted sum of rewards, except in `decoupled`."""
 
 from jaxtyping import Float, Int
 
@@ -18,20 +18,20 @@ class Group:
     def advantages(
         self, rewards: Float[Tensor, "b r"], weights: Float[Tensor, "r"], group: Int[Tensor, "b"]
     ) -> Float[Tensor, "b"]:
-        """The standardised sum of each image; 0 where it is the same in all of a group."""
+        """The standardised sum of each image; 0 if all sums of a group are equal."""
         return groups.standardised(rewards @ weights, group, eps=self.eps)
 
 
 @component
 class LeaveOneOut:
-    """r minus the mean of the others in the group: unbiased, in units of reward   (rloo, eq. 8)."""
+    """r minus the mean of the group's other images: unbiased, in units of reward   (rloo, eq. 8)."""
 
     smallest_group = 2
 
     def advantages(
         self, rewards: Float[Tensor, "b r"], weights: Float[Tensor, "r"], group: Int[Tensor, "b"]
     ) -> Float[Tensor, "b"]:
-        """The reward of each image over that of its peers."""
+        """The reward of each image minus the mean of the group's other images."""
         return groups.leave_one_out(rewards @ weights, group)
 
 
@@ -50,22 +50,23 @@ class Unscaled:
 
 @component
 class Decoupled:
-    """Each reward's own advantage, then their weighted sum: no reward is louder for its scale   (gdpo, section 3).
+    """The weighted sum of each reward's own advantage; the scale of a reward does not matter   (gdpo, section 3).
 
-    The paper's second normalisation, over the whole batch, is left to the optimizer: it would scale all alike.
+    The paper's second normalisation, over the whole batch, is left to the optimizer, because it scales all advantages
+    alike.
     """
 
-    of: Advantage | None = setting(None, "how one reward becomes an advantage; group unless given")
+    of: Advantage | None = setting(None, "advantage of a single reward; default: group")
 
     @property
     def smallest_group(self) -> int:
-        """As many as the inner one compares."""
+        """The least group of the inner advantage."""
         return self._inner.smallest_group
 
     def advantages(
         self, rewards: Float[Tensor, "b r"], weights: Float[Tensor, "r"], group: Int[Tensor, "b"]
     ) -> Float[Tensor, "b"]:
-        """The weighted sum over the rewards."""
+        """The weighted sum of the rewards' advantages."""
         one = torch.ones_like(weights[:1])
         each = [self._inner.advantages(rewards[:, [r]], one, group) for r in range(rewards.shape[1])]
         return torch.stack(each, dim=1) @ weights

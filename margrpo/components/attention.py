@@ -1,4 +1,4 @@
-"""How attention is computed."""
+"""Implementations of attention."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -23,10 +23,10 @@ class KernelError(MargrpoError):
 
 @component
 class Sdpa:
-    """PyTorch's scaled_dot_product_attention, which picks a fused kernel where there is one."""
+    """PyTorch's scaled_dot_product_attention, which picks a fused kernel if there is one."""
 
     def require(self) -> None:
-        """Every machine can run it."""
+        """Do nothing: every machine runs it."""
 
     def attention(
         self,
@@ -54,7 +54,7 @@ class Xformers:
     """xformers' memory_efficient_attention; needs a CUDA device and the extra margrpo[xformers]."""
 
     def require(self) -> None:
-        """A machine that cannot run it is a `KernelError`."""
+        """Raise `KernelError` if this machine cannot run xformers."""
         memory_efficient_attention()
 
     def attention(
@@ -65,7 +65,7 @@ class Xformers:
         lengths: Sequence[int],
         dropout: float = 0.0,
     ) -> Float[Tensor, "l heads e"]:
-        """softmax(q kᵀ / √e) v within each sequence; a machine that cannot run it is a `KernelError`."""
+        """softmax(q kᵀ / √e) v within each sequence; raises `KernelError` if this machine cannot run xformers."""
         attention = memory_efficient_attention()
         import xformers.ops
 
@@ -93,12 +93,12 @@ def packed(
 
 @cache
 def memory_efficient_attention() -> Attention:
-    """The function of xformers, or a `KernelError`; the cheapest check comes first, an import of seconds last."""
+    """The function of xformers, or `KernelError`; the cheapest check comes first, an import of seconds last."""
     import importlib.util
     import logging
 
     if not torch.cuda.is_available():
-        raise KernelError("needs a CUDA device, and torch finds none")
+        raise KernelError("needs a CUDA device, which torch does not find")
     if importlib.util.find_spec("xformers") is None:
         raise KernelError("needs a package that is not installed", 'pip install "margrpo[xformers]" or ')
     # xformers logs a paragraph when its extensions do not fit this torch; the sentence below says it once.

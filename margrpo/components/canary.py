@@ -1,4 +1,4 @@
-"""What falls over first when a policy games its reward: numbers that nothing is trained on."""
+"""Canaries: measures of drift that show a policy that games its reward, and are never part of the loss."""
 
 from collections.abc import Mapping
 from math import isfinite
@@ -12,108 +12,109 @@ from margrpo.lazy import Tensor
 from margrpo.maths import pixels
 from margrpo.records import CanaryInputs
 
-WARN, STOP = "how far it may be before it is told", "how far it may be before the run ends; never unless given"
+WARN, STOP = "drift above which the run logs a warning", "drift above which the run ends; default: never"
 
 
 def gap(now: Float[Tensor, "b"], before: Float[Tensor, "b"]) -> float:
-    """How far apart the means are."""
+    """The absolute difference of the means."""
     return float((now.mean() - before.mean()).abs())
 
 
 @component
 class Edges:
-    """How the share of pixels at an edge has changed, as |ln(now / before)|: blur, noise, emptiness."""
+    """Drift of the share of pixels at an edge, as |ln(now / before)|: shows blur, noise, emptiness."""
 
-    warn: float | None = setting(0.5, f"|ln| of the ratio: {WARN}", check=positive)
-    stop: float | None = setting(None, f"|ln| of the ratio: {STOP}", check=positive)
+    warn: float | None = setting(0.5, f"{WARN}; |ln| of a ratio", check=positive)
+    stop: float | None = setting(None, f"{STOP}; |ln| of a ratio", check=positive)
 
     def build(self, device: str) -> Monitor:
-        """Nothing is to be loaded."""
+        """Return itself: there are no networks to load."""
         return self
 
     def drift(self, inputs: CanaryInputs) -> float:
-        """|ln| of the ratio of the means; a pixel in 10,000 is added to both."""
+        """|ln| of the ratio of the mean edge densities; a pixel in 10,000 is added to both."""
         now, before = (pixels.edge_density(x).mean() + 1e-4 for x in (inputs.images, inputs.before))
         return float((now / before).log().abs())
 
 
 @component
 class Colours:
-    """How far the entropy of colours has moved, in bits: one flat colour, or too many."""
+    """Drift of the entropy of colours, in bits: shows one flat colour, or too many."""
 
-    warn: float | None = setting(0.5, f"bits: {WARN}", check=positive)
-    stop: float | None = setting(None, f"bits: {STOP}", check=positive)
+    warn: float | None = setting(0.5, f"{WARN}; bits", check=positive)
+    stop: float | None = setting(None, f"{STOP}; bits", check=positive)
 
     def build(self, device: str) -> Monitor:
-        """Nothing is to be loaded."""
+        """Return itself: there are no networks to load."""
         return self
 
     def drift(self, inputs: CanaryInputs) -> float:
-        """The difference of the means."""
+        """The absolute difference of the means."""
         return gap(pixels.colour_entropy(inputs.images), pixels.colour_entropy(inputs.before))
 
 
 @component
 class Dark:
-    """How far the share of dark pixels has moved."""
+    """Drift of the share of dark pixels."""
 
-    warn: float | None = setting(0.25, f"share: {WARN}", check=positive)
-    stop: float | None = setting(None, f"share: {STOP}", check=positive)
+    warn: float | None = setting(0.25, f"{WARN}; share", check=positive)
+    stop: float | None = setting(None, f"{STOP}; share", check=positive)
 
     def build(self, device: str) -> Monitor:
-        """Nothing is to be loaded."""
+        """Return itself: there are no networks to load."""
         return self
 
     def drift(self, inputs: CanaryInputs) -> float:
-        """The difference of the means."""
+        """The absolute difference of the means."""
         return gap(pixels.dark_share(inputs.images), pixels.dark_share(inputs.before))
 
 
 @component
 class Distance:
-    """How far images are from those before training, of the same prompts and noise: the mean gap of their values."""
+    """Mean distance of pixel values from the untrained policy's images of equal prompts and noise."""
 
-    warn: float | None = setting(0.3, f"values in [0, 1]: {WARN}", check=positive)
-    stop: float | None = setting(None, f"values in [0, 1]: {STOP}", check=positive)
+    warn: float | None = setting(0.3, f"{WARN}; values in [0, 1]", check=positive)
+    stop: float | None = setting(None, f"{STOP}; values in [0, 1]", check=positive)
 
     def build(self, device: str) -> Monitor:
-        """Nothing is to be loaded."""
+        """Return itself: there are no networks to load."""
         return self
 
     def drift(self, inputs: CanaryInputs) -> float:
-        """The mean over the images."""
+        """The mean distance over the images."""
         return float(pixels.distance(inputs.images, inputs.before).mean())
 
 
 @component
 class Duplicates:
-    """The share of pairs among a prompt's images of the step that are nearly the same: collapse."""
+    """The share of pairs of a prompt's images in the step that are nearly equal: shows collapse."""
 
-    warn: float | None = setting(0.5, f"share of pairs: {WARN}", check=positive)
-    stop: float | None = setting(None, f"share of pairs: {STOP}", check=positive)
+    warn: float | None = setting(0.5, f"{WARN}; share of pairs", check=positive)
+    stop: float | None = setting(None, f"{STOP}; share of pairs", check=positive)
 
     def build(self, device: str) -> Monitor:
-        """Nothing is to be loaded."""
+        """Return itself: there are no networks to load."""
         return self
 
     def drift(self, inputs: CanaryInputs) -> float:
-        """The mean over the prompts."""
+        """The mean share over the prompts."""
         return float(pixels.duplicate_share(inputs.drawn).mean())
 
 
 @component
 class HeldOutReward:
-    """How far a reward that nothing is trained on has fallen, in its standard deviations before training.
+    """The fall of a reward that is not part of the loss, in standard deviations of its scores before training.
 
-    Where all scores were the same then, a hundredth of its range counts as one, or of the mean where it has none.
+    If all scores before training are equal, the unit is a hundredth of the reward's range, or of the mean score if the
+    range has no end.
     """
 
     of: Reward = setting(meaning="the reward")
-    warn: float | None = setting(1.0, f"standard deviations: {WARN}", check=positive)
-    stop: float | None = setting(None, f"standard deviations: {STOP}", check=positive)
+    warn: float | None = setting(1.0, f"{WARN}; standard deviations", check=positive)
+    stop: float | None = setting(None, f"{STOP}; standard deviations", check=positive)
 
     def build(self, device: str) -> "Judged":
-        """The reward, loaded."""
+        """Load the reward."""
         return Judged(self.of, device)
 
 
@@ -147,7 +148,7 @@ class Judged:
         self.known = state["known"]
 
     def unit(self, mean: float, std: float) -> float:
-        """The std, or a hundredth of range or mean where all scores before were the same but for rounding."""
+        """The std, or a hundredth of range or mean if all scores before training are equal up to rounding."""
         span = self.traits.high - self.traits.low
         least = max(0.01 * (span if isfinite(span) else abs(mean)), 1e-6)
         return std if std > 1e-3 * least else least

@@ -1,4 +1,4 @@
-"""What the prompt becomes for the backbone: a caption's words, or a class label."""
+"""Conditioners: the prefix from a caption's words, or from a class label."""
 
 from jaxtyping import Int
 
@@ -11,7 +11,7 @@ from margrpo.records import Prompts
 
 @component
 class Caption:
-    """One learned vector per word, in the order of the caption, padded to `prefix` positions."""
+    """Embedding of a caption's words, in order, padded to `prefix` positions."""
 
     classes = None
     words: tuple[str, ...] = setting(meaning="the vocabulary, in the order of the embedding table")
@@ -22,7 +22,7 @@ class Caption:
         return (len(self.words) + 1) * width
 
     def build(self, *, width: int) -> PromptEmbedder:
-        """An embedding with one row per word and one for padding."""
+        """Make an embedding with one row per word and one for padding."""
         from margrpo.nets.prompt_embedder import Embedded
 
         return Embedded(self.indices, rows=len(self.words) + 1, width=width)
@@ -32,7 +32,7 @@ class Caption:
         return torch.tensor([self.row(text) for text in prompts.text], device=prompts.label.device)
 
     def row(self, text: str) -> list[int]:
-        """The indices of one text, refused with a sentence where it has unknown words or too many."""
+        """The indices of the words of `text`; unknown words or too many words raise `DataError`."""
         words = text.lower().split()
         if not words:
             raise DataError(f"prompt {text!r}: has no words; write a caption of {self.known()}")
@@ -44,15 +44,15 @@ class Caption:
         return [self.words.index(word) + 1 for word in words] + [0] * (self.prefix - len(words))
 
     def known(self) -> str:
-        """The vocabulary as a phrase, cut where it is long."""
+        """The vocabulary as a phrase, shortened if it is long."""
         return ", ".join(self.words[:30]) + (", …" if len(self.words) > 30 else "")
 
 
 @component
 class Label:
-    """One learned vector per class, at every position of the prefix   (mar, section 4)."""
+    """Embedding of the class, repeated at every position of the prefix   (mar, section 4)."""
 
-    classes: int = setting(1000, "how many classes there are", check=at_least(1))
+    classes: int = setting(1000, "number of classes", check=at_least(1))
     prefix: int = setting(64, "positions of the prefix, all filled with the class vector", check=at_least(1))
 
     def parameters(self, *, width: int) -> int:
@@ -60,7 +60,7 @@ class Label:
         return self.classes * width
 
     def build(self, *, width: int) -> PromptEmbedder:
-        """An embedding with one row per class."""
+        """Make an embedding with one row per class."""
         from margrpo.nets.prompt_embedder import Embedded
 
         return Embedded(self.indices, rows=self.classes, width=width)

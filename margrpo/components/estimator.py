@@ -1,4 +1,4 @@
-"""Which transitions stand for a token in the loss."""
+"""Estimators: the transitions that stand for a token in the loss."""
 
 from dataclasses import replace
 
@@ -14,7 +14,7 @@ from margrpo.records import ARStep, Chains, Extent, Needs, Rollout, Transitions
 def split(
     where: Selector | None, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]
 ) -> tuple[Bool[Tensor, "b n"], Bool[Tensor, "b n"]]:
-    """The selected tokens that `where` marks, and the others."""
+    """The selected tokens that `where` marks, and the other selected tokens."""
     marked = selected & where.select(rollout, step) if where else selected
     return marked, selected & ~marked
 
@@ -26,10 +26,10 @@ def several(trajectories: int, where: Selector | None, tokens: int) -> Chains:
 
 @component
 class Single:
-    """The main chain of each token, as it was drawn: plain GRPO."""
+    """The main chain of each token: plain GRPO."""
 
     def needs(self) -> Needs:
-        """Nothing beyond what the selector needs."""
+        """No needs beyond those of the selector."""
         return Needs()
 
     def chains(self, tokens: int) -> Chains:
@@ -37,25 +37,25 @@ class Single:
         return Chains()
 
     def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
-        """One chain for every selected token."""
+        """The drawn transitions of the main chain of every selected token."""
         return [Transitions.drawn(step.chain, selected)]
 
 
 @component
 class MultiTrajectory:
-    """K chains drawn afresh from the condition at which the token was committed, averaged   (mar_grpo, section 3.2)."""
+    """The mean over K chains drawn again from a token's condition at commitment   (mar_grpo, section 3.2)."""
 
     trajectories: int = setting(5, "chains per token, K", check=at_least(1))
-    where: Selector | None = setting(None, "tokens that get K chains, the others their main chain; all unless given")
-    weight: float = setting(1.0, "weight of these tokens against the others", check=positive)
+    where: Selector | None = setting(None, "tokens with K chains; other tokens use the main chain; default: all")
+    weight: float = setting(1.0, "weight of tokens with K chains, relative to other tokens", check=positive)
     std: str = setting(
         "own",
-        'whose std the K chains are scored with: their "own", or that of the "main" chain, as in the release',
+        'std for scoring the K chains: their "own", or that of the "main" chain, as in the release of mar_grpo',
         check=one_of("own", "main"),
     )
 
     def needs(self) -> Needs:
-        """K trajectories, and main chains of the same tokens where their std is used."""
+        """Needs K trajectories, and the main chains if their std is used."""
         where = self.where.needs() if self.where else Needs()
         return Needs(trajectories=self.trajectories, virtual=self.std == "main") | where
 
@@ -68,7 +68,7 @@ class MultiTrajectory:
         return attrs.evolve(self, trajectories=chains)  # type: ignore[misc]  # a component is an attrs class
 
     def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
-        """K chains where marked, the main chain elsewhere."""
+        """K chains of the tokens in `where`, and the main chain of other selected tokens."""
         assert rollout.trajectories is not None
         marked, others = split(self.where, rollout, step, selected)
         several = Transitions.drawn(rollout.trajectories.some(0, self.trajectories), marked, self.weight)
@@ -82,19 +82,19 @@ class MultiTrajectory:
 
 @component
 class RaoBlackwell:
-    """Multi-trajectory expectation with the noise of each transition integrated out: same mean, less variance.
+    """Multi-trajectory expectation with the noise of each transition integrated out: equal mean, less variance.
 
-    For a resampled chain the reward does not depend on its noise, so E[ℓ | x_t] may stand for ℓ. The same holds for
-    main chains of tokens that were not committed, never for committed ones, whose noise made the image. Exactly so
-    where the selection does not look at that noise; `consistent` and `uncertain` look at the tokens it ended in.
+    The reward does not depend on the noise of a resampled chain, so E[ℓ | x_t] may stand for ℓ. This also holds for
+    main chains of tokens that were not committed. It never holds for committed tokens, whose noise made the image. It
+    is exact if the selection does not depend on the noise; `consistent` and `uncertain` depend on the chains' ends.
     """
 
     trajectories: int = setting(5, "chains per token, K", check=at_least(1))
-    where: Selector | None = setting(None, "tokens that get K chains, the others their main chain; all unless given")
-    weight: float = setting(1.0, "weight of these tokens against the others", check=positive)
+    where: Selector | None = setting(None, "tokens with K chains; other tokens use the main chain; default: all")
+    weight: float = setting(1.0, "weight of tokens with K chains, relative to other tokens", check=positive)
 
     def needs(self) -> Needs:
-        """K trajectories."""
+        """Needs K trajectories."""
         return Needs(trajectories=self.trajectories) | (self.where.needs() if self.where else Needs())
 
     def chains(self, tokens: int) -> Chains:
@@ -106,7 +106,7 @@ class RaoBlackwell:
         return attrs.evolve(self, trajectories=chains)  # type: ignore[misc]  # a component is an attrs class
 
     def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
-        """Expected transitions where marked and where nothing was committed, the drawn ones elsewhere."""
+        """Expected transitions of tokens in `where` and of uncommitted tokens; drawn transitions of other tokens."""
         assert rollout.trajectories is not None
         marked, others = split(self.where, rollout, step, selected)
         return [

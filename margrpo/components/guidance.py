@@ -5,18 +5,18 @@ from margrpo.declare import component, not_negative, setting
 
 @component
 class Constant:
-    """The same scale at every AR step."""
+    """A constant scale at all AR steps."""
 
-    weight: float = setting(1.0, "scale w; 1 is no guidance and costs no second pass", check=not_negative)
+    weight: float = setting(1.0, "scale w; 1 means unguided and saves the second pass", check=not_negative)
 
     def scale(self, tokens: int, remaining: int) -> float:
-        """w."""
+        """The scale w."""
         return self.weight
 
 
 @component
 class Linear:
-    """From almost 1 up to nearly w as tokens become known   (mar, appendix B)."""
+    """A scale that rises from almost 1 to nearly w as tokens become known   (mar, appendix B)."""
 
     weight: float = setting(3.0, "scale w that is approached", check=not_negative)
 

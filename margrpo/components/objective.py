@@ -18,20 +18,19 @@ class OnPolicy:
     def surrogate(
         self, logp: Float[Tensor, "k m"], old: Float[Tensor, "k m"], advantage: Float[Tensor, "m"]
     ) -> Float[Tensor, "k m"]:
-        """A per transition, with the gradient of the policy gradient."""
+        """The advantage A of each transition, whose gradient is the policy gradient."""
         return surrogate.on_policy(logp, advantage)
 
     def divisors(self, counts: Sequence[int]) -> list[int]:
-        """One mean over the terms of all AR steps."""
+        """The number of terms of all AR steps together, for each AR step."""
         return [sum(counts)] * len(counts)
 
 
 @component
 class StepSum:
-    """As `on_policy`, but each AR step has a mean of its own and the means are summed, as in the release of mar_grpo.
+    """The objective of the release of mar_grpo: `on_policy`, with a mean for each AR step, and the means summed.
 
-    The gradient is so many times larger as there are trained AR steps, and a token of a step with few unknown ones
-    weighs more.
+    The gradient grows with the number of trained AR steps. A token counts more in a step with few unknown tokens.
     """
 
     updates = 1
@@ -39,11 +38,11 @@ class StepSum:
     def surrogate(
         self, logp: Float[Tensor, "k m"], old: Float[Tensor, "k m"], advantage: Float[Tensor, "m"]
     ) -> Float[Tensor, "k m"]:
-        """A per transition, with the gradient of the policy gradient."""
+        """The advantage A of each transition, whose gradient is the policy gradient."""
         return surrogate.on_policy(logp, advantage)
 
     def divisors(self, counts: Sequence[int]) -> list[int]:
-        """A mean over the terms of each AR step."""
+        """The number of terms of each AR step."""
         return list(counts)
 
 
@@ -52,7 +51,7 @@ class Clipped:
     """Several optimizer steps per rollout, with the ratio of each transition clipped   (ppo, eq. 7)."""
 
     updates: int = setting(2, "optimizer steps per rollout", check=at_least(1))
-    clip: float = setting(0.2, "how far the ratio may leave 1", check=positive)
+    clip: float = setting(0.2, "largest distance of the ratio from 1", check=positive)
 
     def surrogate(
         self, logp: Float[Tensor, "k m"], old: Float[Tensor, "k m"], advantage: Float[Tensor, "m"]
@@ -61,5 +60,5 @@ class Clipped:
         return surrogate.clipped(logp, old, advantage, self.clip)
 
     def divisors(self, counts: Sequence[int]) -> list[int]:
-        """One mean over the terms of all AR steps."""
+        """The number of terms of all AR steps together, for each AR step."""
         return [sum(counts)] * len(counts)

@@ -1,4 +1,4 @@
-"""What is done when a reward fails."""
+"""Policies for a reward that fails."""
 
 from margrpo.declare import at_least, component, not_negative, positive, setting
 from margrpo.errors import RewardError
@@ -6,9 +6,9 @@ from margrpo.errors import RewardError
 
 @component
 class Raise:
-    """End the run, with what happened and for which prompt."""
+    """End the run with a message that names the error and the prompt."""
 
-    timeout: float | None = setting(None, "seconds that one call may take; no limit unless given", check=positive)
+    timeout: float | None = setting(None, "seconds that one call may take; default: no limit", check=positive)
     attempts = 1
     backoff = 0.0
 
@@ -19,11 +19,11 @@ class Raise:
 
 @component
 class Retry:
-    """Call the reward again, ever later, and end the run where that does not help."""
+    """Call the reward again with growing pauses, and end the run if the last call fails."""
 
     attempts: int = setting(3, "calls in all", check=at_least(2))
-    backoff: float = setting(1.0, "seconds before the second call, doubled before each further one", check=not_negative)
-    timeout: float | None = setting(None, "seconds that one call may take; no limit unless given", check=positive)
+    backoff: float = setting(1.0, "seconds before the second call, doubled before each later call", check=not_negative)
+    timeout: float | None = setting(None, "seconds that one call may take; default: no limit", check=positive)
 
     def give_up(self, error: RewardError) -> None:
         """Raise the error."""
@@ -32,11 +32,11 @@ class Retry:
 
 @component
 class DropGroup:
-    """Leave the images of a prompt out of the step where they get no reward; the other prompts are learned from."""
+    """Drop the images of a prompt from the step if their reward fails, and learn from the other prompts."""
 
     attempts: int = setting(1, "calls in all", check=at_least(1))
-    backoff: float = setting(1.0, "seconds before the second call, doubled before each further one", check=not_negative)
-    timeout: float | None = setting(None, "seconds that one call may take; no limit unless given", check=positive)
+    backoff: float = setting(1.0, "seconds before the second call, doubled before each later call", check=not_negative)
+    timeout: float | None = setting(None, "seconds that one call may take; default: no limit", check=positive)
 
     def give_up(self, error: RewardError) -> None:
-        """Let the group go."""
+        """Return, which drops the group."""

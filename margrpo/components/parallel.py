@@ -1,4 +1,4 @@
-"""Over how many processes a run is spread, and how they share the model."""
+"""Ways to spread a run over processes."""
 
 from margrpo.contracts import Processes
 from margrpo.declare import component, positive, setting
@@ -7,19 +7,19 @@ from margrpo.errors import ParallelError
 
 @component
 class Single:
-    """One process."""
+    """A run on a single process."""
 
     moves_weights = False
 
     def require(self, processes: int) -> None:
-        """Refuse more than one: each would do the whole run, and write over the others."""
+        """Raise `ParallelError` for several processes: each would do the whole run and overwrite the others' files."""
         if processes > 1:
             raise ParallelError(
                 f'parallel.use = "single", and torchrun has started {processes} processes; set it to "ddp" or "fsdp"'
             )
 
     def join(self, device: str) -> Processes:
-        """Nobody to meet."""
+        """Return a process group of one process."""
         from margrpo.distributed.single import SingleProcess
 
         return SingleProcess()
@@ -30,13 +30,15 @@ class Ddp:
     """Processes that each hold the whole model and sum their gradients (torch's DistributedDataParallel)."""
 
     moves_weights = False
-    timeout: float = setting(600.0, "seconds that a process waits for the others before the run ends", check=positive)
+    timeout: float = setting(
+        600.0, "seconds that a process waits for other processes before the run ends", check=positive
+    )
 
     def require(self, processes: int) -> None:
-        """Any number serves."""
+        """Do nothing: any number of processes is supported."""
 
     def join(self, device: str) -> Processes:
-        """Meet the processes that torchrun has started."""
+        """Join the processes that torchrun has started. *Collective*."""
         from margrpo.distributed.ddp import DdpProcesses
 
         return DdpProcesses(device, self.timeout)
@@ -44,16 +46,18 @@ class Ddp:
 
 @component
 class Fsdp:
-    """Processes that share out the optimizer's memory, and weights and gradients at its step (torch's FSDP2)."""
+    """Processes that shard the optimizer's state, and weights and gradients at its step (torch's FSDP2)."""
 
     moves_weights = True
-    timeout: float = setting(600.0, "seconds that a process waits for the others before the run ends", check=positive)
+    timeout: float = setting(
+        600.0, "seconds that a process waits for other processes before the run ends", check=positive
+    )
 
     def require(self, processes: int) -> None:
-        """Any number serves."""
+        """Do nothing: any number of processes is supported."""
 
     def join(self, device: str) -> Processes:
-        """Meet the processes that torchrun has started."""
+        """Join the processes that torchrun has started. *Collective*."""
         from margrpo.distributed.fsdp import FsdpProcesses
 
         return FsdpProcesses(device, self.timeout)

@@ -1,4 +1,4 @@
-"""What the head's raw output means: the noise, or a velocity."""
+"""Meanings of the head's raw output: the noise, or a velocity."""
 
 from typing import ClassVar
 
@@ -19,25 +19,25 @@ class Epsilon:
     def epsilon(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
     ) -> Float[Tensor, "*m d"]:
-        """The output itself."""
+        """The `output`, which is the noise."""
         return output
 
     def x0(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
     ) -> Float[Tensor, "*m d"] | None:
-        """None: the noise determines it."""
+        """None, because the noise determines the clean token."""
         return None
 
     def target(
         self, x0: Float[Tensor, "*m d"], noise: Float[Tensor, "*m d"], alpha_bar: Float[Tensor, "*m 1"]
     ) -> Float[Tensor, "*m d"]:
-        """The noise itself."""
+        """The `noise`, which the output is trained on."""
         return noise
 
 
 @component
 class Velocity:
-    """The output is v = √ᾱ ε − √(1 − ᾱ) x_0   (v_prediction, appendix D): of even size at every noise level."""
+    """The output is v = √ᾱ ε − √(1 − ᾱ) x_0   (v_prediction, appendix D): of equal magnitude at every noise level."""
 
     path: ClassVar[Path] = DIFFUSION
 
@@ -50,7 +50,7 @@ class Velocity:
     def x0(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
     ) -> Float[Tensor, "*m d"] | None:
-        """None: the noise determines it."""
+        """None, because the noise determines the clean token."""
         return None
 
     def target(
@@ -75,7 +75,7 @@ class Flow:
     def x0(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
     ) -> Float[Tensor, "*m d"] | None:
-        """x_0 = x − σ v; at σ = 1 the noise is x whatever the output, and only this remembers it."""
+        """x_0 = x − σ v; at σ = 1 the noise is x whatever the output, so that only x_0 carries the output."""
         return x - level_of(alpha_bar) * output
 
     def target(

@@ -1,4 +1,4 @@
-"""What holds the policy near its reference."""
+"""Penalties that hold the policy near its reference."""
 
 from typing import ClassVar
 
@@ -13,17 +13,17 @@ from margrpo.records import Needs
 
 @component
 class NoPenalty:
-    """Nothing; no reference is kept."""
+    """A run without a penalty and without a reference."""
 
     reference: ClassVar[Reference | None] = None
     where: ClassVar[Selector | None] = None
 
     def needs(self) -> Needs:
-        """Nothing."""
+        """No needs."""
         return Needs()
 
     def build(self, model: Model) -> Regularizer:
-        """A regularizer without a reference."""
+        """Make a regularizer without a reference."""
         from margrpo.nets.regularizer import no_penalty
 
         return no_penalty()
@@ -35,14 +35,16 @@ class GaussianKL:
 
     coefficient: float = setting(0.01, "factor on the mean KL of a transition, in nats", check=not_negative)
     reference: Reference = setting(meaning="which earlier policy")
-    where: Selector | None = setting(None, "tokens whose main chains it falls on; what carries loss unless given")
+    where: Selector | None = setting(
+        None, "tokens whose main chains are penalised; default: the transitions that carry loss"
+    )
 
     def needs(self) -> Needs:
-        """What its own tokens need."""
+        """The needs of the selector in `where`."""
         return self.where.needs() if self.where else Needs()
 
     def build(self, model: Model) -> Regularizer:
-        """A regularizer with a copy of the model as its reference."""
+        """Make a regularizer with a copy of the model as its reference."""
         from margrpo.nets import regularizer
 
         return regularizer.Regularizer(model, self.divergence, self.reference.is_due, self.where)
@@ -56,18 +58,20 @@ class GaussianKL:
 
 @component
 class K3OfMeans:
-    """exp(δ) − δ − 1 of the difference of means, as in the paper's release; no divergence of densities."""
+    """exp(δ) − δ − 1 of the difference of means, as in the paper's release; not a divergence of densities."""
 
     coefficient: float = setting(0.01, "factor on the mean over transitions", check=not_negative)
     reference: Reference = setting(meaning="which earlier policy")
-    where: Selector | None = setting(None, "tokens whose main chains it falls on; what carries loss unless given")
+    where: Selector | None = setting(
+        None, "tokens whose main chains are penalised; default: the transitions that carry loss"
+    )
 
     def needs(self) -> Needs:
-        """What its own tokens need."""
+        """The needs of the selector in `where`."""
         return self.where.needs() if self.where else Needs()
 
     def build(self, model: Model) -> Regularizer:
-        """A regularizer with a copy of the model as its reference."""
+        """Make a regularizer with a copy of the model as its reference."""
         from margrpo.nets import regularizer
 
         return regularizer.Regularizer(model, self.divergence, self.reference.is_due, self.where)

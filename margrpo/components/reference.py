@@ -1,23 +1,23 @@
-"""Which earlier policy a penalty compares with."""
+"""Rules for the earlier policy that a penalty compares with."""
 
 from margrpo.declare import at_least, component, setting
 
 
 @component
 class Frozen:
-    """The policy as it was before training."""
+    """The untrained policy as the reference."""
 
     def is_due(self, step: int) -> bool:
-        """Never."""
+        """False: the reference is never renewed."""
         return False
 
 
 @component
 class Periodic:
-    """The policy as it was at the last multiple of `every` steps."""
+    """The policy of the last multiple of `every` steps as the reference."""
 
     every: int = setting(50, "steps between renewals", check=at_least(1))
 
     def is_due(self, step: int) -> bool:
-        """After each multiple of `every` steps."""
+        """Whether `step` is a multiple of `every`."""
         return step % self.every == 0

@@ -1,4 +1,4 @@
-"""How recorded transitions are put to the policy again."""
+"""Replays: guidance, mask, mode and variance under which the update evaluates recorded transitions."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import ClassVar
@@ -14,21 +14,21 @@ from margrpo.records import ARStep, Key, Rollout
 
 @component
 class Guided:
-    """The rollout's own guidance: the exact density of what was drawn, at the cost of a second backbone pass."""
+    """The rollout's own guidance: the exact density of the drawn tokens, at the cost of a second backbone pass."""
 
     min_variance = 0.0
     uses_dropout = False
 
     def scale(self, rollout_scale: float) -> float:
-        """The rollout's scale."""
+        """The scale of the rollout."""
         return rollout_scale
 
     def mask(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """U_i, what was unknown at the input of the step."""
+        """U_i, the tokens that were unknown at the input of the step."""
         return step.unknown
 
     def mode(self, model: Model, key: Key) -> AbstractContextManager[None]:
-        """As it was in the rollout, in evaluation mode."""
+        """Do nothing: the model stays in evaluation mode, as in the rollout."""
         return nullcontext()
 
 
@@ -40,29 +40,29 @@ class Conditional:
     uses_dropout = False
 
     def scale(self, rollout_scale: float) -> float:
-        """1, whatever the rollout's."""
+        """The scale 1, whatever the scale of the rollout."""
         return 1.0
 
     def mask(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """U_i, what was unknown at the input of the step."""
+        """U_i, the tokens that were unknown at the input of the step."""
         return step.unknown
 
     def mode(self, model: Model, key: Key) -> AbstractContextManager[None]:
-        """As it was in the rollout, in evaluation mode."""
+        """Do nothing: the model stays in evaluation mode, as in the rollout."""
         return nullcontext()
 
 
 @component
 class Released:
-    """As the release of mar_grpo replays: no guidance, the mask of the step after, dropout, a floor of the variance.
+    """The replay of the release of mar_grpo: no guidance, the mask of the step after, dropout, a floor of the variance.
 
-    The policy is in training mode, so its own `dropout` says how much is dropped. docs/paper_release.md says what each
-    of these changes, and how each is put right alone.
+    The policy is in training mode, so that its own `dropout` applies. docs/paper_release.md says what each of these
+    changes does, and how to undo it alone.
     """
 
     mask_at: str = setting(
         "after",
-        'what the backbone takes as unknown: "after" the step, or "before" it, as it was drawn',
+        'tokens that the backbone treats as unknown: those "after" the step, or "before" it, as in the rollout',
         check=one_of("after", "before"),
     )
     uses_dropout: ClassVar[bool] = True
@@ -72,7 +72,7 @@ class Released:
     )
 
     def scale(self, rollout_scale: float) -> float:
-        """1, whatever the rollout's."""
+        """The scale 1, whatever the scale of the rollout."""
         return 1.0
 
     def mask(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
@@ -82,7 +82,7 @@ class Released:
         return unmasking.still_unknown(rollout.order, step.remaining)
 
     def mode(self, model: Model, key: Key) -> AbstractContextManager[None]:
-        """In training mode, with keyed dropout."""
+        """Context manager: training mode with keyed dropout, then evaluation mode again."""
         from margrpo.nets.dropout import keyed
 
         return keyed(model, key)

@@ -1,4 +1,4 @@
-"""The reverse diffusion of the head: how x_{t-1} follows from x_t."""
+"""Samplers: the reverse diffusion of the head, from x_t to x_{t-1}."""
 
 from typing import ClassVar
 
@@ -20,14 +20,16 @@ class Ddpm:
 
     steps: int = setting(25, "diffusion steps of a token, out of 1000", check=between(2, 1000))
     temperature: float = setting(1.0, "factor on the std of every transition", check=positive)
-    score_last: bool = setting(False, "train on t = 0 too, with the std it would have had, as the release does")
+    score_last: bool = setting(
+        False, "whether to train on t = 0 too, with the std of the formula, as in the release of mar_grpo"
+    )
 
     def has_density(self, t: int) -> bool:
-        """Every transition but the last, t = 0, unless that is scored all the same."""
+        """Whether `t` is above 0, or `score_last` is set."""
         return t > 0 or self.score_last
 
     def draws_noise(self, t: int) -> bool:
-        """Every transition but the last."""
+        """Whether `t` is above 0."""
         return t > 0
 
     def time(self, t: int) -> float:
@@ -35,7 +37,7 @@ class Ddpm:
         return float(diffusion.tables(self.steps).time[t])
 
     def alpha_bar(self, t: int) -> float:
-        """ᾱ_t."""
+        """The share ᾱ_t of signal."""
         return float(diffusion.tables(self.steps).alpha_bar[t])
 
     def nominal_std(self, t: int) -> float:
@@ -46,7 +48,7 @@ class Ddpm:
         return float((table.beta[t] * np.exp(table.log_posterior_variance[t])) ** 0.25) * self.temperature
 
     def transition(self, x: Float[Tensor, "*m d"], prediction: Prediction, t: int) -> Gaussian:
-        """Mean and std of x_{t-1} given x_t."""
+        """Mean and std of x_{t-1} given x_t = `x`."""
         gaussian = diffusion.ddpm_transition(x, prediction, diffusion.tables(self.steps), t)
         return Gaussian(gaussian.mean, gaussian.std * (self.temperature if self.has_density(t) else 0.0))
 
@@ -58,11 +60,13 @@ class Ddim:
     path: ClassVar[Path] = DIFFUSION
 
     steps: int = setting(25, "diffusion steps of a token, out of 1000", check=between(2, 1000))
-    eta: float = setting(1.0, "share of DDPM's noise; 0 is deterministic and has no density", check=between(0, 1))
+    eta: float = setting(
+        1.0, "share of DDPM's noise; 0 makes the sampler deterministic, without a density", check=between(0, 1)
+    )
     temperature: float = setting(1.0, "factor on the std of every transition", check=positive)
 
     def has_density(self, t: int) -> bool:
-        """Every transition but the last, unless η = 0."""
+        """Whether `t` and η are above 0."""
         return t > 0 and self.eta > 0
 
     def remedy(self) -> str:
@@ -70,7 +74,7 @@ class Ddim:
         return "set sampler.eta above 0"
 
     def draws_noise(self, t: int) -> bool:
-        """Every transition that has a density."""
+        """Whether transition `t` has a density."""
         return self.has_density(t)
 
     def time(self, t: int) -> float:
@@ -78,15 +82,15 @@ class Ddim:
         return float(diffusion.tables(self.steps).time[t])
 
     def alpha_bar(self, t: int) -> float:
-        """ᾱ_t."""
+        """The share ᾱ_t of signal."""
         return float(diffusion.tables(self.steps).alpha_bar[t])
 
     def nominal_std(self, t: int) -> float:
-        """σ_t · temperature, exactly."""
+        """The exact std σ_t · temperature."""
         return diffusion.ddim_std(diffusion.tables(self.steps), t, self.eta) * self.temperature
 
     def transition(self, x: Float[Tensor, "*m d"], prediction: Prediction, t: int) -> Gaussian:
-        """Mean and std of x_{t-1} given x_t."""
+        """Mean and std of x_{t-1} given x_t = `x`."""
         table = diffusion.tables(self.steps)
         gaussian = diffusion.ddim_transition(x, prediction, table, t, eta=self.eta)
         return Gaussian(gaussian.mean, gaussian.std * self.temperature)
@@ -99,11 +103,13 @@ class FlowSde:
     path: ClassVar[Path] = FLOW
 
     steps: int = setting(25, "steps of a token between the 1000 levels of training", check=between(2, 1000))
-    shift: float = setting(1.0, "above 1 it moves the levels towards the noise, below 1 away", check=positive)
-    noise: float = setting(0.7, "level a of the noise; 0 is deterministic and has no density", check=not_negative)
+    shift: float = setting(1.0, "shift of the levels; above 1 towards the noise, below 1 away from it", check=positive)
+    noise: float = setting(
+        0.7, "level a of the noise; 0 makes the sampler deterministic, without a density", check=not_negative
+    )
 
     def has_density(self, t: int) -> bool:
-        """Every transition, the last included, unless a = 0."""
+        """Whether a is above 0; the last transition has a density too."""
         return self.noise > 0
 
     def remedy(self) -> str:
@@ -111,15 +117,15 @@ class FlowSde:
         return "set sampler.noise above 0"
 
     def draws_noise(self, t: int) -> bool:
-        """Every transition that has a density."""
+        """Whether transition `t` has a density."""
         return self.has_density(t)
 
     def time(self, t: int) -> float:
-        """1000 σ."""
+        """The time 1000 σ."""
         return flow.TRAINING_LEVELS * self.level(t)
 
     def level(self, t: int) -> float:
-        """σ before transition t."""
+        """The level σ before transition `t`."""
         return float(flow.levels(self.steps, self.shift)[t + 1])
 
     def alpha_bar(self, t: int) -> float:
@@ -127,9 +133,9 @@ class FlowSde:
         return flow.signal_share(self.level(t))
 
     def nominal_std(self, t: int) -> float:
-        """The std of the transition, exactly."""
+        """The exact std of transition `t`."""
         return flow.sde_std(flow.levels(self.steps, self.shift), t, self.noise)
 
     def transition(self, x: Float[Tensor, "*m d"], prediction: Prediction, t: int) -> Gaussian:
-        """Mean and std of x_{t-1} given x_t."""
+        """Mean and std of x_{t-1} given x_t = `x`."""
         return flow.sde_transition(x, prediction, flow.levels(self.steps, self.shift), t, noise=self.noise)

@@ -1,4 +1,4 @@
-"""Which unknown tokens of an AR step."""
+"""Selectors: the unknown tokens of an AR step that carry loss."""
 
 import attrs
 from jaxtyping import Bool
@@ -11,12 +11,12 @@ from margrpo.records import ARStep, Extent, Needs, Rollout
 
 
 def chosen(within: Selector | None, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-    """What a nested selector chooses, or all of U_i where there is none."""
+    """The tokens that a nested selector chooses, or U_i without one."""
     return within.select(rollout, step) if within else step.unknown
 
 
 def needed(within: Selector | None) -> Needs:
-    """What a nested selector needs, or what all of U_i needs."""
+    """The needs of a nested selector, or of U_i without one."""
     return within.needs() if within else Needs(virtual=True)
 
 
@@ -36,7 +36,7 @@ class Every:
     """All tokens unknown at the input of the step, U_i, committed or not."""
 
     def needs(self) -> Needs:
-        """Draws of the tokens that are not committed."""
+        """Needs draws of the tokens that are not committed."""
         return Needs(virtual=True)
 
     def extent(self, tokens: int) -> Extent:
@@ -44,16 +44,16 @@ class Every:
         return Extent()
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """U_i."""
+        """All unknown tokens U_i."""
         return step.unknown
 
 
 @component
 class Committed:
-    """The tokens that this step made, P_i: the true policy gradient."""
+    """The tokens committed in the step, P_i: the true policy gradient."""
 
     def needs(self) -> Needs:
-        """Nothing."""
+        """No needs."""
         return Needs()
 
     def extent(self, tokens: int) -> Extent:
@@ -61,18 +61,21 @@ class Committed:
         return Extent(left=0.0)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """P_i."""
+        """The committed tokens P_i."""
         return step.committed
 
 
 @component
 class Uncommitted:
-    """The tokens that a later step makes, U_i without P_i."""
+    """The tokens that stay unknown after the step, U_i without P_i."""
 
-    last_too: bool = setting(False, "at the last step, which leaves none, its last token, as in the paper's release")
+    last_too: bool = setting(
+        False,
+        "whether to select the last token at the last step, which has no uncommitted token, as in the paper's release",
+    )
 
     def needs(self) -> Needs:
-        """Draws of these tokens."""
+        """Needs draws of uncommitted tokens."""
         return Needs(virtual=True)
 
     def extent(self, tokens: int) -> Extent:
@@ -80,7 +83,7 @@ class Uncommitted:
         return Extent(committed=0.0, last_too=self.last_too)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """U_i \\ P_i."""
+        """The uncommitted tokens U_i \\ P_i."""
         if self.last_too:
             return unmasking.still_unknown(rollout.order, step.remaining)
         return step.unknown & ~step.committed
@@ -91,10 +94,10 @@ class Uncertain:
     """The tokens of an image whose trajectories disagree most   (mar_grpo, section 3.3)."""
 
     fraction: float = setting(0.3, "share of the image's n tokens, at least one", check=between(0, 1, open_low=True))
-    within: Selector | None = setting(None, "chosen among these; all of U_i unless given")
+    within: Selector | None = setting(None, "candidate tokens; default: all of U_i")
 
     def needs(self) -> Needs:
-        """At least two trajectories of all tokens, which are compared."""
+        """Needs at least two trajectories of all tokens."""
         return needed(self.within) | Needs(trajectories=2, everywhere=True)
 
     def extent(self, tokens: int) -> Extent:
@@ -102,7 +105,7 @@ class Uncertain:
         return share_extent(self.fraction, tokens, self.within)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """Those of the ⌊fraction · n⌋ most uncertain tokens of the whole image that are unknown here."""
+        """The candidates among the ⌊fraction · n⌋ most uncertain tokens of the whole image."""
         assert rollout.trajectories is not None
         drawn = rollout.trajectories.drawn
         score = torch.full(drawn.shape, -1.0, device=drawn.device)
@@ -116,11 +119,13 @@ class Consistent:
     """The tokens whose prediction moved towards the finished image since the step before   (mar_grpo, section 3.4)."""
 
     threshold: float = setting(0.0, "smallest gain of cosine similarity, excluded", check=between(-2, 2))
-    first_step: int = setting(1, "first AR step that is filtered, counted from 0; the release: 2", check=at_least(1))
-    within: Selector | None = setting(None, "chosen among these; all of U_i unless given")
+    first_step: int = setting(
+        1, "first AR step that is filtered, from 0; 2 in the release of mar_grpo", check=at_least(1)
+    )
+    within: Selector | None = setting(None, "candidate tokens; default: all of U_i")
 
     def needs(self) -> Needs:
-        """The predictions of the step before."""
+        """Needs the predictions of the AR step before."""
         return needed(self.within) | Needs(virtual=True, previous=True)
 
     def extent(self, tokens: int) -> Extent:
@@ -128,7 +133,7 @@ class Consistent:
         return attrs.evolve(extent(self.within, tokens), known=False)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """Tokens with g > threshold; at the first step, which has none before it, all."""
+        """The candidates with g > threshold; at steps before `first_step`, all candidates."""
         candidates = chosen(self.within, rollout, step)
         if step.previous is None or step.index < self.first_step:
             return candidates
@@ -139,13 +144,13 @@ class Consistent:
 
 @component
 class Random:
-    """A keyed random share, the control for every cleverer choice."""
+    """A keyed random share of tokens, the control for every other selector."""
 
     fraction: float = setting(0.3, "share of the image's n tokens, at least one", check=between(0, 1, open_low=True))
-    within: Selector | None = setting(None, "chosen among these; all of U_i unless given")
+    within: Selector | None = setting(None, "candidate tokens; default: all of U_i")
 
     def needs(self) -> Needs:
-        """Whatever the candidates need."""
+        """The needs of the candidates."""
         return needed(self.within)
 
     def extent(self, tokens: int) -> Extent:
@@ -153,7 +158,7 @@ class Random:
         return share_extent(self.fraction, tokens, self.within)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """Those of ⌊fraction · n⌋ random tokens of the image that are candidates; the same at each AR step."""
+        """The candidates among ⌊fraction · n⌋ random tokens of the image, which are fixed over the AR steps."""
         candidates = chosen(self.within, rollout, step)
         keys = [(*rollout.key, "random selector", *key) for key in rollout.prompts.keys]
         rank = noise.ranks(keys, candidates.shape[1], str(candidates.device))

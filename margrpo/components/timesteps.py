@@ -1,4 +1,4 @@
-"""Which AR steps and transitions of a rollout are trained on."""
+"""Choices of the AR steps and transitions of a rollout that are trained on."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,15 @@ from margrpo.lazy import Generator, torch
 
 @component
 class Random:
-    """A random few, drawn once per rollout   (mar_grpo, section 4)."""
+    """Random AR steps and transitions, drawn once per rollout   (mar_grpo, section 4)."""
 
-    ar_steps: int = setting(12, "AR steps kept of those of the rollout", check=at_least(1))
-    transitions: int = setting(10, "transitions kept of those that have a density", check=at_least(1))
+    ar_steps: int = setting(12, "number of AR steps to keep", check=at_least(1))
+    transitions: int = setting(10, "number of transitions with a density to keep", check=at_least(1))
 
     def draw(
         self, ar_steps: int, transitions: Sequence[int], generator: Generator
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Kept AR steps, ascending, and kept transitions, descending as they are taken."""
+        """Random AR steps in ascending order, and random transitions in descending order of t."""
         steps = torch.randperm(ar_steps, generator=generator)[: self.ar_steps].tolist()
         places = torch.randperm(len(transitions), generator=generator)[: self.transitions].tolist()
         return tuple(sorted(steps)), tuple(sorted((transitions[place] for place in places), reverse=True))
@@ -28,12 +28,12 @@ class Random:
 
 @component
 class Every:
-    """All of them."""
+    """All AR steps and all transitions that have a density."""
 
     def draw(
         self, ar_steps: int, transitions: Sequence[int], generator: Generator
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """All AR steps, ascending, and all transitions that have a density, descending."""
+        """All AR steps in ascending order, and all transitions that have a density in descending order of t."""
         return tuple(range(ar_steps)), tuple(sorted(transitions, reverse=True))
 
     def kept(self, ar_steps: int, transitions: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Which parameters the update changes."""
+"""Choices of the parameters that the update changes."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from margrpo.lazy import Parameter
 
 @component
 class Backbone:
-    """Everything in front of the head; the head is frozen   (mar_grpo, section 3.2)."""
+    """The backbone without the head, which is frozen   (mar_grpo, section 3.2)."""
 
     def trained(self, backbone: int, head: int) -> tuple[int, int]:
         """The backbone's."""
@@ -44,5 +44,5 @@ class Everything:
         return backbone, head
 
     def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:
-        """All parameters."""
+        """All parameters with their names in the model."""
         return iter(model.named_parameters())

@@ -1,8 +1,8 @@
-"""How much each trained transition counts; always of mean 1 over the trained ones, known before any noise is drawn.
+"""Weights of the trained transitions, of mean 1, known before any noise is drawn.
 
-The gradient of a log-density scales as 1/σ_t², so the last, least noisy transitions own it. A weight that is a function
-of t alone keeps each term a policy gradient of its transition; only with `density` is their sum the gradient of the
-log-probability of the chain.
+The gradient of a log-density scales as 1/σ_t², so the last, least noisy transitions dominate it. With a weight that is
+a function of t alone, each term is still a policy gradient of its transition. Only with `density` is the sum of the
+terms the gradient of the log-probability of the chain.
 """
 
 from jaxtyping import Float
@@ -13,16 +13,16 @@ from margrpo.lazy import Tensor, torch
 
 @component
 class Density:
-    """Every log-density as it is: w_t = 1, the paper's."""
+    """Equal weights w_t = 1, as in the paper: the plain log-density."""
 
     def weights(self, std: Float[Tensor, "t"]) -> Float[Tensor, "t"]:
-        """1 for each transition."""
+        """The weight 1 for each transition."""
         return torch.ones_like(std)
 
 
 @component
 class Std:
-    """w_t in proportion to σ_t."""
+    """Weights w_t in proportion to σ_t."""
 
     def weights(self, std: Float[Tensor, "t"]) -> Float[Tensor, "t"]:
         """σ_t over its mean."""
@@ -31,7 +31,7 @@ class Std:
 
 @component
 class Variance:
-    """w_t in proportion to σ_t²: the gradient of a squared error between means, even over transitions."""
+    """Weights w_t in proportion to σ_t²: the gradient of a squared error of means, equal over transitions."""
 
     def weights(self, std: Float[Tensor, "t"]) -> Float[Tensor, "t"]:
         """σ_t² over its mean."""

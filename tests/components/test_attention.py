@@ -67,7 +67,7 @@ def test_without_a_cuda_device_xformers_is_refused_with_the_way_out():
     with pytest.raises(KernelError) as said:
         Xformers().attention(*qkv([2]), [2])
     assert str(said.value) == (
-        'attention.use = "xformers" needs a CUDA device, and torch finds none; set attention.use = "sdpa".'
+        'attention.use = "xformers" needs a CUDA device, which torch does not find; set attention.use = "sdpa".'
     )
 
 

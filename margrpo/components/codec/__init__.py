@@ -1,1 +1,1 @@
-"""Between images and tokens: one file per codec."""
+"""Codecs between images and tokens, one file per codec."""

@@ -15,7 +15,7 @@ PUBLISHED = (128, (1, 1, 2, 2, 4), 4)
 
 
 class MissingDiffusers(MargrpoError):
-    """The package that this codec is built from is not installed."""
+    """The package diffusers, which `codec.kl16` is built from, is not installed."""
 
     def __init__(self) -> None:
         super().__init__('codec.use = "kl16" needs diffusers, which is not installed; pip install "margrpo[mar]"')
@@ -25,14 +25,14 @@ class MissingDiffusers(MargrpoError):
 class Kl16:
     """Latent diffusion's KL autoencoder with 16 channels, at a stride of 16; encodes to the mode, never to a sample.
 
-    The published `kl16.ckpt` loads as it is, and so do the files that a run writes.
+    The published `kl16.ckpt` loads without conversion, and so do the files that a run writes.
     """
 
     checkpoint: str = setting("", f"the file of weights: {SOURCES}", check=known_form)
-    weights: Literal["model", "random"] = setting("model", "those of the file, or random ones instead")
+    weights: Literal["model", "random"] = setting("model", '"model" for the weights of the file, or "random" ones')
     sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
     image: int = setting(256, "side of the image in pixels; a multiple of the stride", check=at_least(1))
-    scale: float = setting(0.2325, "tokens per latent: what latents are multiplied by", check=positive)
+    scale: float = setting(0.2325, "factor between latents and tokens", check=positive)
     batch: int = setting(8, "images encoded or decoded at once, which bounds memory", check=at_least(1))
     width: int = setting(PUBLISHED[0], "channels of the first level", check=at_least(1))
     multipliers: tuple[int, ...] = setting(
@@ -42,7 +42,7 @@ class Kl16:
     seed: int = setting(0, "seed of random weights", check=not_negative)
 
     def problems(self) -> list[str]:
-        """What is wrong with the settings taken together."""
+        """Sentences about settings that do not fit together."""
         levels, told = len(self.multipliers), f"multipliers = {list(self.multipliers)}"
         if not levels or min(self.multipliers) < 1:
             return [f"{told} must be one or more whole numbers, each 1 or more"]
@@ -52,18 +52,18 @@ class Kl16:
                 f"width = {self.width} times {told} must be multiples of {GROUPS}, the groups of normalisations"
             )
         if self.attention >= levels:
-            found.append(f"attention = {self.attention} is none of the levels 0 to {levels - 1} of {told}")
+            found.append(f"attention = {self.attention} is not a level of {told}; give 0 to {levels - 1}")
         if self.image % self.stride:
             found.append(f"image = {self.image} is not a multiple of the stride, which is {self.stride}")
         return found
 
     @property
     def stride(self) -> int:
-        """Pixels along the side of a token."""
+        """The number of pixels along the side of a token."""
         return int(2 ** (len(self.multipliers) - 1))
 
     def published(self) -> str:
-        """Where weights of these sizes are published, as a sentence, or nothing."""
+        """A sentence that says where weights of these sizes are published, or ""."""
         if (self.width, self.multipliers, self.attention) != PUBLISHED:
             return ""
         return (
@@ -73,16 +73,16 @@ class Kl16:
         )
 
     def geometry(self) -> tuple[int, int]:
-        """Tokens per image and channels per token."""
+        """The number of tokens per image and of channels per token."""
         return (self.image // self.stride) ** 2, CHANNELS
 
     def require(self) -> None:
-        """Raise a `MissingDiffusers` where diffusers is not installed; importing it, which takes seconds, waits."""
+        """Raise `MissingDiffusers` if diffusers is not installed; does not import it, which takes seconds."""
         if importlib.util.find_spec("diffusers") is None:
             raise MissingDiffusers
 
     def build(self) -> Autoencoder:
-        """The autoencoder, frozen, with its weights loaded unless they are "random"."""
+        """Make the frozen autoencoder, with the weights of the file or random ones."""
         from margrpo.nets import kl16
         from margrpo.weights import modules
 
@@ -96,7 +96,7 @@ class Kl16:
         return codec.requires_grad_(False).eval()
 
     def cure(self, tensors: Any) -> str:
-        """Which settings would fit tensors that do not, as a sentence's end."""
+        """The end of a sentence that names the settings to change for `tensors` that do not fit."""
         from margrpo.nets.kl16 import told_by
 
         told = told_by({name: tensor.shape for name, tensor in tensors.items()})

@@ -1,4 +1,4 @@
-"""Square patches of pixels as tokens."""
+"""The codec of square patches of pixels."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ from margrpo.weights.source import SOURCES, digest, known_form, unnamed
 
 @component
 class Patch:
-    """Square patches of pixels, raw or as whitened principal components; linear, exact where enough are kept."""
+    """Square patches of pixels, raw or as whitened principal components; linear, and exact with all components."""
 
     image: int = setting(32, "side of the image in pixels; a multiple of the patch", check=at_least(1))
     patch: int = setting(8, "side of a patch in pixels", check=at_least(1))
@@ -17,13 +17,13 @@ class Patch:
     checkpoint: str = setting("", f"the file with the fitted components: {SOURCES}", check=known_form)
     weights: Literal["model", "random"] = setting(
         lambda checkpoint: "model" if checkpoint else "random",
-        'those of the file, or "random" before they are fitted',
+        '"model" for the fitted components of the file, or "random" before they are fitted',
         by="checkpoint",
     )
     sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
 
     def problems(self) -> list[str]:
-        """What is wrong with the settings taken together."""
+        """Sentences about settings that do not fit together."""
         pixels = 3 * self.patch**2
         if self.image % self.patch:
             return [f"image = {self.image} is not a multiple of patch = {self.patch}"]
@@ -32,18 +32,18 @@ class Patch:
         return unnamed(self.checkpoint, self.weights)
 
     def published(self) -> str:
-        """Where weights of these sizes are published: nowhere, since fitting them takes seconds."""
+        """An empty sentence: components are not published, because fitting takes seconds."""
         return ""
 
     def require(self) -> None:
-        """Nothing beyond what margrpo itself needs."""
+        """Do nothing: the codec needs no further package."""
 
     def geometry(self) -> tuple[int, int]:
-        """Tokens per image and channels per token."""
+        """The number of tokens per image and of channels per token."""
         return (self.image // self.patch) ** 2, self.components or 3 * self.patch**2
 
     def build(self) -> Autoencoder:
-        """The projection, with its components loaded unless they are still to be fitted."""
+        """Make the projection, with the components of the file unless they are to be fitted."""
         from margrpo.nets.patches import Patches
         from margrpo.weights import modules
 

@@ -1,1 +1,1 @@
-"""Images with prompts, for pre-training."""
+"""Datasets of images with prompts, for pre-training."""

@@ -9,12 +9,12 @@ from margrpo.records import Prompts
 
 @component
 class Digits:
-    """Real digits of scikit-learn, 8 × 8 grey pixels in three equal channels; classifiers learn from none of them."""
+    """Real digits of scikit-learn, 8 × 8 grey pixels in three equal channels; disjoint from the classifiers' digits."""
 
     mislabelled: float = setting(0.0, "share of images with the label of another digit", check=between(0, 1))
 
     def problems(self) -> list[str]:
-        """A sentence where scikit-learn is missing."""
+        """A sentence if scikit-learn is missing."""
         from margrpo.worlds import digits
 
         return digits.problems()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @component
 class Shapes:
-    """Scenes drawn afresh for every batch; each kind of caption is equally frequent, held-out captions never occur."""
+    """Random scenes of coloured shapes; each kind of caption is equally frequent, held-out captions never occur."""
 
     mislabelled: float = setting(0.0, "share of images with the caption of another scene", check=between(0, 1))
 
@@ -36,7 +36,7 @@ class Shapes:
 
 
 def draw_caption(rng: "Generator") -> str:
-    """A training caption: its kind first, then one of that kind."""
+    """Draw a training caption: first its kind, then a caption of this kind."""
     kinds = captions_by_kind()
     captions = kinds[int(rng.integers(len(kinds)))]
     return captions[int(rng.integers(len(captions)))]

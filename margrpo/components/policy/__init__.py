@@ -1,1 +1,1 @@
-"""The generators that can be tuned."""
+"""Policies: the generators that can be trained."""

@@ -17,19 +17,19 @@ _ONE = at_least(1)
 
 @component
 class Mar:
-    """A masked autoencoder over continuous tokens, and an MLP that denoises each of them.
+    """A masked autoencoder over continuous tokens, and an MLP that denoises each token.
 
-    A published `checkpoint-last.pth` loads as it is, and so do the files that a run writes.
+    A published `checkpoint-last.pth` loads without conversion, and so do the files that a run writes.
     """
 
     checkpoint: str = setting("", f"the file of weights: {SOURCES}", check=known_form)
     weights: Literal["ema", "model", "random"] = setting(
-        "ema", "the file's moving average if it has one, its model, or random weights instead"
+        "ema", '"ema" for the moving average in the file if it has one, "model" for its model, or "random" weights'
     )
     sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
     size: Literal["base", "large", "huge"] = setting("base", "the published size that gives widths, depths and heads")
-    conditioner: Conditioner = setting(meaning="what the prompt becomes for the backbone")
-    parameterization: Parameterization = setting(meaning="what the head's output means")
+    conditioner: Conditioner = setting(meaning="conditioner that turns prompts into the prefix")
+    parameterization: Parameterization = setting(meaning="meaning of the head's output")
     tokens: int = setting(256, "tokens per image", check=_ONE)
     channels: int = setting(16, "channels per token", check=_ONE)
     width: int = setting(lambda size: SIZES[size].width, "channels of the backbone", check=_ONE, by="size")
@@ -48,11 +48,11 @@ class Mar:
     embedding_std: float = setting(0.02, "std of initial position and prompt embeddings", check=positive)
     seed: int = setting(0, "seed of random weights", check=not_negative)
     zero_init: bool = setting(
-        False, "whether a random head starts at zero gates and output, as is best for pre-training; no gradient passes"
+        False, "whether a random head starts with zero gates and output, which is best for pre-training"
     )
 
     def problems(self) -> list[str]:
-        """What is wrong with the settings taken together."""
+        """Sentences about settings that do not fit together."""
         found = unnamed(self.checkpoint, self.weights)
         if self.width % self.heads:
             near = [heads for heads in range(1, self.width + 1) if self.width % heads == 0]
@@ -61,7 +61,7 @@ class Mar:
         return found
 
     def published(self) -> str:
-        """Where weights of these sizes are published, as a sentence, or nothing."""
+        """A sentence that says where weights of these sizes are published, or ""."""
         size = mar_size.published_size(self.sizes())
         if size is None:
             return ""
@@ -72,11 +72,11 @@ class Mar:
         )
 
     def geometry(self) -> tuple[int, int]:
-        """Tokens per image and channels per token."""
+        """The number of tokens per image and of channels per token."""
         return self.tokens, self.channels
 
     def classes(self) -> int | None:
-        """Those of the conditioner."""
+        """The number of classes of the conditioner, or None."""
         return self.conditioner.classes
 
     def footprint(self) -> PolicyFootprint:
@@ -95,14 +95,14 @@ class Mar:
         return PolicyFootprint(sizes.footprint(self.conditioner.parameters(width=self.width)), head)
 
     def sizes(self) -> dict[str, int]:
-        """Every size that shows in the shapes of the weights, by its key below the policy."""
+        """The settings that show in the shapes of the weights, by their keys below the policy."""
         keys = ("tokens", "channels", "width", "encoder_depth", "decoder_depth", "head_width", "head_depth")
         found = {**{key: getattr(self, key) for key in keys}, "conditioner.prefix": self.conditioner.prefix}
         classes = self.classes()
         return found if classes is None else {**found, "conditioner.classes": classes}
 
     def build(self, *, attention: Attention) -> Model:
-        """The model on the CPU, in evaluation mode, with its weights loaded unless they are "random"."""
+        """Make the model on the CPU, in evaluation mode, with the weights of the file or random ones."""
         from margrpo.weights import modules
         from margrpo.weights.published_names import published_name
 
@@ -114,11 +114,11 @@ class Mar:
         return model.eval()
 
     def cure(self, tensors: Any) -> str:
-        """Which settings would fit tensors that do not."""
+        """The end of a sentence that names the settings to change for `tensors` that do not fit."""
         return mar_size.cure({name: tensor.shape for name, tensor in tensors.items()}, self.sizes(), self.size)
 
     def assemble(self, attention: Attention, *, drawn: bool = True) -> Model:
-        """The model with random weights; where they are not `drawn`, its large parts are memory not written yet."""
+        """Make the model with random weights; without `drawn`, its large parts are uninitialised memory."""
         from margrpo.nets import mae, mar
         from margrpo.nets.denoiser import Denoiser
 

@@ -26,22 +26,24 @@ _with_a_place = Check(
 
 @component
 class Classes:
-    """Classes by name: label, text and metadata {"name": …}; of each class all prompts are held out, or none.
+    """Classes by name, as prompts with label, text and metadata {"name": …}; a class is held out as a whole.
 
-    Which classes are held out depends on their names alone. Held-out prompts go through those classes in an order that
-    scatters them, then again, so that the first few are of as many classes.
+    The held-out classes depend on the names alone. Held-out prompts go through the held-out classes in a scattered
+    order, then again, so that the first few prompts belong to as many classes.
     """
 
     names: tuple[str, ...] = setting(
         (), "a name for each class in the order of labels; ImageNet's if empty", check=_each_once
     )
-    template: str = setting("a photo of {a name}", 'the text; "{a name}" puts a or an first', check=_with_a_place)
+    template: str = setting(
+        "a photo of {a name}", 'text of a prompt; "{a name}" puts a or an before the name', check=_with_a_place
+    )
     classes: tuple[int | str, ...] = setting((), "labels or names of the classes to draw and to hold out; all if empty")
     prompts: int = setting(4, "prompts per step", check=positive)
     group: int = setting(8, "images per prompt", check=positive)
     held_out_share: float = setting(
         0.1,
-        "share of the classes to hold out; 0 measures the trained ones, with noise of their own",
+        "share of the classes to hold out; 0 measures the trained classes, with noise of their own",
         check=between(0, 1),
     )
     held_out_images: int = setting(1, "held-out images of each class", check=at_least(1))
@@ -51,22 +53,22 @@ class Classes:
         assert self._split
 
     def draw(self, step: int, seed: int) -> Prompts:
-        """The classes of one step; none comes again before all have come."""
+        """The classes of a step; a class comes again only after all classes have come."""
         train, _ = self._split
         chosen = deal(step, seed, count=len(train), per_step=self.prompts)
         return grouped([self.prompt(train[i]) for i in chosen], self.group)
 
     def held_out(self) -> Prompts:
-        """Every held-out class once, then each again, as often as there are images of it."""
+        """Every held-out class once, then each class again, `held_out_images` times in all."""
         return grouped([self.prompt(label) for label in self._split[1] * self.held_out_images], 1)
 
     def labels(self) -> tuple[int, ...]:
-        """Every label that is drawn or held out, ascending; `DataError` where they cannot be told."""
+        """All labels that are drawn or held out, in ascending order; `DataError` if `classes` are wrong."""
         train, held_out = self._split
         return tuple(sorted({*train, *held_out}))
 
     def of_class(self, which: int | str) -> Prompt:
-        """The prompt of a label or a name, whether it is among `classes` or not; `DataError` if there is none such."""
+        """The prompt of a label or a name, in `classes` or not; an unknown class raises `DataError`."""
         return self.prompt(label_of(which, self._names))
 
     def prompt(self, label: int) -> Prompt:
@@ -85,7 +87,7 @@ class Classes:
 
     @cached_property
     def _split(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The labels to train on and those held out, at least one of each."""
+        """Training and held-out labels, at least one of each."""
         labels = labels_of(self.classes, self._names) if self.classes else list(range(len(self._names)))
         twice = [label for label in labels if labels.count(label) > 1] if self.classes else []
         if twice:

@@ -12,9 +12,13 @@ from margrpo.records import Prompt, Prompts, grouped
 class Jsonl:
     """Every line is a JSON object: "text", optionally "label" (a class index), and metadata for the rewards."""
 
-    path: str = setting(meaning="UTF-8 file with one JSON object a line, relative to the working directory")
-    held_out_path: str | None = setting(None, "a second such file to hold out; none: a share of the first")
-    held_out_share: float = setting(0.1, "share to hold out if there is no second file", check=between(0, 1))
+    path: str = setting(meaning="UTF-8 file with one JSON object per line, relative to the working directory")
+    held_out_path: str | None = setting(
+        None, "file of held-out prompts, in the format of `path`; default: a share of `path`"
+    )
+    held_out_share: float = setting(
+        0.1, "share of `path` to hold out if `held_out_path` is not set", check=between(0, 1)
+    )
     prompts: int = setting(4, "prompts per step", check=positive)
     group: int = setting(8, "images per prompt", check=positive)
 
@@ -23,7 +27,7 @@ class Jsonl:
         assert self._split
 
     def draw(self, step: int, seed: int) -> Prompts:
-        """The prompts of one step; none comes again before all have come."""
+        """The prompts of a step; a prompt comes again only after all prompts have come."""
         train, _ = self._split
         return grouped([train[i] for i in deal(step, seed, count=len(train), per_step=self.prompts)], self.group)
 

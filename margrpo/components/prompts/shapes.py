@@ -1,4 +1,4 @@
-"""The captions of the world of shapes."""
+"""Captions of the world of shapes as prompts."""
 
 from margrpo.declare import Check, component, positive, setting
 from margrpo.maths.dealing import dealt
@@ -14,17 +14,17 @@ some_kinds = Check(
 
 @component
 class Shapes:
-    """Captions of coloured shapes, each kind equally often however many captions it has."""
+    """Captions of coloured shapes; each kind is drawn equally often."""
 
     prompts: int = setting(4, "prompts per step", check=positive)
     group: int = setting(8, "images per prompt", check=positive)
     kinds: tuple[str, ...] = setting(KINDS, "kinds of caption to draw and to hold out", check=some_kinds)
 
     def require(self) -> None:
-        """They ship with the package."""
+        """Do nothing: the captions ship with the package."""
 
     def draw(self, step: int, seed: int) -> Prompts:
-        """The captions of one step; a kind comes again when every kind has, a caption when all of its kind have."""
+        """The captions of a step; a kind comes again after all kinds, a caption after all captions of its kind."""
         captions = self._captions()
         draws = range(step * self.prompts, (step + 1) * self.prompts)
         chosen = []
@@ -36,7 +36,7 @@ class Shapes:
         return grouped(chosen, self.group)
 
     def held_out(self) -> Prompts:
-        """The held-out captions of these kinds, every prefix balanced over them, one image each."""
+        """The held-out captions of `kinds`, one image each, in an order that balances the kinds in every prefix."""
         from margrpo.worlds.shapes import held_out_captions, parse
 
         kinds = ((text, parse(text).kind) for text in held_out_captions())

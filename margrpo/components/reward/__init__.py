@@ -1,1 +1,1 @@
-"""Scores of finished images."""
+"""Rewards: scores of finished images."""

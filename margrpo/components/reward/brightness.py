@@ -1,4 +1,4 @@
-"""How bright an image is, as a reward."""
+"""The brightness of an image as a reward."""
 
 from jaxtyping import Float
 
@@ -17,16 +17,16 @@ class Brightness:
 
     target: float = setting(1.0, "mean luma that earns 1, from 0 (black) to 1 (white)", check=between(0, 1))
     weight: float = setting(1.0, "factor of this reward in the sum")
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(low=0.0, high=1.0)
 
     def build(self, device: str) -> Scorer:
-        """Nothing is to be loaded."""
+        """Return itself: there are no networks to load."""
         return self
 
     def cases(self) -> list[Case]:
-        """Black, grey and white."""
+        """A black, a grey and a white image."""
         levels = {"black": 0.0, "grey": 0.5, "white": 1.0}
         return [case(what, level, 1 - abs(level - self.target)) for what, level in levels.items()]
 
@@ -37,5 +37,5 @@ class Brightness:
 
 
 def case(what: str, level: float, score: float) -> Case:
-    """A picture of one level and what it must score."""
+    """A case: an image of one grey level and the score that it must get."""
     return Case(what, torch.full((3, 8, 8), level), Prompt("anything"), score - 1e-5, score + 1e-5)

@@ -1,4 +1,4 @@
-"""A reward that remembers what it has said."""
+"""A reward that remembers its scores."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ from margrpo.records import Case, Traits
 
 @component
 class Cached:
-    """Another reward, asked once about each image and prompt: of use where the same images come again.
+    """Cache around another reward, which scores each image and prompt only once.
 
-    In training they do not, but in looks at held-out prompts before the weights have moved, and in evaluations. What is
-    remembered is known by the SHA-256 of the image's values and what the reward reads of the prompt.
+    Images come again in validations before the weights have moved, and in evaluations, but not in training. A score is
+    remembered by the SHA-256 of the image's values and of the fields of the prompt that the reward reads.
     """
 
-    of: Reward = setting(meaning="the reward whose scores are remembered")
-    entries: int = setting(65536, "scores that are remembered, the latest; one takes some 150 bytes", check=at_least(1))
-    weight: float = setting(1.0, "factor of this reward in the sum; that of the inner one is not used")
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    of: Reward = setting(meaning="reward whose scores are remembered")
+    entries: int = setting(65536, "number of latest scores to remember; each takes some 150 bytes", check=at_least(1))
+    weight: float = setting(1.0, "factor of this reward in the sum; the inner reward's weight is not used")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     @property
     def wraps(self) -> Reward:
@@ -27,19 +27,19 @@ class Cached:
 
     @property
     def traits(self) -> Traits:
-        """Those of the reward."""
+        """The traits of the inner reward."""
         return self.of.traits
 
     def problems(self) -> list[str]:
-        """A sentence where the reward is not deterministic."""
+        """A sentence if the inner reward is not deterministic."""
         return [] if self.traits.deterministic else ["of is not deterministic, so its scores cannot be remembered"]
 
     def cases(self) -> Sequence[Case]:
-        """The pictures that the reward ships."""
+        """The cases of the inner reward."""
         return self.of.cases() if isinstance(self.of, ShipsCases) else ()
 
     def build(self, device: str) -> Scorer:
-        """The reward's scorer behind a memory."""
+        """Make the inner reward's scorer behind a cache."""
         from margrpo.remote.cache import CachingScorer
 
         return CachingScorer(self.of.build(device), (*self.traits.reads, *self.traits.may_read), self.entries)

@@ -1,4 +1,4 @@
-"""What a classifier of handwritten digits says of an image, as a reward."""
+"""The score of a classifier of handwritten digits as a reward."""
 
 import math
 from typing import Any
@@ -17,26 +17,26 @@ below_zero = Check(lambda value: value < 0, "less than 0", {"exclusiveMaximum": 
 
 @component
 class Digits:
-    """How sure a classifier is to see the digit that the prompt's label names.
+    """Log-probability or accuracy of a classifier for the digit that the prompt's label names.
 
-    The two classifiers learned from different digits, and the policy from others again: "reward" is a logistic
-    regression to tune by, "judge" votes among the five nearest digits and tells whether tuning drew digits or only
-    pleased the first.
+    The policy and the two classifiers learn from three disjoint sets of digits. "reward" is a logistic regression to
+    train with. "judge" votes among the five nearest digits and shows whether training drew digits or only pleased
+    "reward".
     """
 
-    classifier: str = setting("reward", "whose opinion it is", check=one_of("reward", "judge"))
+    classifier: str = setting("reward", "classifier to ask", check=one_of("reward", "judge"))
     by: str = setting(
         "log_probability",
-        'the log-probability of the label in nats, or the "accuracy": 1 where it is the first guess, else 0',
+        'log-probability of the label in nats, or "accuracy": 1 if the label is the first guess, else 0',
         check=one_of("log_probability", "accuracy"),
     )
-    floor: float = setting(-10.0, "least log-probability that is told apart from impossible, in nats", check=below_zero)
+    floor: float = setting(-10.0, "lower bound of the log-probability, in nats", check=below_zero)
     weight: float = setting(1.0, "factor of this reward in the sum")
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     @property
     def traits(self) -> Traits:
-        """A share, or nats from `floor` to 0."""
+        """Traits with the range of the score: a share, or nats from `floor` to 0."""
         return (
             Traits(low=0.0, high=1.0, reads=("label",))
             if self.by == "accuracy"
@@ -44,17 +44,17 @@ class Digits:
         )
 
     def build(self, device: str) -> Scorer:
-        """Nothing is to be loaded."""
+        """Return itself: there are no networks to load."""
         return self
 
     def problems(self) -> list[str]:
-        """A sentence where scikit-learn is missing."""
+        """A sentence if scikit-learn is missing."""
         from margrpo.worlds import digits
 
         return digits.problems()
 
     def cases(self) -> list[Case]:
-        """A handwritten three by its own label and by another."""
+        """Cases of a handwritten three: with its own label and with another label."""
         from margrpo.worlds import digits
 
         known = digits.part("generator")
@@ -67,7 +67,7 @@ class Digits:
         ]
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-        """A number for each image; a label that is no digit, or an image of another size, is a `DataError`."""
+        """The score of each image; a label that is not a digit, or an image of another size, raises `DataError`."""
         from margrpo.worlds import digits
 
         _refuse(images, prompts, digits.SIDE)
@@ -75,7 +75,7 @@ class Digits:
         return self.opinion(torch.from_numpy(digits.classified(grey, self.classifier)), prompts.label).to(images.device)
 
     def opinion(self, probability: Float[Tensor, "b 10"], label: Any) -> Float[Tensor, "b"]:
-        """The number that the probabilities of all digits give the label."""
+        """The score of the label from the probabilities of all digits."""
         wanted = label.cpu()[:, None]
         if self.by == "accuracy":
             return (probability.argmax(1, keepdim=True) == wanted).squeeze(1).float()
@@ -83,11 +83,11 @@ class Digits:
 
 
 def _refuse(images: Float[Tensor, "b 3 h w"], prompts: Prompts, side: int) -> None:
-    """Raise `DataError` where the images are not the size of digits or a label is none."""
+    """Raise `DataError` if images are not of the size of digits, or a label is not a digit."""
     height, width = images.shape[-2:]
     if (height, width) != (side, side):
         raise DataError(
-            f"reward digits: the images are {height} × {width} pixels, and its classifiers know digits of "
+            f"reward digits: the images are {height} × {width} pixels, but its classifiers know digits of "
             f"{side} × {side}; set codec.image = {side}, or choose another reward."
         )
     wrong = [at for at, label in enumerate(prompts.label.tolist()) if not 0 <= label <= 9]

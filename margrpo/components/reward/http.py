@@ -1,4 +1,4 @@
-"""Rewards that another process computes, asked over HTTP."""
+"""Rewards that a server computes, over HTTP."""
 
 import os
 import re
@@ -29,34 +29,36 @@ _addresses = Check(
 
 @component
 class Http:
-    """What servers started by `margrpo rewards serve` say, asked while the next images of a step are drawn.
+    """Scores of servers started by `margrpo rewards serve`, computed while the next images of a step are drawn.
 
-    Batches go to the servers in turn. A server that cannot be reached, or that is busy, is asked again later and the
-    others meanwhile: it may be restarted in the middle of a run. Scores are those of the server's own reward, to the
-    last bit; its weight is not used.
+    Batches go to the servers in turn. If a server cannot be reached or is busy, its batch goes to the next server, so
+    that a server may be restarted in the middle of a run. Scores equal the scores of the server's own reward to the
+    last bit. The weight of the server's reward is not used.
     """
 
-    servers: tuple[str, ...] = setting(meaning="addresses of servers that serve the same rewards", check=_addresses)
-    reward: str = setting("", "which of the rewards that they serve; need not be given where it is one")
-    token: str = setting("", "environment variable with the token that the servers ask for; empty: they ask for none")
+    servers: tuple[str, ...] = setting(meaning="addresses of servers, which all serve equal rewards", check=_addresses)
+    reward: str = setting("", "name of the served reward; may be empty if the servers serve only one")
+    token: str = setting("", "environment variable with the servers' token; empty: no token")
     batch: int = setting(64, "images in one request", check=at_least(1))
     timeout: float = setting(120.0, "seconds that one request may take", check=positive)
     attempts: int = setting(8, "rounds through all servers before the reward fails", check=at_least(1))
-    backoff: float = setting(0.5, "seconds after the first round, doubled after each up to 16", check=not_negative)
+    backoff: float = setting(
+        0.5, "seconds to wait after the first round, doubled after each round up to 16", check=not_negative
+    )
     weight: float = setting(1.0, "factor of this reward in the sum")
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(may_read=PROMPT_FIELDS, remote=True)
 
     def require(self) -> None:
-        """Raise `RewardError` where the client or the token is missing."""
+        """Raise `RewardError` if the client or the token is missing."""
         if find_spec("httpx2") is None:
             raise RewardError('reward http needs httpx2, which is not installed; pip install "margrpo[http]"')
         if self.token and not os.environ.get(self.token):
             raise RewardError(f"reward http: the environment variable {self.token} is not set; put the token into it")
 
     def build(self, device: str) -> Scorer:
-        """The connection, once a server has said that it serves this reward."""
+        """Connect, once a server has confirmed that it serves this reward."""
         from margrpo.remote.client import HttpScorer
 
         self.require()

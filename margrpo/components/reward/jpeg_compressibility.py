@@ -1,4 +1,4 @@
-"""How well an image compresses, as a reward."""
+"""The compressibility of an image as a reward."""
 
 import io
 from typing import Any
@@ -18,16 +18,16 @@ class JpegCompressibility:
 
     quality: int = setting(95, "JPEG quality", check=between(1, 100))
     weight: float = setting(1.0, "factor of this reward in the sum, per kB")
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(high=0.0)
 
     def build(self, device: str) -> Scorer:
-        """Nothing is to be loaded."""
+        """Return itself: there are no networks to load."""
         return self
 
     def cases(self) -> list[Case]:
-        """A picture of one colour takes 0.7 kB at any quality, one of noise more."""
+        """Cases: an image of one colour, which takes 0.7 kB at any quality, and an image of noise, which takes more."""
         plain = torch.full((3, 64, 64), 0.5)
         noise = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0))
         return [
@@ -36,13 +36,13 @@ class JpegCompressibility:
         ]
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-        """Minus the kB of each image; a value that is not finite is a `RewardError`, because a JPEG would hide it."""
+        """Minus the kB of each image; a value that is not finite raises `RewardError`, because a JPEG would hide it."""
         finite = torch.isfinite(images).flatten(1).all(1)
         if not finite.all():
             first = int(finite.int().argmin())
             raise RewardError(
                 f"jpeg_compressibility cannot score image {first} ({prompts.text[first]!r}): "
-                "it has values that are not finite; look at the policy that drew it."
+                "it has values that are not finite; check the policy that drew it."
             )
         pixels = (images.detach().clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
         return torch.tensor([-self._kilobytes(image) for image in pixels], dtype=torch.float32, device=images.device)

@@ -1,4 +1,4 @@
-"""The exact scorer of the world `shapes`."""
+"""The exact score of the world `shapes` as a reward."""
 
 from einops import rearrange
 from jaxtyping import Float
@@ -11,10 +11,10 @@ from margrpo.records import Case, Prompt, Prompts, Traits
 
 @component
 class Shapes:
-    """How well an image shows what its caption asks for, by segmentation and connected components."""
+    """Score of the objects that a caption asks for, by segmentation and connected components."""
 
     weight: float = setting(1.0, "factor in the sum of rewards")
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
     strictness: float = setting(
         0.0, "share of the strict score, 0 or 1, in the reward; the rest is the soft score", check=between(0, 1)
     )
@@ -22,11 +22,11 @@ class Shapes:
     traits = Traits(low=0.0, high=1.0, reads=("text",))
 
     def build(self, device: str) -> Scorer:
-        """Nothing is to be loaded."""
+        """Return itself: there are no networks to load."""
         return self
 
     def cases(self) -> list[Case]:
-        """Pictures that show what is asked for score 1; an empty one shows nothing of it."""
+        """Cases: an image with the required objects, which scores 1, and an empty image."""
         from margrpo.worlds import shapes
 
         asked = Prompt("a red circle left of a blue square")
@@ -39,7 +39,7 @@ class Shapes:
         ]
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-        """A number from 0 to 1 for each image."""
+        """The score of each image, from 0 to 1."""
         from margrpo.worlds import shapes
 
         wanted = [shapes.parse(text) for text in prompts.text]

@@ -1,1 +1,1 @@
-"""What policies are evaluated on."""
+"""Suites: benchmarks that policies are evaluated on."""

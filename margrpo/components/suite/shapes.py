@@ -1,4 +1,4 @@
-"""The held-out captions of the world of shapes."""
+"""A suite of the held-out captions of the world of shapes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -9,17 +9,15 @@ from margrpo.records import Prompt
 
 @component
 class Shapes:
-    """Held-out captions of six kinds, and whether each picture shows exactly what is asked for."""
+    """Held-out captions of six kinds, scored by whether an image shows exactly the required objects."""
 
-    count: int | None = setting(
-        None, "captions, of all kinds as evenly as they last; all of them unless given", check=at_least(1)
-    )
+    count: int | None = setting(None, "number of captions, balanced over kinds; default: all", check=at_least(1))
 
     def require(self) -> None:
-        """They ship with the package."""
+        """Do nothing: the captions ship with the package."""
 
     def prompts(self) -> list[Prompt]:
-        """The captions."""
+        """The held-out captions."""
         from margrpo.worlds.shapes import held_out_captions
 
         return [Prompt(text) for text in held_out_captions(self.count)]
@@ -31,5 +29,5 @@ class Shapes:
         return parse(prompt.text).kind
 
     def rewards(self) -> Sequence[Mapping[str, Any]]:
-        """The strict score."""
+        """The reward `shapes` with the strict score."""
         return [{"use": "shapes", "strictness": 1.0}]

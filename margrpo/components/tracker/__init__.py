@@ -1,1 +1,1 @@
-"""Where the figures of a run go."""
+"""Trackers: places that the figures of a run are written to."""

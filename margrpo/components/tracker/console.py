@@ -1,4 +1,4 @@
-"""The progress of a run on the terminal."""
+"""A tracker that shows the progress of a run on the terminal."""
 
 from collections.abc import Mapping
 from time import monotonic
@@ -14,9 +14,9 @@ MAIN = ("reward", "loss", "held_out", "kl", "gradient_norm")
 
 @component
 class Console:
-    """A bar with the time left and the main figures; where there is no terminal, a plain line now and then."""
+    """Progress bar with the time left and the main figures; plain lines if standard error is not a terminal."""
 
-    every: int = setting(10, "steps between plain lines where there is no terminal", check=positive)
+    every: int = setting(10, "steps between plain lines, if standard error is not a terminal", check=positive)
     figures: tuple[str, ...] = setting(MAIN, "figures to show, besides the seconds of each part")
 
     def open(self, folder: Any, title: str, steps: int, start: int) -> "Bar | Plain":
@@ -26,7 +26,7 @@ class Console:
         return self.open_on(Terminal(stderr=True), title, steps=steps, start=start)
 
     def open_on(self, terminal: "Terminal", title: str, *, steps: int, start: int) -> "Bar | Plain":
-        """Show the run on this terminal, or plainly if it is none."""
+        """Show the run on `terminal`, or with plain lines if it is not a terminal."""
         view = View(self.figures)
         if terminal.is_terminal:
             return Bar(terminal, view, title=title, steps=steps, start=start)
@@ -41,7 +41,7 @@ class View:
         self._latest: dict[str, float] = {}
 
     def lines(self, figures: Mapping[str, float]) -> tuple[str, ...]:
-        """The figures to show, then the seconds of each part; what is measured now and then keeps its last value."""
+        """The figures to show, then the seconds of each part; figures of rare measurements keep their last value."""
         self._latest.update(figures)
         shown = [f"{name} {self._latest[name]:.4g}" for name in self._names if name in self._latest]
         parts = [f"{name.partition('/')[2]} {value:.2g} s" for name, value in figures.items() if is_seconds(name)]
@@ -49,7 +49,7 @@ class View:
 
 
 def is_seconds(name: str) -> bool:
-    """Whether a figure is the seconds that a part of the step took."""
+    """Whether a figure is the duration of a part of the step."""
     return name.startswith("seconds/")
 
 
@@ -85,7 +85,7 @@ class Bar:
         self._live.console.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
-        """Leave the bar as it stands."""
+        """Leave the bar in its last state."""
         self._live.stop()
 
 
@@ -109,11 +109,11 @@ class Plain:
         self._terminal.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
     def close(self) -> None:
-        """Nothing is left to do: every line is out."""
+        """Do nothing: every line has been printed."""
 
 
 def duration(seconds: float) -> str:
-    """Hours, minutes and seconds, as 1:02:03 or 2:03."""
+    """Hours, minutes and seconds, such as 1:02:03 or 2:03."""
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

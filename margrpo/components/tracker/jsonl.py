@@ -1,4 +1,4 @@
-"""The figures of a run as JSON Lines."""
+"""A tracker that writes JSON Lines."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""A run in TensorBoard."""
+"""A tracker for TensorBoard."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -22,7 +22,7 @@ class Tensorboard:
     """
 
     def require(self) -> None:
-        """Raise `PluginError` where TensorBoard is missing."""
+        """Raise `PluginError` if TensorBoard is missing."""
         if find_spec("tensorboard") is None:
             raise PluginError(
                 "tracker tensorboard needs tensorboard, which is not installed; pip install tensorboard, or leave the "
@@ -30,7 +30,7 @@ class Tensorboard:
             )
 
     def open(self, folder: Path, title: str, steps: int, start: int) -> "TensorboardTrack":
-        """Go on in new event files, after which those of steps that will be done again do not count."""
+        """Open new event files; older events of steps that will be repeated no longer count."""
         from torch.utils.tensorboard import SummaryWriter
 
         writer = SummaryWriter(str(Path(folder) / FOLDER), purge_step=start)
@@ -45,7 +45,7 @@ class TensorboardTrack:
         writer.add_text("title", title, 0)
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
-        """One scalar for each figure."""
+        """Write each figure as a scalar."""
         for name, value in figures.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
@@ -56,14 +56,14 @@ class TensorboardTrack:
         self._messages += 1
 
     def log_image(self, step: int, name: str, file: Path) -> None:
-        """A picture."""
+        """Write the picture in `file`."""
         import numpy as np
         from PIL import Image
 
         self._writer.add_image(name, np.asarray(Image.open(file).convert("RGB")), step, dataformats="HWC")
 
     def log_histogram(self, step: int, name: str, values: Float[Tensor, "_"]) -> None:
-        """A histogram."""
+        """Write a histogram of `values`."""
         self._writer.add_histogram(name, values, step)
 
     def close(self) -> None:

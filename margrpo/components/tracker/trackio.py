@@ -1,4 +1,4 @@
-"""A run in Trackio."""
+"""A tracker for Trackio."""
 
 import sys
 import tomllib
@@ -24,17 +24,17 @@ class Trackio:
     """
 
     project: str = setting("margrpo", "the project")
-    space: str = setting("", "a Space on the Hugging Face Hub that shows the run too; empty: none")
+    space: str = setting("", "Space on the Hugging Face Hub that shows the run too; empty: none")
 
     def require(self) -> None:
-        """Raise `PluginError` where Trackio is missing."""
+        """Raise `PluginError` if Trackio is missing."""
         if find_spec("trackio") is None:
             raise PluginError(
                 "tracker trackio needs trackio, which is not installed; pip install trackio, or leave the tracker out"
             )
 
     def open(self, folder: Path, title: str, steps: int, start: int) -> "TrackioTrack":
-        """Begin the run, which has the name of its folder, or go on with it."""
+        """Begin a run named after its folder, or continue it."""
         import trackio
 
         folder = Path(folder)
@@ -60,20 +60,20 @@ class TrackioTrack:
         self._run, self._project = run, project
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
-        """The figures of a step."""
+        """Log the figures of a step."""
         self._run.log(dict(figures), step=step)
 
     def say(self, sentence: str) -> None:
-        """Take no notice: it is on the terminal."""
+        """Do nothing: the sentence is on the terminal."""
 
     def log_image(self, step: int, name: str, file: Path) -> None:
-        """A picture."""
+        """Log the picture in `file`."""
         import trackio
 
         self._run.log({f"pictures/{name}": trackio.Image(str(file))}, step=step)
 
     def log_histogram(self, step: int, name: str, values: Float[Tensor, "_"]) -> None:
-        """A histogram."""
+        """Log a histogram of `values`."""
         import trackio
 
         self._run.log({f"distributions/{name}": trackio.Histogram(values.tolist())}, step=step)

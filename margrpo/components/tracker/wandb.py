@@ -1,4 +1,4 @@
-"""A run on Weights & Biases."""
+"""A tracker for Weights & Biases."""
 
 import tomllib
 from collections.abc import Mapping
@@ -15,29 +15,29 @@ from margrpo.lazy import Tensor
 from margrpo.run_folder import RunFolder
 
 ID = "wandb-id"
-"""The file in the run folder that holds the run's id, so that a run that goes on is the same run there."""
+"""The file in the run folder that holds the run's id at Weights & Biases, so that a resumed run keeps it."""
 
 
 @component
 class Wandb:
     """Figures, pictures, distributions and the resolved recipe on Weights & Biases, or kept in the run folder for it.
 
-    `wandb sync RUN/wandb/offline-run-*` sends what was kept. A step that is done again after a restart is there twice.
+    `wandb sync RUN/wandb/offline-run-*` sends what was kept. A step that is repeated after a restart appears twice.
     """
 
     project: str = setting("margrpo", "the project")
-    entity: str = setting("", "the user or team; empty: the account's own")
+    entity: str = setting("", "user or team; empty: the account's own")
     mode: Literal["online", "offline"] = setting("online", "whether figures are sent, or kept in the run folder")
 
     def require(self) -> None:
-        """Raise `PluginError` where wandb is missing."""
+        """Raise `PluginError` if wandb is missing."""
         if find_spec("wandb") is None:
             raise PluginError(
                 "tracker wandb needs wandb, which is not installed; pip install wandb, or leave the tracker out"
             )
 
     def open(self, folder: Path, title: str, steps: int, start: int) -> "WandbTrack":
-        """Begin the run, or go on with it."""
+        """Begin the run, or continue it."""
         import wandb
 
         folder = Path(folder)
@@ -70,31 +70,31 @@ class WandbTrack:
         self._run = run
 
     def write(self, step: int, figures: Mapping[str, float]) -> None:
-        """The figures of a step, over its number."""
+        """Log the figures of a step by its number."""
         self._run.log({"step": step, **figures})
 
     def say(self, sentence: str) -> None:
-        """Take no notice: it is on the terminal."""
+        """Do nothing: the sentence is on the terminal."""
 
     def log_image(self, step: int, name: str, file: Path) -> None:
-        """A picture."""
+        """Log the picture in `file`."""
         import wandb
 
         self._run.log({"step": step, f"pictures/{name}": wandb.Image(str(file))})
 
     def log_histogram(self, step: int, name: str, values: Float[Tensor, "_"]) -> None:
-        """A histogram."""
+        """Log a histogram of `values`."""
         import wandb
 
         self._run.log({"step": step, f"distributions/{name}": wandb.Histogram(values.tolist())})
 
     def close(self) -> None:
-        """Wait until all is sent or kept."""
+        """Wait until all figures are sent or stored."""
         self._run.finish()
 
 
 def identity(folder: Path) -> str:
-    """The id in the run folder, or a new one that is kept there."""
+    """The run's id in the run folder, or a new id that is stored there."""
     file = folder / ID
     if not file.exists():
         file.write_text(sha256(f"{folder.absolute()} {folder.stat().st_ctime_ns}".encode()).hexdigest()[:16])

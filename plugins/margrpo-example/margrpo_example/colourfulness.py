@@ -17,12 +17,12 @@ class Colourfulness:
 
     weight: float = setting(1.0, "factor of this reward in the sum, per point of the scale")
     enough: float | None = setting(None, "points beyond which more earns nothing; without it, no limit", check=positive)
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(low=0.0)
 
     def build(self, device: str) -> Scorer:
-        """Nothing is to be loaded."""
+        """Return itself: there are no networks to load."""
         return self
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:

@@ -29,7 +29,7 @@ class Geneval:
     )
     batch: int = setting(16, "images that the detector is shown at once", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     @property
     def traits(self) -> Traits:

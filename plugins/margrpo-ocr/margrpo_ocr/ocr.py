@@ -28,7 +28,7 @@ class Ocr:
     )
     threads: int = setting(1, "threads of the reader", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(low=0.0, high=1.0, reads=("text",), may_read=("metadata",), parameters=PARAMETERS)
 

@@ -14,7 +14,7 @@ class ClipScore:
     scale: float = setting(2.5, "w, the largest score; the paper's", check=positive)
     batch: int = setting(32, "pictures or texts that the model sees at once", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     @property
     def traits(self) -> Traits:

@@ -27,7 +27,7 @@ class Hps:
     )
     batch: int = setting(16, "pictures or texts that the model sees at once", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(low=-1.0, high=1.0, reads=("text",), parameters=986_109_441)
 

@@ -24,7 +24,7 @@ class ImageReward:
     )
     batch: int = setting(16, "pairs of picture and text that the model sees at once", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(reads=("text",), parameters=446_000_000)
 

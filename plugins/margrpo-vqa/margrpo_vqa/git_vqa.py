@@ -23,7 +23,7 @@ class GitVqa:
     no: str = setting("no", "the word of denial")
     batch: int = setting(16, "pairs of picture and question that the model sees at once", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(low=0.0, high=1.0, reads=("text",), may_read=("metadata",), parameters=394_000_000)
 

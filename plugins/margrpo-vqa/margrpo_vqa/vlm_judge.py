@@ -34,7 +34,7 @@ class VlmJudge:
     dtype: str = setting("float32", "format of the weights", check=one_of("float32", "bfloat16", "float16"))
     batch: int = setting(8, "pairs of picture and question that the model sees at once", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
-    on_failure: OnFailure | None = setting(None, "what is done when it fails; the run ends unless given")
+    on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(low=0.0, high=1.0, reads=("text",), may_read=("metadata",), parameters=3_754_622_976)
 

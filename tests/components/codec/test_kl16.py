@@ -123,7 +123,7 @@ def test_settings_that_do_not_go_together_are_named():
         "width = 40 times multipliers = [1, 1, 2, 2, 4] must be multiples of 32, the groups of normalisations"
     ]
     assert Kl16(**given, multipliers=(1, 2)).problems() == [
-        "attention = 4 is none of the levels 0 to 1 of multipliers = [1, 2]"
+        "attention = 4 is not a level of multipliers = [1, 2]; give 0 to 1"
     ]
     for multipliers in ((), (1, 0)):
         assert Kl16(**given, multipliers=multipliers).problems() == [

@@ -59,7 +59,7 @@ def test_images_of_another_size_are_refused():
     with pytest.raises(DataError) as caught:
         Digits().score(torch.zeros(1, 3, 32, 16), grouped([Prompt("one", 1)], 1))
     assert str(caught.value) == (
-        "reward digits: the images are 32 × 16 pixels, and its classifiers know digits of 8 × 8; "
+        "reward digits: the images are 32 × 16 pixels, but its classifiers know digits of 8 × 8; "
         "set codec.image = 8, or choose another reward."
     )
 
