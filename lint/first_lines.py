@@ -69,7 +69,7 @@ def found(root: Path) -> tuple[list[str], int]:
     """The lines below `root` that do not stand alone, each as file:line: text, and the number of lines read."""
     headless, count = [], 0
     for folder in FOLDERS:
-        for path in sorted((root / folder).rglob("*.py")):
+        for path in sorted(path for path in (root / folder).rglob("*.py") if "tests" not in path.parts):
             for number, line in first_lines(path.read_text(encoding="utf-8")):
                 count += 1
                 if not stands_alone(line):

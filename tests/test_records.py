@@ -7,7 +7,7 @@ from margrpo.records import Transitions
 from margrpo.testing import small
 
 
-def test_evidence_of_tokens_that_were_not_drawn_is_refused_with_what_to_declare():
+def test_transitions_of_tokens_that_were_not_drawn_is_refused_with_what_to_declare():
     (step, *_) = small.rollout(small.pipeline(sampler=Ddpm(steps=3)), virtual=False).steps
     assert Transitions.drawn(step.chain, step.committed).part()[0].shape[2] == int(step.committed.sum())
     with pytest.raises(MargrpoError) as caught:
@@ -18,7 +18,7 @@ def test_evidence_of_tokens_that_were_not_drawn_is_refused_with_what_to_declare(
     )
 
 
-def test_expected_evidence_stands_at_the_means_and_drawn_evidence_at_what_was_drawn():
+def test_expected_transitions_stand_at_the_means_and_drawn_transitions_at_what_was_drawn():
     (step, *_) = small.rollout(small.pipeline(sampler=Ddpm(steps=3))).steps
     drawn, expected = (make(step.chain, step.committed, 0.5) for make in (Transitions.drawn, Transitions.expected))
     rows = step.chain.rows(step.committed)

@@ -1,1 +1,1 @@
-"""Whether this machine, its plugins and a recipe are fit for a run."""
+"""Checks that this machine, its plugins and a recipe are fit for a run."""

@@ -1,4 +1,4 @@
-"""What an examination found, and how examinations are held."""
+"""Findings, and the checks that yield them."""
 
 from collections.abc import Callable, Iterator
 from typing import Literal
@@ -11,7 +11,7 @@ Status = Literal["pass", "warn", "fail"]
 
 @record
 class Finding:
-    """One line: what was looked at, how it is, and what to do where it is not well."""
+    """The finding of a check: its subject, its status, a sentence, and a remedy for trouble."""
 
     what: str
     status: Status
@@ -21,13 +21,13 @@ class Finding:
 
 @record
 class Check:
-    """Something to look at; what it raises is a finding."""
+    """A check of one subject; an error in it becomes a finding."""
 
     what: str
     look: Callable[[], Iterator[Finding]]
 
     def findings(self) -> Iterator[Finding]:
-        """What is found, whatever happens."""
+        """The findings of the check; an unforeseen error is a finding too."""
         try:
             yield from self.look()
         except RecipeError as error:
@@ -38,11 +38,11 @@ class Check:
         except Exception as error:  # whatever is broken, the rest is looked at too
             gist = next(iter(str(error).splitlines()), "")
             yield Finding(
-                self.what, "fail", f"{type(error).__name__}: {gist}", "this was not foreseen; please report it"
+                self.what, "fail", f"{type(error).__name__}: {gist}", "this error was not foreseen; please report it"
             )
 
 
 def worst(findings: list[Finding]) -> Status:
-    """The worst status."""
+    """The worst status among `findings`."""
     statuses: tuple[Status, ...] = ("fail", "warn", "pass")
     return next((status for status in statuses if any(each.status == status for each in findings)), "pass")

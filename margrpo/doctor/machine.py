@@ -1,4 +1,4 @@
-"""The machine, and what is installed on it."""
+"""Checks of the machine and of installed packages."""
 
 import os
 import platform
@@ -23,11 +23,11 @@ from margrpo.train.run import folder as run_folder
 LEAST_DISK = 2 * GIB
 LEAST_MEMORY = 2 * GIB
 CLOSE = 2e-3
-"""Between two ways to compute attention in float32, of values of the order of 1."""
+"""Largest difference between two implementations of attention in float32, for values of the order of 1."""
 
 
 def examinations(among: Registry, place: Path) -> list[Check]:
-    """What is looked at without a recipe; runs would go into the place."""
+    """The checks of the machine; `place` is where runs would be written."""
     return [
         Check("versions", lambda: versions(among)),
         Check("devices", devices),
@@ -41,14 +41,14 @@ def examinations(among: Registry, place: Path) -> list[Check]:
 
 
 def versions(among: Registry) -> Iterator[Finding]:
-    """Of Python and of what decides the numbers."""
+    """Report the versions of Python and of libraries that decide the numbers."""
     found = run_folder.versions(among)
     said = ", ".join(f"{name} {found[name]}" for name in ("margrpo", "torch", "numpy"))
     yield Finding("versions", "pass", f"{said}, Python {platform.python_version()}, {platform.system()}")
 
 
 def devices() -> Iterator[Finding]:
-    """What torch can compute on."""
+    """Report the devices that torch can compute on."""
     for index in range(torch.cuda.device_count()):
         properties = torch.cuda.get_device_properties(index)
         yield Finding("devices", "pass", f"cuda:{index}: {properties.name}, {properties.total_memory / GIB:.0f} GiB")
@@ -60,13 +60,13 @@ def devices() -> Iterator[Finding]:
         yield Finding(
             "devices",
             "warn",
-            "there is an NVIDIA driver, and torch finds no GPU",
+            "there is an NVIDIA driver, but torch does not find a GPU",
             "install a build of torch for CUDA: see pytorch.org/get-started",
         )
 
 
 def usable() -> Iterator[str]:
-    """The devices that there are."""
+    """The devices of this machine."""
     if torch.cuda.is_available():
         yield "cuda"
     if torch.backends.mps.is_available():
@@ -75,7 +75,7 @@ def usable() -> Iterator[str]:
 
 
 def precision() -> Iterator[Finding]:
-    """Which types each device multiplies matrices in, and whether it does so right."""
+    """Check the types in which each device multiplies matrices correctly."""
     for device in usable():
         exact = torch.arange(64.0).view(8, 8)
         kinds = []
@@ -89,7 +89,7 @@ def precision() -> Iterator[Finding]:
 
 
 def attention(among: Registry) -> Iterator[Finding]:
-    """Which ways to compute attention work, against the plain one."""
+    """Check each implementation of attention against the plain formula."""
     device = next(usable())
     generator = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(12, 2, 16, generator=generator).to(device) for _ in range(3))
@@ -100,7 +100,7 @@ def attention(among: Registry) -> Iterator[Finding]:
         try:
             backend.require()
         except MargrpoError as error:
-            yield Finding("attention", "warn", f"{entry.name}: {error}", "only where a recipe asks for it")
+            yield Finding("attention", "warn", f"{entry.name}: {error}", "matters only to recipes that use it")
             return
         gap = float((backend.attention(q, k, v, [5, 7]) - expected).abs().max())
         if gap <= CLOSE:
@@ -121,7 +121,7 @@ def plain(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
 
 
 def memory() -> Iterator[Finding]:
-    """What is free."""
+    """Report the free memory of each device."""
     for device in usable():
         free = free_memory(device)
         if free is None:
@@ -132,7 +132,7 @@ def memory() -> Iterator[Finding]:
 
 
 def free_memory(device: str) -> int | None:
-    """Free bytes of a device, or None where nobody knows."""
+    """Free bytes of a device, or None if unknown."""
     if device.startswith("cuda"):
         return torch.cuda.mem_get_info(device)[0]
     try:
@@ -144,7 +144,7 @@ def free_memory(device: str) -> int | None:
 
 
 def disk(place: Path) -> Iterator[Finding]:
-    """Whether runs can be written, and how much room there is."""
+    """Check that runs can be written, and report the free space."""
     above = next(each for each in (place, *place.absolute().parents) if each.exists())
     run_folder.check(place)
     with tempfile.NamedTemporaryFile(dir=above) as file:
@@ -157,7 +157,7 @@ def disk(place: Path) -> Iterator[Finding]:
 
 
 def plugins(among: Registry) -> Iterator[Finding]:
-    """What is installed, and what of it is broken."""
+    """Report installed plugins, and plugins that cannot be loaded."""
     for failure in among.failures:
         yield Finding("plugins", "fail", str(failure))
     names = ", ".join(plugin.name for plugin in among.plugins if plugin.distribution != "margrpo")
@@ -165,7 +165,7 @@ def plugins(among: Registry) -> Iterator[Finding]:
 
 
 def toy_run() -> Iterator[Finding]:
-    """Three steps that are paid for brightness, from the model in the package: the score must rise."""
+    """Train three steps with the reward brightness from the model in the package: the score must rise."""
     recipe = load(Path(str(files("margrpo.doctor") / "toy.toml")))
     assert isinstance(recipe, Recipe)
     with tempfile.TemporaryDirectory() as folder:
@@ -176,4 +176,6 @@ def toy_run() -> Iterator[Finding]:
     if score["difference"] > 0:
         yield Finding("toy run", "pass", f"three steps: {said}; replay parity held")
     else:
-        yield Finding("toy run", "fail", f"three steps teach nothing: {said}", "this build computes wrong gradients")
+        yield Finding(
+            "toy run", "fail", f"three steps did not raise the score: {said}", "this build computes wrong gradients"
+        )

@@ -1,4 +1,4 @@
-"""A recipe on this machine: its files, its memory and disk, its replay, its rewards and canaries."""
+"""Checks of a recipe on this machine: its files, memory, disk, replay, rewards and canaries."""
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -26,11 +26,11 @@ from margrpo.train.watch import parity
 from margrpo.train.watch.canaries import check_canaries
 
 IMAGES = 4
-"""Drawn for the check, at most."""
+"""Largest number of images drawn for the check."""
 
 
 class RecipeUnderTest:
-    """A recipe that is read when it is first looked at, and drawn from once."""
+    """A recipe that is read at first use, and whose images are drawn once."""
 
     def __init__(self, read: Callable[[], Recipe], source: Path, place: Path):
         self.read, self.source, self.place = read, source, place
@@ -42,7 +42,7 @@ class RecipeUnderTest:
 
     @cached_property
     def session(self) -> Session:
-        """Everything built."""
+        """The session of the recipe, with everything built."""
         return assemble(self.recipe)
 
     @cached_property
@@ -55,7 +55,7 @@ class RecipeUnderTest:
 
 
 def examinations(patient: RecipeUnderTest) -> list[Check]:
-    """What is looked at of a recipe; what depends on something broken is broken too, and says so."""
+    """The checks of a recipe; a check fails if it depends on a broken part."""
     return [
         Check("recipe", lambda: read(patient)),
         Check("files", lambda: present(patient)),
@@ -68,18 +68,18 @@ def examinations(patient: RecipeUnderTest) -> list[Check]:
 
 
 def sound(findings: Sequence[Finding]) -> bool:
-    """Whether the recipe could be read and its files are there, without which there is nothing more to look at."""
+    """Whether the recipe could be read and its files are present, which all other checks need."""
     return all(each.status != "fail" for each in findings)
 
 
 def read(patient: RecipeUnderTest) -> Iterator[Finding]:
-    """Whether it can be read, and runs on a device that is there."""
+    """Check that the recipe can be read, and that its device is present."""
     recipe = patient.recipe
     yield Finding("recipe", "pass", f"{recipe.title or patient.source}, on {device_of(recipe.run.device)}")
 
 
 def present(patient: RecipeUnderTest) -> Iterator[Finding]:
-    """Whether weights and packages are there."""
+    """Check that weights and packages are present."""
     problems, hint = lacking(patient.recipe)
     for problem in problems:
         yield Finding("files", "fail", problem, hint if problem is problems[-1] else "")
@@ -87,11 +87,11 @@ def present(patient: RecipeUnderTest) -> Iterator[Finding]:
         return
     for each in not_here(patient.recipe):
         yield Finding("files", "warn", f"{each} will be downloaded", "the first start takes longer")
-    yield Finding("files", "pass", "weights, packages and prompts are there")
+    yield Finding("files", "pass", "weights, packages and prompts are present")
 
 
 def fits(patient: RecipeUnderTest) -> Iterator[Finding]:
-    """Whether the peak of memory that is planned is free."""
+    """Check that the planned peak of memory is free."""
     estimate, device = memory(patient.recipe), device_of(patient.recipe.run.device)
     free = free_memory(device)
     if free is None:
@@ -121,7 +121,7 @@ def has_room(patient: RecipeUnderTest) -> Iterator[Finding]:
 
 
 def prompts(patient: RecipeUnderTest) -> Iterator[Finding]:
-    """Whether policy and rewards can read the prompts of the first step and the held-out ones."""
+    """Check that policy and rewards can read the prompts of the first step and the held-out prompts."""
     recipe, session = patient.recipe, patient.session
     held_out, first = recipe.prompts.held_out(), recipe.prompts.draw(0, recipe.run.seed)
     for some, scorers in ((held_out, session.measure), (first, session.scorers)):
@@ -133,13 +133,13 @@ def prompts(patient: RecipeUnderTest) -> Iterator[Finding]:
 
 
 def replay(patient: RecipeUnderTest) -> Iterator[Finding]:
-    """Promise 1, on a few images: replayed log-probabilities equal the recorded ones."""
+    """Check promise 1 on a few images: replayed log-probabilities equal the recorded ones."""
     off = parity.check(patient.session.pipeline, patient.rollout, patient.session.method.budget)
     yield Finding("its replay", "pass", f"log-probabilities agree within {off:.1e} nats")
 
 
 def rewards(patient: RecipeUnderTest) -> Iterator[Finding]:
-    """Whether each reward scores what was drawn, and its own pictures as it says; the measure and canaries too."""
+    """Check each reward, the measure and the canaries on drawn images, and the rewards' own cases."""
     recipe, session, rollout = patient.recipe, patient.session, patient.rollout
     judged = [("its rewards", *pair) for pair in zip(recipe.reward, session.scorers, strict=True)]
     if recipe.measure is not None:
@@ -161,20 +161,20 @@ def check_reward(what: str, settings: Reward, reward: BuiltReward, rollout: Roll
     )
     if off:
         remedy = f"margrpo rewards test {reward.name}"
-        yield Finding(what, "fail", f"{said}; its own pictures score otherwise: {', '.join(off)}", remedy)
+        yield Finding(what, "fail", f"{said}; its own cases score outside their ranges: {', '.join(off)}", remedy)
     elif len(scores) > 1 and float(scores.std()) == 0:
-        remedy = "without a difference within a prompt nothing is learned; see `live_groups` in the first steps"
-        yield Finding(what, "warn", f"{said}, all the same", remedy)
+        remedy = "equal rewards within a prompt teach nothing; see `live_groups` in the first steps"
+        yield Finding(what, "warn", f"{said}, and all scores are equal", remedy)
     else:
         yield Finding(what, "pass", said)
 
 
 def check_canary(canary: BuiltCanary, rollout: Rollout) -> Iterator[Finding]:
-    """Check one canary, which is given one set of images as those of now and of before training."""
+    """Check one canary, which gets one set of images as both the current and the untrained policy's."""
     inputs = CanaryInputs(rollout.prompts, rollout.images, rollout.images, rollout.images[None])
     (drift,) = check_canaries((canary,), inputs).figures.values()
     said = f"canary {canary.name}: reads {drift:.3g} on unchanged pictures"
     if isfinite(drift):
-        yield Finding("its canaries", "pass", said)
+        yield Finding("its canaries", "pass", f"{said}, as it should" if drift == 0 else said)
     else:
         yield Finding("its canaries", "fail", said, "mend the canary, or its reward, or leave it out")

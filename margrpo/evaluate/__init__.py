@@ -1,1 +1,1 @@
-"""Measurements on a policy that leave it as it is."""
+"""Measurements on a policy that do not change it."""

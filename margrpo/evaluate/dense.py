@@ -1,7 +1,7 @@
-"""The same loss the plain way: the head on every token for every chain, masked afterwards, in one graph.
+"""The loss of the update, computed densely: the head on every token and chain, masked afterwards, in one graph.
 
-It is what `margrpo bench step --against dense` compares the update with, and what one would write first: nothing is
-gathered before the head, every chain has a modulation of its own, and nothing is back-propagated before the end.
+`margrpo bench step --against dense` compares the update with this naive implementation. Tokens are not gathered before
+the head, every chain has a modulation of its own, and back-propagation waits until the end.
 """
 
 import torch
@@ -27,7 +27,7 @@ def dense_loss(
 
 
 class _Dense:
-    """The loss of one rollout, AR step by AR step."""
+    """The dense loss of a rollout, AR step by AR step."""
 
     def __init__(self, pipeline: Pipeline, method: Method, rollout: Rollout, advantages: Float[Tensor, "b"]):
         self.pipeline, self.method, self.rollout, self.advantages = pipeline, method, rollout, advantages
@@ -35,7 +35,7 @@ class _Dense:
         self.weights = method.weighting.weights(std)
 
     def loss(self) -> Float[Tensor, ""]:
-        """The sum over AR steps."""
+        """The loss, summed over AR steps."""
         method, rollout = self.method, self.rollout
         selected = [method.selector.select(rollout, step) for step in rollout.steps]
         total = torch.zeros((), device=self.pipeline.device)
@@ -56,7 +56,7 @@ class _Dense:
         return conditions_at(model, step, rollout.prompts, scale=scale, mask=mask, dtype=self.pipeline.dtype)
 
     def term(self, term: LossTerm, known: Condition, reference: Condition | None) -> Float[Tensor, ""]:
-        """What one term contributes, computed for all tokens and masked."""
+        """The contribution of a term, computed for all tokens and masked."""
         method, where = self.method, term.transitions.where
         filled = zip(term.transitions.part(), (0.0, 0.0, 1.0), strict=True)
         state, target, std = (spread(term.transitions, x, fill) for x, fill in filled)
@@ -92,7 +92,7 @@ class _Dense:
 
 
 def spread(transitions: Transitions, packed: Float[Tensor, "t k m d"], fill: float) -> Float[Tensor, "t k q d"]:
-    """Packed values among all tokens of all images, with one value where there are none."""
+    """Packed values at their places among all tokens of all images, and `fill` at other places."""
     full = packed.new_full((*packed.shape[:2], transitions.where.numel(), packed.shape[-1]), fill)
     full[:, :, transitions.where.flatten()] = packed
     return full

@@ -1,4 +1,4 @@
-"""Seconds, floating-point operations and bytes of some work, on the machine it runs on."""
+"""Measurement of seconds, floating-point operations and bytes on this machine."""
 
 import statistics
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def cpu_attention(query: Any, key: Any, value: Any, *_: Any, out_shape: Any = No
 def cpu_attention_backward(
     grad: Any, query: Any, key: Any, value: Any, *_: Any, out_shape: Any = None, **__: Any
 ) -> int:
-    """The same of its backward pass."""
+    """FLOPs of the backward pass of attention on a CPU."""
     return sdpa_backward_flop_count(grad, query, key, value)
 
 
@@ -44,7 +44,7 @@ class FlopMeter(Timer):
         super().__init__(device)
 
     def lap(self, part: str) -> None:
-        """End a part, and begin the next."""
+        """End `part`, and begin the next one."""
         total = self.counter.get_total_flops()
         self.add(part, total - self.counted)
         self.counted = total
@@ -52,7 +52,7 @@ class FlopMeter(Timer):
 
 @record
 class Cost:
-    """The median of the seconds of some work, its FLOPs, those by part, and the most bytes that it held at once."""
+    """The cost of a piece of work: median seconds, FLOPs in all and by part, and peak bytes."""
 
     seconds: float
     flops: float
@@ -67,9 +67,9 @@ def cost(
     forget: Callable[[], None] = lambda: None,
     progress: Callable[[str], None] = lambda sentence: None,
 ) -> list[Cost]:
-    """The cost of each work; they take turns, so that what else the machine does falls on all of them.
+    """The cost of each of `works`, which take turns, so that other load on the machine falls on all of them.
 
-    `forget` drops what an earlier run has left, so that its memory is not taken for that of the next.
+    `forget` drops the leftovers of a run, so that their memory does not count in the next run.
     """
     progress("counting operations")
     flops = [flops_of(work, device) for work in works]  # and warmed up by it
@@ -92,7 +92,7 @@ def cost(
 
 
 def timed(work: Callable[[Timer], object], device: str) -> Timer:
-    """The seconds of each part of some work."""
+    """The seconds of each part of `work`."""
     timer = Timer(device)
     work(timer)
     timer.lap("rest")
@@ -100,7 +100,7 @@ def timed(work: Callable[[Timer], object], device: str) -> Timer:
 
 
 def flops_of(work: Callable[[Timer], object], device: str) -> dict[str, float]:
-    """The FLOPs of each part of some work, a product and a sum being two."""
+    """The FLOPs of each part of `work`; a multiplication and an addition are two."""
     timer = FlopMeter(device)
     with timer.counter:
         work(timer)
@@ -109,7 +109,7 @@ def flops_of(work: Callable[[Timer], object], device: str) -> dict[str, float]:
 
 
 def peak_bytes(work: Callable[[], object], device: str) -> int:
-    """The most bytes that torch held at once while working, beyond what it held before."""
+    """The peak bytes that torch held during `work`, beyond those it held before."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize()
         torch.cuda.reset_peak_memory_stats()
@@ -128,7 +128,7 @@ def peak_bytes(work: Callable[[], object], device: str) -> int:
 
 
 def matmul_peak(device: str, dtype: torch.dtype = torch.float32) -> float:
-    """FLOPs a second of the fastest of a few large matrix products in this type."""
+    """FLOPs per second of the fastest of a few large matrix products in `dtype`."""
     side = SIDE.get(torch.device(device).type, SIDE["cpu"])
     a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
     best = float("inf")

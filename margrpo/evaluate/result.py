@@ -1,4 +1,4 @@
-"""What an evaluation found, as a file for programs and as one for people."""
+"""The result of an evaluation, as a file for programs and a file for people."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,9 +18,9 @@ OVERALL, SCORE = "overall", "score/"
 
 
 def result(of: Mapping[str, Examined], facts: Mapping[str, Any]) -> dict[str, Any]:
-    """For each reward and category the mean of each policy, and from the first to the last what has changed.
+    """The mean of each policy for each reward and category, and the change from the first policy to the last.
 
-    `facts["shares"]` names the rewards whose scores lie between 0 and 1: where all are one or the other, a mean is a
+    `facts["shares"]` names the rewards whose scores lie between 0 and 1: if all scores are 0 or 1, their mean is a
     share of yes.
     """
     whole = list(of.values())
@@ -41,19 +41,19 @@ def result(of: Mapping[str, Examined], facts: Mapping[str, Any]) -> dict[str, An
 
 
 def parts(categories: Sequence[str]) -> dict[str, np.ndarray]:
-    """All prompts, and those of each category where there are several."""
+    """Places of all prompts, and of the prompts of each category if there are several categories."""
     listed, known = np.array(categories), names(categories)
     of_each = {titled(name): listed == name for name in known} if len(known) > 1 else {}
     return {OVERALL: np.ones(len(listed), dtype=bool), **of_each}
 
 
 def titled(category: str) -> str:
-    """A category's name, or another where it is that of the whole."""
+    """The name of a category, changed if it equals the name of the whole."""
     return category if category != OVERALL else f"{OVERALL} (category)"
 
 
 def write(folder: Path, of: Mapping[str, Examined], found: Mapping[str, Any]) -> None:
-    """The result for programs, its words, and a line for each image."""
+    """Write the result for programs, the result in words, and a line for each image."""
     lines = [json.dumps(line, ensure_ascii=False) for line in concat(of)]
     (folder / SCORES).write_text("\n".join(lines) + "\n", encoding="utf-8")
     (folder / WORDS).write_text("\n".join(words(found)) + "\n", encoding="utf-8")
@@ -61,7 +61,7 @@ def write(folder: Path, of: Mapping[str, Examined], found: Mapping[str, Any]) ->
 
 
 def concat(of: Mapping[str, Examined]) -> Iterator[dict[str, Any]]:
-    """Each image with its prompt, category and scores."""
+    """A record of each image with its prompt, category and scores."""
     for who, one in of.items():
         for number in range(len(one.prompts) * one.images):
             place = number // one.images
@@ -102,14 +102,14 @@ def words(found: Mapping[str, Any]) -> Iterator[str]:
 
 
 def spelled(one: Mean | Change, form: str = ".3f") -> str:
-    """A mean with its interval, where it has one."""
+    """A mean with its interval, if it has one."""
     if one.low is None or one.high is None:
         return format(one.mean, form)
     return f"{one.mean:{form}} ({one.low:{form}} to {one.high:{form}})"
 
 
 def read(folder: Path) -> tuple[dict[str, Any], Examined]:
-    """The result in a folder and the scores of its last policy; `RunError` where there is none."""
+    """The result in a folder and the scores of its last policy; `RunError` if the folder lacks them."""
     try:
         found = json.loads((folder / RESULT).read_text(encoding="utf-8"))
         lines = [json.loads(line) for line in (folder / SCORES).read_text(encoding="utf-8").splitlines()]
@@ -126,21 +126,21 @@ def read(folder: Path) -> tuple[dict[str, Any], Examined]:
         return found, Examined(prompts, tuple(line["category"] for line in firsts), found["images"], scores)
     except (OSError, ValueError, LookupError, TypeError):
         raise RunError(
-            f"{folder}: holds no whole evaluation; give a folder that `margrpo evaluate --out` wrote"
+            f"{folder}: does not hold a whole evaluation; give a folder that `margrpo evaluate --out` wrote"
         ) from None
 
 
 def compared(one: Path, other: Path) -> dict[str, Any]:
-    """What has changed from one evaluation to another of the same prompts, by their last policies."""
+    """The change between two evaluations of equal prompts, by their last policies."""
     (told, first), (told_too, second) = read(one), read(other)
     if told["images"] != told_too["images"]:
         counts = f"{told['images']} and {told_too['images']} images a prompt"
-        raise RunError(f"{one} and {other}: have {counts}; evaluate one of them again with the other's --images")
+        raise RunError(f"{one} and {other}: have {counts}; evaluate one again with the other's --images")
     if [*zip(first.texts, first.categories, strict=True)] != [*zip(second.texts, second.categories, strict=True)]:
-        raise RunError(f"{one} and {other}: are not of the same prompts, so they cannot be compared in pairs")
+        raise RunError(f"{one} and {other}: are not of equal prompts, so they cannot be compared in pairs")
     shared = [name for name in first.scores if name in second.scores]
     if not shared:
-        raise RunError(f"{one} and {other}: have no reward in common")
+        raise RunError(f"{one} and {other}: do not have a reward in common")
     of = {
         who: replace(each, scores={name: each.scores[name] for name in shared})
         for who, each in (("first", first), ("second", second))

@@ -1,4 +1,4 @@
-"""Whether a reward scores the pictures that it ships as it says, and how long it takes."""
+"""The self-test of a reward: the scores of its own cases, and its speed."""
 
 from collections.abc import Sequence
 from statistics import median
@@ -15,27 +15,30 @@ from margrpo.train.verdict.scorers import BuiltReward, build_rewards
 
 TIMES = 5
 TOGETHER = 8
-"""Images that are scored at once for the time."""
+"""Number of images that are scored at once to measure the time."""
 
 
 @record
 class CaseResult:
-    """What a picture scored."""
+    """The score of a case."""
 
     case: Case
     score: float
 
     @property
     def holds(self) -> bool:
-        """Whether it is what the reward says."""
+        """Whether the score is in the range of the case."""
         return self.case.low <= self.score <= self.case.high
 
 
 @record
 class SelfTest:
-    """A reward's cases, and the median seconds for an image of so many scored at once.
+    """The result of a reward's self-test.
 
-    There are none of one that ships no cases and cannot score noise.
+    - `cases`: result of each case.
+    - `seconds`: median seconds per image; None if the reward has no cases and cannot score noise.
+    - `images`: number of images that were scored at once.
+    - `times`: number of measurements.
     """
 
     name: str
@@ -62,13 +65,13 @@ def self_test(reward: Reward, device: str = "cpu") -> SelfTest:
 
 
 def unknown() -> Case:
-    """A picture of noise for a reward that ships none."""
+    """An image of noise, for a reward without cases."""
     noise = torch.rand(3, 256, 256, generator=torch.Generator().manual_seed(0))
     return Case("noise", noise, Prompt('a sign that says "noise"', 0), -torch.inf, torch.inf)
 
 
 def seconds_per_image(reward: BuiltReward, case: Case, device: str) -> float:
-    """Median seconds an image, after a call that does not count."""
+    """Median seconds per image, after a call that does not count."""
     images = case.image.to(device).expand(TOGETHER, -1, -1, -1)
     prompts, taken = grouped([case.prompt], TOGETHER), []
     for _ in range(TIMES + 1):

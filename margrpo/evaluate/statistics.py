@@ -1,4 +1,4 @@
-"""Means with intervals, and whether two policies differ, on the same prompts and noise."""
+"""Means with intervals, and tests of the difference of two policies on equal prompts and noise."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ RESAMPLES = 10_000
 
 @record
 class Mean:
-    """A mean over so many prompts with its 95 % interval, where the values tell one."""
+    """A mean over `prompts` prompts with its 95 % interval, None if the values do not determine one."""
 
     mean: float
     low: float | None
@@ -21,9 +21,9 @@ class Mean:
 
 @record
 class Change:
-    """The mean of paired differences with its 95 % interval, where they tell one, and how likely one so large is.
+    """The mean of paired differences with its 95 % interval, None if the differences do not determine one.
 
-    `p` is that by chance alone, two-sided, of the permutation test that swaps the two within pairs.
+    `p` is the two-sided p-value of the permutation test that swaps the values within pairs.
     """
 
     mean: float
@@ -34,13 +34,13 @@ class Change:
 
 
 def mean(values: np.ndarray, seed: int = 0, *, shares: bool = False) -> Mean:
-    """The mean over prompts, with Wilson's interval where it is one of `shares` of yes, else that of `interval`."""
+    """The mean over prompts, with Wilson's interval if the values are `shares` of yes, else with that of `interval`."""
     low, high = wilson(values) if shares else interval(values, seed)
     return Mean(float(values.mean()), low, high, len(values))
 
 
 def change(before: np.ndarray, after: np.ndarray, seed: int = 0) -> Change:
-    """What has changed from before to after, prompt by prompt."""
+    """The change from `before` to `after`, prompt by prompt."""
     from scipy.stats import permutation_test
 
     gaps = after - before
@@ -61,7 +61,7 @@ def change(before: np.ndarray, after: np.ndarray, seed: int = 0) -> Change:
 
 
 def wilson(values: np.ndarray) -> tuple[float, float]:
-    """The 95 % interval of a share of yes   (E. B. Wilson 1927); it has a width where all are yes, or all are no."""
+    """The 95 % interval of a share of yes   (E. B. Wilson 1927); it has a width even if all are yes, or all are no."""
     from scipy.stats import binomtest
 
     found = binomtest(int(values.sum()), len(values)).proportion_ci(0.95, method="wilson")
@@ -69,9 +69,9 @@ def wilson(values: np.ndarray) -> tuple[float, float]:
 
 
 def interval(values: np.ndarray, seed: int) -> tuple[float, float] | tuple[None, None]:
-    """The 95 % bootstrap interval of the mean: percentiles over resampled prompts, the same for the same seed.
+    """The 95 % bootstrap interval of the mean: percentiles over resampled prompts, a function of `seed`.
 
-    There is none of one value, or of values that are all equal: they do not tell how far others would lie.
+    It is None for a single value and for equal values, which do not show how much values vary.
     """
     from scipy.stats import bootstrap
 

@@ -1,4 +1,4 @@
-"""A suite drawn by a policy and scored: what `margrpo evaluate` does with one set of weights."""
+"""The evaluation of one policy on a suite, as `margrpo evaluate` does it for each set of weights."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -18,12 +18,12 @@ from margrpo.train.verdict.judge import score
 from margrpo.train.verdict.scorers import Scorers, build_rewards
 
 TOKENS_AT_ONCE = 4096
-"""Tokens drawn at once, so that memory does not grow with the suite."""
+"""Number of tokens drawn at once, so that memory does not grow with the suite."""
 
 
 @record
 class Examined:
-    """The scores of every image by the names of the rewards, in the order of the prompts, `images` for each."""
+    """The scores of every image by the names of the rewards, in the order of prompts, `images` per prompt."""
 
     prompts: tuple[Prompt, ...]
     categories: tuple[str, ...]
@@ -32,7 +32,7 @@ class Examined:
 
     @property
     def texts(self) -> list[str]:
-        """Of the prompts."""
+        """The texts of the prompts."""
         return [prompt.text for prompt in self.prompts]
 
     def of_prompts(self, name: str) -> np.ndarray:
@@ -41,7 +41,7 @@ class Examined:
 
 
 def rewards_of(suite: Suite) -> tuple[Reward, ...]:
-    """What a suite scores by, built from the tables that it may name them by."""
+    """The rewards of a suite, made from their tables where the suite gives tables."""
     return tuple(
         component_of(dict(each), "reward", source="suite") if isinstance(each, Mapping) else each
         for each in suite.rewards()
@@ -58,9 +58,9 @@ def examine(
     folder: Path,
     progress: Callable[[int, int], None] = lambda done, of: None,
 ) -> Examined:
-    """Draw so many images of each prompt, keep them in the folder by their numbers, and score them.
+    """Draw `images` images of each prompt, write them into `folder` by their numbers, and score them.
 
-    The noise of an image is a function of the seed, its prompt's place and its number, so two policies draw the same.
+    The noise of an image is a function of `seed`, its prompt's place and its number, so two policies use equal noise.
     """
     chosen = suite.prompts()
     prompts = grouped(chosen, images)
@@ -88,16 +88,16 @@ def refuse_unreadable(pipeline: Pipeline, scorers: Scorers, prompts: Prompts) ->
 
 
 def batches(prompts: Prompts, size: int) -> Iterator[slice]:
-    """So many images at a time."""
+    """Slices of at most `size` images."""
     for start in range(0, len(prompts), size):
         yield slice(start, min(start + size, len(prompts)))
 
 
 def jury_of(suite: Suite, device: str) -> Scorers:
-    """The suite's rewards, built."""
+    """Build the suite's rewards."""
     return build_rewards(rewards_of(suite), device)
 
 
 def names(categories: Sequence[str]) -> list[str]:
-    """Every category once, in order of appearance."""
+    """The distinct categories, in order of appearance."""
     return list(dict.fromkeys(categories))

@@ -1,4 +1,4 @@
-"""`margrpo variance`: how noisy the gradient of each estimator and weighting is, on rollouts of the policy."""
+"""The noise of the gradient under each estimator and weighting, for `margrpo variance`."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -27,7 +27,7 @@ COMPARED = ("multi_trajectory", "rao_blackwell")
 
 @record
 class Spread:
-    """What R independent gradients say: |mean|², the trace of their covariance, and R."""
+    """Statistics of R independent gradients: |mean|², the trace of their covariance, and R."""
 
     mean: Float[Tensor, "p"]
     variance: float
@@ -35,14 +35,14 @@ class Spread:
 
     @property
     def signal_to_noise(self) -> float:
-        """|E g|² / tr Cov g of one replicate, both unbiased, so that it may fall below 0   (`noise_scale`)."""
+        """|E g|² / tr Cov g of one replicate, both unbiased, so that it can be negative by chance   (`noise_scale`)."""
         signal = float(self.mean.square().sum()) - self.variance / self.replicates
         return signal / self.variance
 
 
 @record
 class EstimatorComparison:
-    """One K: the spread of multi-trajectory expectation and of its Rao–Blackwellised form on the same chains."""
+    """The spread of multi-trajectory expectation and of its Rao–Blackwellised form at one K, on equal chains."""
 
     trajectories: int
     plain: Spread
@@ -50,12 +50,12 @@ class EstimatorComparison:
 
     @property
     def ratio(self) -> float:
-        """Variance of Rao–Blackwell over that of plain MTE."""
+        """The variance of Rao–Blackwell, divided by the variance of plain MTE."""
         return self.expected.variance / self.plain.variance
 
     @property
     def disagreement(self) -> float:
-        """|difference of means| over its standard error if both were independent; about 1 or less where they agree."""
+        """|difference of means| over its standard error if both were independent; about 1 or less if they agree."""
         error = (self.plain.variance + self.expected.variance) / self.plain.replicates
         return float((self.plain.mean - self.expected.mean).square().sum() / error) ** 0.5
 
@@ -69,24 +69,23 @@ def spread(gradients: Sequence[Float[Tensor, "p"]]) -> Spread:
 def rollout_of(
     session: Session, step: int, recording: Recording, *, images: int | None = None
 ) -> tuple[Rollout, Float[Tensor, "b"]]:
-    """A rollout of the first few images of a step (all: None), and their advantages."""
+    """A rollout of the first `images` images of a step (None: all), and their advantages."""
     recipe = session.recipe
     prompts = recipe.prompts.draw(step, recipe.run.seed).part(slice(images)).to(session.pipeline.device)
     rollout = roll_out(session.pipeline, prompts, (recipe.run.seed, "variance", step), recording)
     advantages = judge(session.scorers, recipe.advantage, rollout).advantages
     if not advantages.any():
         raise RunError(
-            f"no image of the rollout has an advantage: within each prompt its {len(prompts)} images earn the same; "
+            f"no image of the rollout has an advantage: {len(prompts)} images have equal rewards within each prompt; "
             "take more images, another run.seed, or weights that draw better"
         )
     return rollout, advantages
 
 
 class FixedRollout:
-    """One rollout whose chains can be drawn afresh: tokens, masks and advantages stay.
+    """A rollout whose chains can be drawn again, with fixed tokens, masks and advantages.
 
-    The recipe's weighting, timesteps and replay are kept, its penalty is not; the loss is over the tokens that later
-    steps commit.
+    The recipe's weighting, timesteps and replay are used, but not its penalty. The loss is over uncommitted tokens.
     """
 
     def __init__(self, recipe: Recipe, *, images: int, replicates: int):
@@ -98,7 +97,7 @@ class FixedRollout:
         self.rollout, self.advantages = rollout_of(self.session, 0, recording, images=images)
 
     def comparison(self, trajectories: int, rollout: Rollout) -> EstimatorComparison:
-        """Both estimators at this K, on the same chains."""
+        """Compare both estimators with K = `trajectories`, on equal chains."""
         plain, expected = (
             spread([self.gradient(estimator, rollout, each) for each in range(self.replicates)])
             for estimator in (component("estimator", name, trajectories=trajectories) for name in COMPARED)
@@ -106,14 +105,14 @@ class FixedRollout:
         return EstimatorComparison(trajectories, plain, expected)
 
     def gradient(self, estimator: Estimator, rollout: Rollout, replicate: int) -> Float[Tensor, "p"]:
-        """The gradient with the chains of one replicate."""
+        """The gradient with the chains of replicate number `replicate`."""
         assert rollout.trajectories is not None
         chains = rollout.trajectories.some(replicate * max(TRAJECTORIES), max(TRAJECTORIES))
         method = method_of_one_process(self.session, selector=self.later, estimator=estimator)
         return gradient(self.session, method, replace(rollout, trajectories=chains), self.advantages)
 
     def at(self, place: int) -> Rollout:
-        """The rollout as if only the transition at this place had been recorded."""
+        """The rollout with only the recorded transition at `place`."""
         assert self.rollout.trajectories is not None
         return replace(
             self.rollout,
@@ -124,7 +123,7 @@ class FixedRollout:
 
 
 def of_updates(recipe: Recipe, *, steps: int, progress: Callable[[str], None] = print) -> dict[str, Signal]:
-    """The signal of the whole update under each estimator, over the prompts of some steps."""
+    """The signal of the whole update under each estimator, over the prompts of `steps` steps."""
     session = assemble(recipe)
     found: dict[str, Signal] = {}
     for step in range(steps):
@@ -135,7 +134,7 @@ def of_updates(recipe: Recipe, *, steps: int, progress: Callable[[str], None] = 
 
 
 def compare_estimators(fixed: FixedRollout, progress: Callable[[str], None] = print) -> list[EstimatorComparison]:
-    """MTE against Rao–Blackwell at each K."""
+    """Compare MTE with Rao–Blackwell at each K."""
     comparisons = []
     for count in TRAJECTORIES:
         comparisons.append(fixed.comparison(count, fixed.rollout))
@@ -144,7 +143,7 @@ def compare_estimators(fixed: FixedRollout, progress: Callable[[str], None] = pr
 
 
 def compare_transitions(fixed: FixedRollout, progress: Callable[[str], None] = print) -> dict[int, EstimatorComparison]:
-    """The same at K = 1 for each transition alone, where Rao–Blackwell is never the noisier one."""
+    """Compare MTE with Rao–Blackwell at K = 1 for each transition alone, where Rao–Blackwell is never noisier."""
     steps = fixed.rollout.diffusion_steps
     found = {t: fixed.comparison(1, fixed.at(place)) for place, t in enumerate(steps)}
     progress(f"transitions {steps[0]} to {steps[-1]}: {fixed.replicates} replicates done")

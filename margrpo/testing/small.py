@@ -1,7 +1,7 @@
-"""Small real things: a generator of a few thousand weights, its pipeline, a rollout of it, and a whole recipe.
+"""Small real components: a generator of a few thousand weights, its pipeline, a rollout, and a whole recipe.
 
-Nothing here stands in for the real code: every part is the one that training uses, only tiny. The weights are drawn so
-that no gate and no output is zero, as they would be at the start of training, where every gradient is trivial.
+Every part is the real code of training, only tiny. The weights are drawn so that no gate and no output is zero. At the
+start of training they are zero, which makes every gradient trivial.
 """
 
 from collections.abc import Mapping, Sequence
@@ -52,14 +52,14 @@ WORDS = (
 
 
 def policy(**settings: Any) -> Mar:
-    """A MAR of 4 tokens unless told otherwise; captions of the world `shapes`."""
+    """A MAR that reads captions of the world `shapes`, by default of 4 tokens."""
     tiny = {"tokens": 4, "channels": CHANNELS, "width": 8, "encoder_depth": 1, "decoder_depth": 1, "heads": 2}
     head = {"head_width": 8, "head_depth": 1, "weights": "random", "parameterization": Velocity()}
     return Mar(**{**tiny, **head, "conditioner": Caption(words=WORDS, prefix=10), **settings})
 
 
 def alive(module: nn.Module, seed: int = 0) -> nn.Module:
-    """The module with every weight drawn afresh by the seed, gates and outputs included."""
+    """Draw every weight of `module` by `seed`, gates and outputs included."""
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for value in module.parameters():
@@ -72,7 +72,7 @@ def alive(module: nn.Module, seed: int = 0) -> nn.Module:
 
 
 def model(made: Mar, seed: int = 0) -> Any:
-    """The policy built and alive, its variances near the middle of their learned range, as a trained head's are."""
+    """Build a policy with random weights whose variances are near the middle of their range, as in a trained head."""
     built: Any = made.build(attention=Sdpa())
     alive(built, seed)
     with torch.no_grad():
@@ -82,7 +82,7 @@ def model(made: Mar, seed: int = 0) -> Any:
 
 
 def pipeline(*, side: int = 2, steps: int = 3, seed: int = 0, made: Mar | None = None, **parts: Any) -> Pipeline:
-    """What draws images of side² tokens in so many AR steps; any part of `Pipeline` can be given."""
+    """A pipeline for images of `side`² tokens in `steps` AR steps; `parts` replace fields of `Pipeline`."""
     defaults = {
         "model": model(made or policy(tokens=side**2), seed),
         "codec": Patch(image=2 * side, patch=2, components=CHANNELS).build(),
@@ -94,24 +94,24 @@ def pipeline(*, side: int = 2, steps: int = 3, seed: int = 0, made: Mar | None =
 
 
 def prompts(count: int = 2, group: int = 2) -> Prompts:
-    """The first few of four captions, each for a group of images."""
+    """The first `count` of four captions, each for a group of images."""
     return grouped([Prompt(text) for text in TEXTS[:count]], group)
 
 
 def recording(pipeline: Pipeline, *, trajectories: int = 0, virtual: bool = True) -> Recording:
-    """Keep every AR step and every transition that has a density."""
+    """A recording of every AR step and every transition that has a density."""
     steps = tuple(range(pipeline.unmasking.steps))
     transitions = tuple(t for t in reversed(range(pipeline.sampler.steps)) if pipeline.sampler.has_density(t))
     return Recording(steps, transitions, frozenset(steps if virtual else ()), trajectories)
 
 
 def rollout(pipeline: Pipeline, *, trajectories: int = 3, virtual: bool = True, key: Key = ("small",)) -> Rollout:
-    """Two groups of two images, with everything kept."""
+    """A rollout of two groups of two images, with everything recorded."""
     return roll_out(pipeline, prompts(), key, recording(pipeline, trajectories=trajectories, virtual=virtual))
 
 
 def method(pipeline: Pipeline, *, penalty: Any = None, **parts: Any) -> Method:
-    """Plain GRPO on committed tokens; any part of `Method` can be given."""
+    """Plain GRPO on committed tokens; `parts` replace fields of `Method`."""
     defaults = {
         "selector": Committed(),
         "estimator": Single(),
@@ -124,12 +124,12 @@ def method(pipeline: Pipeline, *, penalty: Any = None, **parts: Any) -> Method:
 
 
 def budget(*, rows: int, units: float = 2) -> Budget:
-    """Pieces of so many evaluations of the head, guided ones twice, and so many images at AR steps in a pass."""
+    """A budget for chunks of `rows` evaluations of the head, and passes of `units` images at AR steps."""
     return Budget(PIECE, Footprint(image=(PIECE - 1) / units, chain=1 / rows))
 
 
 def recipe(folder: Path, *, seed: int = 0, side: int = 2, **tables: Any) -> Recipe:
-    """A whole recipe of these parts; the weights are in the folder, or written there, so that none of them is zero."""
+    """A whole recipe of these tables; weights, none of them zero, are in `folder` or written into it."""
     file, settings = folder / f"small-{side}-{seed}.safetensors", {"tokens": side**2}
     if not file.exists():
         modules.write(file, {"policy": model(policy(**settings), seed)})
@@ -167,6 +167,6 @@ def trained(recipe: Recipe) -> tuple[Any, Mapping[str, float]]:
 
 
 def gradients(module: nn.Module) -> torch.Tensor:
-    """The gradient by every parameter as one vector, 0 where there is none."""
+    """The gradient with respect to all parameters as one vector; 0 for parameters without a gradient."""
     values: Sequence[torch.Tensor] = list(module.parameters())
     return torch.cat([(torch.zeros_like(v) if v.grad is None else v.grad).flatten() for v in values])

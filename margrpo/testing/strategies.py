@@ -17,14 +17,14 @@ fractions = st.sampled_from((0.01, 0.25, 0.3, 0.5, 0.75, 1.0))
 
 
 def samplers(*, most: int = 6) -> st.SearchStrategy[Ddpm | Ddim]:
-    """Samplers that have a density, of at most so many steps."""
+    """Samplers with a density, of at most `most` steps."""
     steps, temperature = st.integers(2, most), st.sampled_from((1.0, 0.9))
     ddim = st.builds(Ddim, steps=steps, temperature=temperature, eta=st.sampled_from((1.0, 0.3)))
     return st.builds(Ddpm, steps=steps, temperature=temperature) | ddim
 
 
 def guidances() -> st.SearchStrategy[Guidance]:
-    """No guidance, some, and guidance that grows."""
+    """Guidance: none, constant and growing."""
     return st.sampled_from((Constant(), Constant(weight=2.0), Linear(weight=3.0)))
 
 
@@ -41,7 +41,7 @@ def selectors() -> st.SearchStrategy[Selector]:
 
 
 def estimators(*, most: int = 3) -> st.SearchStrategy[Estimator]:
-    """Every built-in estimator, of at most so many trajectories."""
+    """Every built-in estimator, of at most `most` trajectories."""
     several = {
         "trajectories": st.integers(1, most),
         "where": st.none() | st.builds(Uncertain, fraction=fractions),

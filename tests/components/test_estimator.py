@@ -21,7 +21,9 @@ def drawn(seed: int) -> Rollout:
 
 @settings(derandomize=True, deadline=None)
 @given(seed=SEEDS, estimator=estimators(), selector=selectors())
-def test_every_selected_token_is_in_exactly_one_piece_of_evidence(seed: int, estimator: Estimator, selector: Selector):
+def test_every_selected_token_is_in_exactly_one_record_of_transitions(
+    seed: int, estimator: Estimator, selector: Selector
+):
     rollout = drawn(seed)
     for step in rollout.steps:
         selected = selector.select(rollout, step)

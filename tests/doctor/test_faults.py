@@ -152,7 +152,7 @@ def test_each_reward_the_measure_and_each_canary_is_looked_at_whatever_the_other
 def test_a_reward_that_cannot_tell_images_apart_is_told(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FLAT)
     (warned,) = [each for each in of(f'reward=[{{use="{tmp_path}/mine.py:flat"}}]') if each.status == "warn"]
-    assert warned.said.endswith("all the same")
+    assert warned.said.endswith("and all scores are equal")
     assert "nothing is learned" in warned.remedy
 
 

@@ -178,7 +178,7 @@ def test_an_average_is_not_given_for_the_model(tmp_path: Path):
 def test_a_file_of_margrpos_without_the_part_says_what_it_holds(tmp_path: Path):
     save_file({"codec.y": torch.zeros(1)}, tmp_path / "ours.bin")
     with pytest.raises(
-        WeightsError, match=r"holds no tensor named policy\.\*, only codec\.\*; it was made for something"
+        WeightsError, match=r"holds no tensor named policy\.\*, only codec\.\*; it was made for another"
     ):
         opened(str(tmp_path / "ours.bin")).chosen("policy", "ema")
 
@@ -209,7 +209,7 @@ def test_a_file_that_was_cut_anywhere_is_refused_in_a_sentence(
     path = tmp_path_factory.mktemp("cut") / "x.pth"
     path.write_bytes(whole[form][: int(share * len(whole[form]))])
     # A pickle that ends within the name of a function asks for another one.
-    with pytest.raises(WeightsError, match=r"(write or fetch it again|give another|best as safetensors)$"):
+    with pytest.raises(WeightsError, match=r"(write or fetch it again|give another file|best as safetensors)$"):
         opened(str(path))
 
 

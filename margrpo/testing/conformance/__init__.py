@@ -1,4 +1,4 @@
-"""The conformance kit: every promise that a component makes to the rest, as checks that anybody can run.
+"""The conformance kit: the promises of every kind of component, as checks that anybody can run.
 
 ```python
 from margrpo.testing import every_check
@@ -29,11 +29,13 @@ def every_check(
     examples: Examples | None = None,
     prompts: Sequence[str | Prompt] = small.TEXTS,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Make a test of one argument, `check`, a case for each check of each component of a plugin.
+    """Parametrize a test of one argument, `check`, by each check of each component of a plugin.
 
-    A plugin is named, by its own name or its distribution's, or given as its module, which need not be installed then.
-    Ids are like reward.mine-leaves_global_rng_alone, so that `pytest -k` finds them. A check that says nothing of a
-    component is skipped with the reason. For `examples` and `prompts` see `cases`.
+    - `plugin`: name of the plugin or of its distribution, or its module, which need not be installed.
+    - `examples`, `prompts`: see `cases`.
+
+    Ids look like reward.mine-leaves_global_rng_alone, so that `pytest -k` finds them. A check that does not apply to a
+    component is skipped with the reason.
     """
     import pytest
 
@@ -58,7 +60,7 @@ def every_check(
 
 
 def alone(module: ModuleType) -> Registry:
-    """A registry of our own components and those of one plugin, which must be sound."""
+    """A registry of the built-in components and of one plugin, which must be sound."""
     made = Registry()
     made.register(module, module.__name__)
     for failure in made.failures:

@@ -1,4 +1,4 @@
-"""Every promise of every component, each as a case."""
+"""The promises of components as cases of a test."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ OF_KIND = {kind: (*checks, *costs.CHECKS.get(kind, ())) for kind, checks in OF_S
 
 @attrs.frozen
 class Promise:
-    """One check of one component; calling it raises `BreachError`, or `NotApplicable` with the reason."""
+    """A check of a component; a call raises `BreachError` if it fails, or `NotApplicable` with the reason."""
 
     entry: Entry
     check: Check
@@ -39,11 +39,11 @@ class Promise:
 
     @property
     def id(self) -> str:
-        """As in reward.shapes-leaves_global_rng_alone."""
+        """The id of the case, such as reward.shapes-leaves_global_rng_alone."""
         return f"{self.entry.id}-{self.check.__name__}"
 
     def __call__(self) -> None:
-        """Validation."""
+        """Run the check."""
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder)
             component = Maker(self.registry, place, self.examples).specimen(self.entry)
@@ -60,11 +60,12 @@ def cases(
     prompts: Sequence[str | Prompt] = small.TEXTS,
     among: Registry | None = None,
 ) -> Iterator[Promise]:
-    """Each check of each component of a plugin, by the plugin's name or that of its distribution; of all without one.
+    """Each check of each component of a plugin.
 
-    `examples` are instances by id, or functions that make one from a folder: for components that have no default, or
-    whose default is too large for a test. Policies and rewards must be able to read the `prompts`,
-    two or more: texts, or what a file of prompts would give where a reward reads metadata.
+    - `plugin`: name of the plugin or of its distribution; None means all plugins.
+    - `examples`: instances by id, or functions that make one from a folder, for components without a default, or whose
+      default is too large for a test.
+    - `prompts`: two or more prompts that policies and rewards can read: texts, or `Prompt`s with metadata.
     """
     found = among or registry()
     for entry in entries_of(plugin, found):
@@ -73,12 +74,12 @@ def cases(
 
 
 def checks_of(kind: str) -> tuple[Check, ...]:
-    """What is asked of a component of this kind; of a plugin's own kind, what is asked of all."""
+    """The checks of a kind of component; a plugin's own kind gets only the general checks."""
     return (*every.CHECKS, *(every.OF_RESULTS if kind in WORK else ()), *OF_KIND.get(kind, ()))
 
 
 def entries_of(plugin: str | None, found: Registry) -> list[Entry]:
-    """The entries of a plugin, or a `PluginError` where there is no such plugin that works."""
+    """The entries of a plugin; `PluginError` if the plugin is unknown or broken."""
     if plugin is None:
         return found.entries()
     mine = [each for each in found.plugins if plugin in (each.name, each.distribution)]

@@ -1,4 +1,4 @@
-"""What a check looks at: one component, and what is needed to put it to work."""
+"""The subject of a check: a component, and the inputs to put it to work."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -20,25 +20,25 @@ from margrpo.testing import small
 
 
 class BreachError(AssertionError):
-    """A check that a component does not stand, as a sentence."""
+    """A promise that a component breaks, as a sentence."""
 
 
 class NoInstanceError(BreachError):
-    """A component of which no instance can be made without an example."""
+    """A component that cannot be made without an example."""
 
 
 class NotApplicable(Exception):
-    """A check that says nothing of this component, with the reason."""
+    """The reason why a check does not apply to a component."""
 
 
 def claim(holds: Any, otherwise: str) -> None:
-    """Raise `BreachError` with the sentence unless it holds."""
+    """Raise `BreachError` with the sentence `otherwise` unless `holds`."""
     if not bool(holds):
         raise BreachError(otherwise)
 
 
 def not_applicable(reason: str) -> NoReturn:
-    """Leave a check out."""
+    """Skip a check for `reason`."""
     raise NotApplicable(reason)
 
 
@@ -60,7 +60,7 @@ class Subject:
 
     @cached_property
     def prompts(self) -> Prompts:
-        """Two groups of two images; a prompt that is given as its text gets a label and metadata."""
+        """Prompts of two groups of two images; a prompt given as text gets a label and metadata."""
         return grouped([prompt_of(each, label) for label, each in enumerate(self.asked[:2])], 2)
 
     @cached_property
@@ -69,12 +69,12 @@ class Subject:
         return torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
     def generator(self, seed: int = 0) -> torch.Generator:
-        """A generator of the device."""
+        """A generator on the subject's device."""
         return torch.Generator(self.device).manual_seed(seed)
 
 
 def prompt_of(asked: str | Prompt, label: int) -> Prompt:
-    """A prompt of which only the text may be given."""
+    """The prompt, made from a text if only a text is given."""
     return asked if isinstance(asked, Prompt) else Prompt(asked, label, {"number": label})
 
 
@@ -84,16 +84,16 @@ Examples = Mapping[str, Example]
 
 @attrs.frozen
 class Maker:
-    """What makes instances of a registry's components: the examples that are given, else their default settings."""
+    """Makes instances of a registry's components from examples, or else with default settings."""
 
     registry: Registry
     folder: Path
     examples: Examples
 
     def specimen(self, entry: Entry, making: frozenset[str] = frozenset()) -> Any:
-        """An instance; required nested components are made in turn, none that is being made already.
+        """An instance of an entry; required nested components are made too, except those in `making`.
 
-        Where another setting is required, or the default ones are of no use, an example must be given.
+        An example must be given if another setting is required, or if the default settings cannot be used.
         """
         given = self.examples.get(entry.id)
         if given is not None:
@@ -115,7 +115,7 @@ class Maker:
         return made
 
     def nested(self, kind: str, making: frozenset[str]) -> Any:
-        """The first component of a kind, this library's before others, that can be made and has what it requires."""
+        """The first component of a kind that can be made and has its requirements; built-in components come first."""
         for entry in foremost(self.registry, kind):
             with suppress(BreachError, MargrpoError):  # the next may do
                 if entry.id not in making:
@@ -126,11 +126,11 @@ class Maker:
 
 
 def wanting(entry: Entry, cls: type, trouble: str, settings: str) -> NoInstanceError:
-    """That an example must be given, and how."""
+    """An error that asks for an example, and shows one."""
     example = f'every_check(..., examples={{"{entry.id}": {cls.__name__}({settings})}})'
     return NoInstanceError(f"{entry.id} {trouble}; give one: {example}")
 
 
 def foremost(registry: Registry, kind: str) -> list[Entry]:
-    """The entries of a kind, those of this library first."""
+    """The entries of a kind; built-in entries come first."""
     return sorted(registry.entries(kind), key=lambda entry: registry.distribution(entry) != "margrpo")

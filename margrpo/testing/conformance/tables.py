@@ -1,4 +1,4 @@
-"""A component as the TOML table that a recipe would hold, and back."""
+"""Conversion of a component to its TOML table in a recipe, and back."""
 
 import tomllib
 from typing import Any

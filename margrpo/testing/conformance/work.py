@@ -1,4 +1,4 @@
-"""One piece of real work for each kind of component, whose results the general checks compare."""
+"""Work for each kind of component, whose results the general checks compare."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -20,46 +20,46 @@ TRANSITIONS = 5
 
 
 def model_of(subject: Subject) -> Any:
-    """The policy built, on the device."""
+    """The policy's model on the subject's device."""
     return subject.component.build(attention=Sdpa()).to(subject.device)
 
 
 class Bare(torch.nn.Module):
-    """A codec that shows tokens as they are, for policies of any geometry."""
+    """A codec that shows each number of a token as a pixel, for policies of any geometry."""
 
     def fit(self, images: torch.Tensor) -> None:
-        """Nothing is to be learned."""
+        """Do nothing: there is nothing to fit."""
 
     def encode(self, images: torch.Tensor) -> torch.Tensor:
-        """The numbers back."""
+        """The numbers of the tokens, from the pixels."""
         return images[:, 0]
 
     def decode(self, tokens: torch.Tensor) -> torch.Tensor:
-        """One pixel for each number."""
+        """An image with a pixel for each number of a token."""
         return tokens[:, None].expand(-1, 3, -1, -1).clamp(0, 1)
 
 
 def drawn_by_policy(subject: Subject) -> Rollout:
-    """Images of a policy, with everything recorded."""
+    """A rollout of a policy, with everything recorded."""
     pipeline = pipeline_of_policy(subject)
     return roll_out(pipeline, subject.prompts.to(subject.device), ("work",), small.recording(pipeline))
 
 
 def pipeline_of_policy(subject: Subject) -> Pipeline:
-    """The policy with small parts around it."""
+    """A pipeline of the policy and small built-in parts."""
     path = subject.component.parameterization.path.name
     parts = {"model": model_of(subject), "codec": Bare(), "sampler": sampler_for(path, subject)}
     return small.pipeline(**parts, device=subject.device)
 
 
 def pipeline_of_sampler(subject: Subject) -> Pipeline:
-    """The small model, its head read as the sampler's path wants it, with the sampler."""
+    """A pipeline of the sampler and the small model, whose parameterization fits the sampler's path."""
     made = small.policy(parameterization=parameterization_for(subject.component.path.name, subject))
     return small.pipeline(made=made, sampler=subject.component)
 
 
 def sampler_for(path: str, subject: Subject) -> Any:
-    """A registered sampler of a few steps that undoes this forward process."""
+    """A registered sampler of a few steps that reverses the forward process `path`."""
     for cls in classes(subject, "sampler"):
         try:
             sampler = cls(steps=4) if "steps" in cls.__annotations__ else cls()
@@ -71,7 +71,7 @@ def sampler_for(path: str, subject: Subject) -> Any:
 
 
 def parameterization_for(path: str, subject: Subject) -> Any:
-    """A registered parameterization of this forward process."""
+    """A registered parameterization of the forward process `path`."""
     for cls in classes(subject, "parameterization"):
         try:
             made = cls()
@@ -83,14 +83,14 @@ def parameterization_for(path: str, subject: Subject) -> Any:
 
 
 def classes(subject: Subject, kind: str) -> Iterator[type]:
-    """The classes of a kind that can be imported, those of this library first."""
+    """The classes of a kind that can be imported; built-in classes come first."""
     for entry in foremost(subject.registry, kind):
         with suppress(MargrpoError):
             yield subject.registry.load(entry)
 
 
 def numbers(subject: Subject, *shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> torch.Tensor:
-    """Standard normal numbers on the device."""
+    """Standard normal numbers on the subject's device."""
     drawn = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     return drawn.to(dtype).to(subject.device)
 
@@ -104,7 +104,7 @@ Work = Callable[[Subject], Any]
 
 
 def of_policy(subject: Subject) -> Any:
-    """The images that it draws."""
+    """The images that a policy draws."""
     drawn = drawn_by_policy(subject)
     return drawn.tokens, drawn.steps[0].chain.mean
 
@@ -117,7 +117,7 @@ def of_conditioner(subject: Subject) -> Any:
 
 
 def of_parameterization(subject: Subject, dtype: torch.dtype = torch.float32) -> Any:
-    """What an output says at a middle level of noise."""
+    """The noise and the clean token of an output at a middle level of noise."""
     output, x = (numbers(subject, 6, 3, seed=seed, dtype=dtype) for seed in (0, 1))
     level = torch.full((6, 1), 0.25, dtype=dtype, device=subject.device)
     component = subject.component
@@ -151,7 +151,7 @@ def of_unmasking(subject: Subject) -> Any:
 
 
 def of_sampler(subject: Subject, dtype: torch.dtype = torch.float32) -> Any:
-    """Every transition of some tokens, and what is known of it beforehand."""
+    """Every transition of some tokens, and its nominal values."""
     sampler, found = subject.component, []
     for t in reversed(range(sampler.steps)):
         x, epsilon, variance, clean = (numbers(subject, 6, 3, seed=seed, dtype=dtype) for seed in range(4))
@@ -166,7 +166,7 @@ def of_guidance(subject: Subject) -> Any:
 
 
 def of_timesteps(subject: Subject) -> Any:
-    """What two generators of one seed choose."""
+    """The choices for two generators of one seed."""
     return subject.component.draw(8, tuple(range(1, TRANSITIONS)), torch.Generator().manual_seed(0))
 
 
@@ -177,31 +177,31 @@ def of_reward(subject: Subject) -> Any:
 
 
 def scorer_of(subject: Subject) -> Any:
-    """The reward built, unless its files or packages are missing here."""
+    """The built reward, unless its files or packages are missing here."""
     require(subject)
     return subject.component.build(subject.device)
 
 
 def of_canary(subject: Subject) -> Any:
-    """How far some images have strayed."""
+    """The drift of changed images."""
     return torch.tensor(monitor_of(subject).drift(canary_inputs(subject, changed=True)))
 
 
 def monitor_of(subject: Subject) -> Any:
-    """The canary built, unless its files or packages are missing here."""
+    """The built canary, unless its files or packages are missing here."""
     require(subject)
     return subject.component.build(subject.device)
 
 
 def canary_inputs(subject: Subject, *, changed: bool) -> CanaryInputs:
-    """Random images, as they were before training or darker; those of the step are all different."""
+    """Canary inputs of random images, equal to those before training or darker; images of the step all differ."""
     images = subject.images.to(subject.device)
     groups = rearrange(images, "(g k) c h w -> g k c h w", k=2)
     return CanaryInputs(subject.prompts.to(subject.device), images * (0.5 if changed else 1.0), images, groups)
 
 
 def shown(subject: Subject) -> tuple[torch.Tensor, Any]:
-    """Images and prompts for a reward: its own cases where it has some of one size, else random pixels."""
+    """Images and prompts for a reward: its own cases if they have one size, else random pixels."""
     cases = list(subject.component.cases()) if isinstance(subject.component, ShipsCases) else []
     cases = [case for case in cases if case.image.shape == cases[0].image.shape]
     if len(cases) < 2:
@@ -222,16 +222,16 @@ def groups(subject: Subject) -> torch.Tensor:
 
 
 def of_selector(subject: Subject) -> Any:
-    """What is selected at each AR step."""
+    """The selected tokens of each AR step."""
     made = rollout(subject)
     return [subject.component.select(made, step) for step in made.steps]
 
 
 def of_estimator(subject: Subject) -> Any:
-    """The evidence of every AR step."""
+    """The transitions of every AR step."""
     made = rollout(subject)
     found = [subject.component.transitions(made, step, step.unknown) for step in made.steps]
-    return [(each.where, *each.part()) for evidence in found for each in evidence]
+    return [(each.where, *each.part()) for transitions in found for each in transitions]
 
 
 def of_weighting(subject: Subject, dtype: torch.dtype = torch.float32) -> Any:
@@ -247,7 +247,7 @@ def of_objective(subject: Subject, dtype: torch.dtype = torch.float32) -> Any:
 
 
 def of_replay(subject: Subject) -> Any:
-    """What a policy is told in replay."""
+    """The scale, mask and mode of a replay."""
     made = rollout(subject)
     return [(subject.component.scale(2.0), subject.component.mask(made, step)) for step in made.steps]
 
@@ -260,17 +260,17 @@ def of_penalty(subject: Subject) -> Any:
 
 
 def of_reference(subject: Subject) -> Any:
-    """When it follows."""
+    """The answer of a reference at each of a few steps."""
     return [subject.component.is_due(step) for step in range(1, 120)]
 
 
 def of_trainable(subject: Subject) -> Any:
-    """The names of what is trained."""
+    """The names of the trained parameters."""
     return [name for name, _ in subject.component.parameters(small.model(small.policy()))]
 
 
 def of_optimizer(subject: Subject) -> Any:
-    """Where three steps on a parabola lead, and the rates."""
+    """The point after three steps on a parabola, and the rates."""
     value = torch.nn.Parameter(torch.tensor([3.0, -2.0], device=subject.device))
     optimizer = subject.component.build([value])
     for _ in range(3):
@@ -286,7 +286,7 @@ def of_dataset(subject: Subject) -> Any:
 
 
 def require(subject: Subject) -> None:
-    """Leave the check out where this machine lacks what the component needs."""
+    """Skip the check if this machine lacks what the component needs."""
     try:
         require_all(subject.component)
     except MargrpoError as error:
@@ -319,10 +319,10 @@ WORK: Mapping[str, Work] = {
     "dataset": of_dataset,
 }
 KEEPS_DTYPE = ("parameterization", "attention", "sampler", "advantage", "weighting", "objective")
-"""Kinds whose results have the precision of what they are given; the others answer in float32."""
+"""Kinds whose results have the precision of their arguments; other kinds return float32."""
 
 
 def done(subject: Subject, **how: Any) -> Any:
-    """The result of the kind's work; a kind without one, or of a plugin's own, leaves the check out."""
+    """The result of the kind's work; skips the check if the kind has none or is a plugin's own."""
     work = WORK.get(subject.entry.kind)
-    return work(subject, **how) if work else not_applicable(f"a {subject.entry.kind} has no result to compare")
+    return work(subject, **how) if work else not_applicable(f"a {subject.entry.kind} does not have a result to compare")

@@ -1,14 +1,14 @@
-"""The example plugin of margrpo: what it offers, named without importing it."""
+"""The example plugin of margrpo: its components, named without importing them."""
 
 from margrpo import Entry, hookimpl
 
 MARGRPO_HOOKS = 1
-"""The version of margrpo's hooks that this is written for."""
+"""The version of margrpo's hooks that this plugin is written for."""
 
 
 @hookimpl
 def margrpo_components() -> list[Entry]:
-    """One component of each of the kinds that are most often written."""
+    """One component of each kind that is often written."""
     return [
         Entry("policy.bag", "margrpo_example.bag:Bag", "a bag of tokens, without attention"),
         Entry("sampler.posterior", "margrpo_example.posterior:Posterior", "ancestral sampling with fixed variance"),

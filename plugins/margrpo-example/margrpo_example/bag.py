@@ -1,4 +1,4 @@
-"""A policy without attention: the smallest thing that is a hybrid generator."""
+"""A policy without attention: the smallest hybrid generator."""
 
 from typing import Literal
 
@@ -14,33 +14,33 @@ from margrpo.weights.source import SOURCES, digest, known_form, unnamed
 class Bag:
     """A bag of tokens: each token's condition is made of its place, the mean of the known tokens, and the prompt.
 
-    It cannot know which known token stands where, so it draws textures rather than things. Its head is MAR's.
+    The policy does not know the places of known tokens, so it draws textures rather than objects. Its head is MAR's.
     """
 
     checkpoint: str = setting("", f"the file of weights: {SOURCES}", check=known_form)
-    weights: Literal["model", "random"] = setting("random", "the file's weights, or random ones instead")
+    weights: Literal["model", "random"] = setting("random", '"model" for the weights of the file, or "random" ones')
     sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
-    conditioner: Conditioner = setting(meaning="what the prompt becomes")
-    parameterization: Parameterization = setting(meaning="what the head's output means")
+    conditioner: Conditioner = setting(meaning="conditioner that turns prompts into the prefix")
+    parameterization: Parameterization = setting(meaning="meaning of the head's output")
     tokens: int = setting(16, "tokens per image", check=at_least(1))
     channels: int = setting(12, "channels per token", check=at_least(1))
     width: int = setting(32, "channels of a condition", check=at_least(1))
     seed: int = setting(0, "seed of random weights", check=not_negative)
 
     def problems(self) -> list[str]:
-        """What is wrong with the settings taken together."""
+        """Sentences about settings that do not fit together."""
         return unnamed(self.checkpoint, self.weights)
 
     def published(self) -> str:
-        """Nowhere."""
+        """An empty sentence: weights are not published."""
         return ""
 
     def geometry(self) -> tuple[int, int]:
-        """Tokens per image and channels per token."""
+        """The number of tokens per image and of channels per token."""
         return self.tokens, self.channels
 
     def classes(self) -> int | None:
-        """Those of the conditioner."""
+        """The number of classes of the conditioner, or None."""
         return self.conditioner.classes
 
     def footprint(self) -> PolicyFootprint:
@@ -56,7 +56,7 @@ class Bag:
         return PolicyFootprint(front, denoiser_footprint(channels=d, condition=w, width=w, depth=1))
 
     def build(self, *, attention: Attention) -> Model:
-        """The model on the CPU; it attends to nothing, so it needs no attention."""
+        """Make the model on the CPU; it does not use `attention`."""
         from margrpo.weights import modules
         from margrpo_example.bag_model import BagModel
 

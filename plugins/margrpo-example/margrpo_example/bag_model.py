@@ -1,4 +1,4 @@
-"""The weights of the bag."""
+"""The modules of the policy `bag`."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -42,15 +42,15 @@ class BagModel(nn.Module):
         initialise(self)
 
     def prefix(self, prompts: Prompts) -> Float[Tensor, "b p c"]:
-        """What is read of the prompts."""
+        """The prefix of `prompts`."""
         return self.backbone.prompt(prompts)
 
     def null_prefix(self, images: int) -> Float[Tensor, "b p c"]:
-        """What is read where there is no prompt."""
+        """The prefix of `images` without a prompt."""
         return self.backbone.nothing.expand(images, 1, -1)
 
     def condition(
         self, tokens: Float[Tensor, "b n d"], unknown: Bool[Tensor, "b n"], prefix: Float[Tensor, "b p c"]
     ) -> Float[Tensor, "b n c"]:
-        """One condition per token."""
+        """The condition of each token."""
         return self.backbone(tokens, unknown, prefix)

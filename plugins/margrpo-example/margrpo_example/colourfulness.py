@@ -1,4 +1,4 @@
-"""How colourful an image looks, as a reward."""
+"""The colourfulness of an image as a reward."""
 
 from jaxtyping import Float
 
@@ -16,7 +16,9 @@ class Colourfulness:
     """
 
     weight: float = setting(1.0, "factor of this reward in the sum, per point of the scale")
-    enough: float | None = setting(None, "points beyond which more earns nothing; without it, no limit", check=positive)
+    enough: float | None = setting(
+        None, "points above which more colour does not earn more; default: no limit", check=positive
+    )
     on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(low=0.0)

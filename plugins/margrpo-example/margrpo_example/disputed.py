@@ -16,17 +16,17 @@ def disagreement(tokens: Float[Tensor, "b n d"], group: Int[Tensor, "b"]) -> Flo
 
 @component
 class Disputed:
-    """The places at which the finished images of one prompt differ most: uncertainty without a chain to draw.
+    """The places at which the finished images of one prompt differ most: uncertainty without drawing chains.
 
-    Where all images of a group agree, a difference in reward cannot come from there. The choice is the same for every
-    image of a group; it looks at the finished tokens, so its update is not exactly the policy gradient.
+    A place at which all images of a group agree cannot cause a difference in reward. The choice is equal for all images
+    of a group. It depends on the finished tokens, so the update is not exactly the policy gradient.
     """
 
     fraction: float = setting(0.3, "share of the image's n tokens, at least one", check=between(0, 1, open_low=True))
-    within: Selector | None = setting(None, "chosen among these; the committed tokens unless given")
+    within: Selector | None = setting(None, "candidate tokens; default: the committed tokens")
 
     def needs(self) -> Needs:
-        """Whatever the candidates need."""
+        """The needs of the candidates."""
         return self.within.needs() if self.within else Needs()
 
     def extent(self, tokens: int) -> Extent:
@@ -40,7 +40,7 @@ class Disputed:
         return max(1, int(self.fraction * tokens))
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """Those of the ⌊fraction · n⌋ most disputed tokens of the whole image that are candidates."""
+        """The candidates among the ⌊fraction · n⌋ most disputed tokens of the whole image."""
         score = disagreement(rollout.tokens, rollout.prompts.group)
         candidates = self.within.select(rollout, step) if self.within else step.committed
         return largest(score, self.count(score.shape[1])) & candidates

@@ -1,4 +1,4 @@
-"""The main chain, with the noise integrated out where that is allowed."""
+"""The main chain, with the noise of uncommitted tokens integrated out."""
 
 from jaxtyping import Bool
 
@@ -9,16 +9,16 @@ from margrpo.records import ARStep, Chains, Needs, Rollout, Transitions
 
 @component
 class Integrated:
-    """Committed tokens by what was drawn; of the others, whose draws are thrown away, by what was to be expected.
+    """Drawn transitions of committed tokens, and expected transitions of uncommitted tokens.
 
-    A committed token's noise made the image, so the reward depends on it and it must stay. The noise of an uncommitted
-    one made nothing, and its expectation has the same gradient with less variance.
+    The noise of a committed token made the image, so the reward depends on it and it must stay. The noise of an
+    uncommitted token did not make the image, and its expectation has an equal gradient with less variance.
     """
 
-    later: float = setting(1.0, "weight of uncommitted tokens against committed ones", check=positive)
+    later: float = setting(1.0, "weight of uncommitted tokens, relative to committed tokens", check=positive)
 
     def needs(self) -> Needs:
-        """Nothing beyond what the selector needs."""
+        """No needs beyond those of the selector."""
         return Needs()
 
     def chains(self, tokens: int) -> Chains:
@@ -26,7 +26,7 @@ class Integrated:
         return Chains()
 
     def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
-        """One chain for every selected token."""
+        """The main chain of every selected token."""
         return [
             Transitions.drawn(step.chain, selected & step.committed),
             Transitions.expected(step.chain, selected & ~step.committed, self.later),

@@ -16,7 +16,7 @@ from margrpo.records import Gaussian, Prediction
 class Posterior:
     """x_{t−1} ~ N(μ, β̃_t), the variance of the posterior q(x_{t−1} | x_t, x_0) of Ho et al. (2020), section 3.2.
 
-    What the head says about the variance is not listened to, so a head that learned none serves too.
+    The head's variance is ignored, so a head that has not learned one serves too.
     """
 
     path: ClassVar[Path] = DIFFUSION
@@ -24,11 +24,11 @@ class Posterior:
     steps: int = setting(25, "diffusion steps of a token, out of 1000", check=between(2, 1000))
 
     def has_density(self, t: int) -> bool:
-        """Every transition but the last."""
+        """Whether `t` is above 0."""
         return t > 0
 
     def draws_noise(self, t: int) -> bool:
-        """Every transition but the last."""
+        """Whether `t` is above 0."""
         return t > 0
 
     def time(self, t: int) -> float:
@@ -36,7 +36,7 @@ class Posterior:
         return float(diffusion.tables(self.steps).time[t])
 
     def alpha_bar(self, t: int) -> float:
-        """ᾱ_t."""
+        """The share ᾱ_t of signal."""
         return float(diffusion.tables(self.steps).alpha_bar[t])
 
     def nominal_std(self, t: int) -> float:

@@ -11,7 +11,7 @@ MARGRPO_HOOKS = 1
 
 @hookimpl
 def margrpo_kinds() -> list[Kind]:
-    """What finds objects, what tells their colours, and what tells where they stand."""
+    """Kinds of detectors, colour classifiers and relations between objects."""
     return [
         Kind("detector", contracts.Detector, "what finds objects in a picture"),
         Kind("colour_classifier", contracts.ColourClassifier, "what tells the colour of an object"),

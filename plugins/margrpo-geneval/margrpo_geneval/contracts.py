@@ -37,57 +37,57 @@ class Detection:
 
 @runtime_checkable
 class Detector(Protocol):
-    """What finds objects in a picture, and perhaps `tells_colours`; its networks have so many `parameters`."""
+    """A detector of objects with `parameters` parameters; `tells_colours` if it names their colours too."""
 
     parameters: int
     tells_colours: bool
 
     def require(self) -> None:
-        """Raise a `MargrpoError` where a file or package is missing; imports no torch."""
+        """Raise a `MargrpoError` if a file or package is missing. Must not import torch."""
         ...
 
     def build(self, device: str) -> "Finder":
-        """Make what finds, with its networks on a device."""
+        """Make the finder with its networks on `device`."""
         ...
 
 
 @runtime_checkable
 class Finder(Protocol):
-    """The built detector."""
+    """The object that a detector builds."""
 
     def find(self, images: Float[Tensor, "b 3 h w"], names: Sequence[Sequence[str]]) -> list[list[Detection]]:
-        """The objects in each image that may be of one of these names, whatever their scores."""
+        """The objects in each image that may have one of the image's `names`, whatever their scores."""
         ...
 
 
 @runtime_checkable
 class ColourClassifier(Protocol):
-    """What tells the colour of an object; its networks have so many `parameters`."""
+    """A classifier of an object's colour, with `parameters` parameters."""
 
     parameters: int
 
     def require(self) -> None:
-        """Raise a `MargrpoError` where a file or package is missing; imports no torch."""
+        """Raise a `MargrpoError` if a file or package is missing. Must not import torch."""
         ...
 
     def build(self, device: str) -> "Namer":
-        """Make what tells, with its networks on a device."""
+        """Make the namer with its networks on `device`."""
         ...
 
 
 @runtime_checkable
 class Namer(Protocol):
-    """The built colour classifier."""
+    """The object that a colour classifier builds."""
 
     def colours(self, image: Float[Tensor, "3 h w"], objects: Sequence[Detection]) -> list[str | None]:
-        """The name of the colour of each object, or None where it is like none."""
+        """The name of the colour of each object; None if it is unlike all colours."""
         ...
 
 
 @runtime_checkable
 class Relation(Protocol):
-    """What tells how one object stands to another."""
+    """A rule for the relative position of two objects."""
 
     def holds(self, word: str, first: Detection, second: Detection) -> bool:
-        """Whether the first is "left of", "right of", "above" or "below" the second."""
+        """Whether `first` is "left of", "right of", "above" or "below" `second`, as `word` says."""
         ...

@@ -30,7 +30,7 @@ class Judging:
         self.settings, self.finder, self.namer, self.holds = settings, finder, namer, holds
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-        """A number in [0, 1] for each image."""
+        """The score of each image, in [0, 1]."""
         share = self.settings.strictness
         scores = [share * one.strict + (1 - share) * one.soft for one in self.scores(images, prompts)]
         return torch.tensor(scores, dtype=torch.float32, device=images.device)

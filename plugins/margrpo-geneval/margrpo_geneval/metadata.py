@@ -1,4 +1,4 @@
-"""What a prompt's metadata asks for, in the public format of GenEval.
+"""The requirement in a prompt's metadata, in the public format of GenEval.
 
 {"tag": "position", "include": [{"class": "dog", "count": 1},
                                 {"class": "cat", "count": 1, "color": "black", "position": ["left of", 0]}],
@@ -14,12 +14,12 @@ from margrpo_geneval.colours import PALETTE
 
 WORDS = ("left of", "right of", "above", "below")
 COUNTING = "counting"
-"""The tag of prompts whose detections must be surer."""
+"""The tag of prompts that are scored with `counting_threshold`."""
 
 
 @record
 class Wanted:
-    """So many objects of a class, perhaps of a colour, perhaps in a relation to those of an earlier entry."""
+    """An entry: `count` objects of a class, with an optional colour and an optional relation to an earlier entry."""
 
     name: str
     count: int
@@ -30,7 +30,7 @@ class Wanted:
 
 @record
 class Asked:
-    """Everything that a prompt asks for; of an unwanted class there must be fewer objects than `count`."""
+    """The entries of a prompt, wanted and unwanted; an unwanted class must have fewer objects than `count`."""
 
     tag: str
     include: tuple[Wanted, ...]
@@ -38,15 +38,15 @@ class Asked:
 
     @property
     def names(self) -> list[str]:
-        """Every class that is asked for or not wanted, once."""
+        """The distinct classes of wanted and unwanted entries."""
         return list(dict.fromkeys(each.name for each in (*self.include, *self.exclude)))
 
 
 def asked(metadata: Mapping[str, Any], prompt: str) -> Asked:
-    """What the metadata of a prompt asks for, or `DataError` that names the prompt and the key."""
+    """The requirement of a prompt's metadata; `DataError` names the prompt and the wrong key."""
     include = entries(metadata, "include", prompt)
     if not include:
-        raise refusal(prompt, "include", "is missing or empty, and must list what is to be seen")
+        raise refusal(prompt, "include", "is missing or empty, and must list the objects to be seen")
     for place, each in enumerate(include):
         if each.relation is not None and not 0 <= each.reference < place:
             raise refusal(
@@ -56,7 +56,7 @@ def asked(metadata: Mapping[str, Any], prompt: str) -> Asked:
 
 
 def entries(metadata: Mapping[str, Any], key: str, prompt: str) -> tuple[Wanted, ...]:
-    """The entries of one list."""
+    """The entries of the list under `key`."""
     listed = metadata.get(key, [])
     if not isinstance(listed, list):
         raise refusal(prompt, key, "must be a list")
@@ -64,7 +64,7 @@ def entries(metadata: Mapping[str, Any], key: str, prompt: str) -> tuple[Wanted,
 
 
 def entry(said: Any, where: str, prompt: str) -> Wanted:
-    """One entry."""
+    """The entry of a JSON object."""
     if not isinstance(said, Mapping):
         raise refusal(prompt, where, "must be an object")
     name, count, colour = said.get("class"), said.get("count", 1), said.get("color")
@@ -79,7 +79,7 @@ def entry(said: Any, where: str, prompt: str) -> Wanted:
 
 
 def position(said: Any, where: str, prompt: str) -> tuple[str | None, int]:
-    """The word and the entry that it refers to."""
+    """The word of a relation and the number of the entry that it refers to."""
     if said is None:
         return None, 0
     if not isinstance(said, list | tuple) or len(said) != 2 or said[0] not in WORDS or type(said[1]) is not int:
@@ -88,5 +88,5 @@ def position(said: Any, where: str, prompt: str) -> tuple[str | None, int]:
 
 
 def refusal(prompt: str, key: str, trouble: str) -> DataError:
-    """What is wrong with a prompt's metadata."""
+    """An error about a key of a prompt's metadata."""
     return DataError(f"reward geneval: {key!r} in the metadata of prompt {prompt!r} {trouble}")

@@ -1,4 +1,4 @@
-"""GenEval-style prompts: six kinds over any classes, each drawn once."""
+"""GenEval-style prompts of six kinds over any classes, without repeats."""
 
 import itertools
 import random
@@ -32,7 +32,7 @@ CLASSES = (
 
 
 def prompts(count: int, seed: int, classes: Sequence[str] = CLASSES) -> list[dict[str, Any]]:
-    """So many prompts with their metadata, the kinds in turn, none twice; the same for the same seed."""
+    """Draw `count` distinct prompts with their metadata, the kinds in turn; a function of `seed`."""
     drawn = random.Random(seed)
     kinds = [shuffled(kind(classes), drawn) for kind in (single, two, counting, colours, position, attribution)]
     found: list[dict[str, Any]] = []
@@ -54,32 +54,32 @@ def shuffled(every: Iterator[dict[str, Any]], drawn: random.Random) -> list[dict
 
 
 def single(classes: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """One object."""
+    """Prompts for one object."""
     for name in classes:
         yield prompt("single_object", f"a photo of {an(name)}", [one(name)])
 
 
 def two(classes: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Two objects of different classes."""
+    """Prompts for two objects of different classes."""
     for first, second in itertools.permutations(classes, 2):
         yield prompt("two_object", f"a photo of {an(first)} and {an(second)}", [one(first), one(second)])
 
 
 def counting(classes: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Two to four objects of a class, and no more."""
+    """Prompts for exactly two to four objects of a class."""
     for name, (number, word) in itertools.product(classes, NUMBERS.items()):
         text = f"a photo of {word} {plural(name)}"
         yield prompt("counting", text, [one(name, count=number)], [one(name, count=number + 1)])
 
 
 def colours(classes: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """One object of a colour."""
+    """Prompts for one object of a colour."""
     for name, colour in itertools.product(classes, PALETTE):
         yield prompt("colors", f"a photo of {an(colour)} {name}", [one(name, color=colour)])
 
 
 def position(classes: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """One object beside another: the second is told of, by the first."""
+    """Prompts for an object beside another one, in the order of the text."""
     for first, second in itertools.permutations(classes, 2):
         for word in WORDS:
             include = [one(first), one(second, position=[word, 0])]
@@ -87,7 +87,7 @@ def position(classes: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 
 def attribution(classes: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Two objects of different classes and colours."""
+    """Prompts for two objects of different classes and colours."""
     for (first, second), (a, b) in itertools.product(
         itertools.permutations(classes, 2), itertools.permutations(PALETTE, 2)
     ):
@@ -98,12 +98,12 @@ def attribution(classes: Sequence[str]) -> Iterator[dict[str, Any]]:
 def prompt(
     tag: str, text: str, include: list[dict[str, Any]], exclude: Sequence[dict[str, Any]] = ()
 ) -> dict[str, Any]:
-    """One line."""
+    """A prompt as a line of the public file."""
     return {"text": text, "tag": tag, "include": include, **({"exclude": list(exclude)} if exclude else {})}
 
 
 def one(name: str, *, count: int = 1, **more: Any) -> dict[str, Any]:
-    """One entry."""
+    """An entry of the metadata."""
     return {"class": name, "count": count, **more}
 
 
@@ -113,7 +113,7 @@ def an(word: str) -> str:
 
 
 def plural(word: str) -> str:
-    """Several of it."""
+    """The plural of a word."""
     known = {"person": "people", "knife": "knives", "sheep": "sheep", "skis": "skis", "scissors": "scissors"}
     if word in known:
         return known[word]

@@ -1,4 +1,4 @@
-"""How one object stands to another, by the middles of their boxes; y grows downwards."""
+"""Relative positions of two objects, by the middles of their boxes; y grows downwards."""
 
 from math import hypot
 
@@ -19,16 +19,16 @@ def along_and_across(word: str, first: Detection, second: Detection) -> tuple[fl
 
 @component
 class Published:
-    """As GenEval's evaluation has it: the offset, less a share of both sizes, is more than half of the distance.
+    """The rule of GenEval's evaluation: the offset, less a share of both sizes, is more than half of the distance.
 
-    Two objects may then stand both left of and above one another.
+    An object may then be both left of and above another one.
     """
 
-    margin: float = setting(0.1, "share of the objects' sizes by which an offset must exceed none", check=not_negative)
+    margin: float = setting(0.1, "share of the objects' sizes that is subtracted from the offset", check=not_negative)
     share: float = setting(0.5, "share of the distance that must lie in the direction", check=not_negative)
 
     def holds(self, word: str, first: Detection, second: Detection) -> bool:
-        """Whether the first stands so to the second."""
+        """Whether the relation `word` holds between `first` and `second`."""
         along, across, size, _ = along_and_across(word, first, second)
         distance = hypot(along, across)
         return distance > 0 and max(along - self.margin * size, 0.0) / distance > self.share
@@ -41,6 +41,6 @@ class Plain:
     least: float = setting(6.0, "pixels between the middles at least, in the direction", check=not_negative)
 
     def holds(self, word: str, first: Detection, second: Detection) -> bool:
-        """Whether the first stands so to the second."""
+        """Whether the relation `word` holds between `first` and `second`."""
         along, across, *_ = along_and_across(word, first, second)
         return along >= self.least and along >= abs(across)

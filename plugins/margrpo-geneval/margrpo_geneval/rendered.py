@@ -1,4 +1,4 @@
-"""Pictures of the world of shapes with their metadata."""
+"""Cases from the world of shapes, with their metadata."""
 
 import torch
 
@@ -8,7 +8,7 @@ from margrpo_geneval.captions import metadata_of
 
 
 def shown() -> list[Case]:
-    """A scene as it is asked for, one in which the places are exchanged, and an empty one; ranges of the soft score."""
+    """Cases of a right scene, a scene with exchanged places, and an empty scene, with ranges of the soft score."""
     caption = "a red circle left of a blue square"
     prompt = Prompt(caption, metadata=metadata_of(caption))
     left, right = shapes.Placed("circle", "red", 8, 16), shapes.Placed("square", "blue", 24, 16)

@@ -1,8 +1,8 @@
 """GenEval's rules: from the objects that were found to a score   (Ghosh et al. 2023, section 3).
 
-What is found is cut by a threshold, limited and freed of overlaps class by class; then every entry must find its count,
-its colour and its place, and no unwanted class may be there too often. Where several entries ask for one class, they
-share its objects and none serves two; with one entry a class this is the public evaluation.
+Detections are filtered class by class: by a threshold, a limit and their overlaps. Then every entry must have its
+count, its colour and its place, and an unwanted class must not be there too often. Entries of one class share its
+objects, and an object serves only one entry. With one entry per class this is the public evaluation.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,10 +20,11 @@ Holds = Callable[[str, Detection, Detection], bool]
 
 @record
 class Score:
-    """`strict` is whether all is as asked; `soft` in [0, 1] how much of it is, and 1 exactly where all is.
+    """The strict and the soft score of an image.
 
-    The soft score is ours: the mean over the entries of the share of their count, colour and place, divided by one more
-    than there are of an unwanted class.
+    - `strict`: whether all entries are fulfilled.
+    - `soft`: mean over the entries of the fulfilled share of their count, colour and place, in [0, 1]; divided by one
+      more than the number of excess objects of unwanted classes; 1 exactly if `strict`. It is not part of GenEval.
     """
 
     strict: bool
@@ -31,9 +32,9 @@ class Score:
 
 
 def kept(found: Sequence[Detection], *, threshold: float, most: int, overlap: float) -> dict[str, list[Detection]]:
-    """The objects of each class that are surer than the threshold, the surest first, at most so many.
+    """The objects of each class with scores above `threshold`, the surest first, at most `most`.
 
-    One that overlaps a surer one of its class by this intersection over union is left out; with 1 none is.
+    An object that overlaps a surer one of its class by intersection over union `overlap` is dropped; with 1 none is.
     """
     sure = sorted((each for each in found if each.score > threshold), key=lambda each: -each.score)
     by_name: dict[str, list[Detection]] = {}
@@ -43,7 +44,7 @@ def kept(found: Sequence[Detection], *, threshold: float, most: int, overlap: fl
 
 
 def apart(objects: Sequence[Detection], overlap: float) -> list[Detection]:
-    """The objects, surest first, without those that overlap an earlier one."""
+    """The objects, surest first, without objects that overlap an earlier one."""
     chosen: list[Detection] = []
     for each in objects:
         if overlap >= 1 or all(shared(each, other) < overlap for other in chosen):
@@ -61,7 +62,7 @@ def shared(one: Detection, other: Detection) -> float:
 
 
 def score(objects: Objects, asked: Asked, colours: Colours, holds: Holds) -> Score:
-    """How far the objects are what is asked for."""
+    """The score of found objects against a requirement."""
     free = {name: list(objects.get(name, ()))[: total(asked, name)] for name in asked.names}
     first_painted = sorted(range(len(asked.include)), key=lambda place: asked.include[place].colour is None)
     right = {place: taken(asked.include[place], free, colours) for place in first_painted}
@@ -72,25 +73,25 @@ def score(objects: Objects, asked: Asked, colours: Colours, holds: Holds) -> Sco
 
 
 def room(found: int, limit: int) -> float:
-    """1 where there are fewer than the limit, and less the more there are beyond."""
+    """1 if `found` is below `limit`, and less the more objects exceed it."""
     return 1 / (1 + max(0, found - limit + 1))
 
 
 def total(asked: Asked, name: str) -> int:
-    """How many objects of a class are asked for in all."""
+    """The number of required objects of a class over all entries."""
     return sum(each.count for each in asked.include if each.name == name)
 
 
 @record
 class Served:
-    """The objects that an entry has got, and how many of them are of its colour."""
+    """The objects that an entry has got, and the number of objects of its colour."""
 
     group: Sequence[Detection]
     right: int
 
 
 def taken(wanted: Wanted, free: dict[str, list[Detection]], colours: Colours) -> list[Detection]:
-    """The objects of its colour, or of any where it has none, that an entry takes of those that are free."""
+    """The free objects of an entry's colour (or of any colour, if it has none) that the entry takes."""
     objects = free[wanted.name]
     named = colours(objects) if wanted.colour else [None] * len(objects)
     right = [place for place, colour in enumerate(named) if colour == wanted.colour][: wanted.count]
@@ -99,14 +100,14 @@ def taken(wanted: Wanted, free: dict[str, list[Detection]], colours: Colours) ->
 
 
 def filled(wanted: Wanted, right: Sequence[Detection], free: dict[str, list[Detection]]) -> Served:
-    """What an entry has got with the objects that make up its count, of those that no entry took as right."""
+    """The objects of an entry after its missing count is filled with free objects of other colours."""
     missing, left = wanted.count - len(right), free[wanted.name]
     free[wanted.name] = left[missing:]
     return Served([*right, *left[:missing]], len(right))
 
 
 def share(wanted: Wanted, served: Served, reference: Served, holds: Holds) -> float:
-    """How much of an entry's count, colour and place is as asked."""
+    """The fulfilled share of an entry's count, colour and place."""
     parts = [len(served.group) / wanted.count]
     if wanted.colour:
         parts.append(served.right / wanted.count)
@@ -116,7 +117,7 @@ def share(wanted: Wanted, served: Served, reference: Served, holds: Holds) -> fl
 
 
 def in_place(wanted: Wanted, group: Sequence[Detection], reference: Sequence[Detection], holds: Holds) -> float:
-    """The share of pairs of an entry's objects and those it refers to that stand as asked; 0 where there is no pair."""
+    """The share of pairs of an entry's objects and its reference's objects in the right relation; 0 without pairs."""
     word = wanted.relation
     assert word is not None
     pairs = [holds(word, one, other) for one in group for other in reference]

@@ -13,31 +13,33 @@ from margrpo_geneval.geneval import Geneval
 
 @component
 class Suite:
-    """Prompts of GenEval's six kinds, and the share of pictures that are right: its strict score.
+    """Prompts of GenEval's six kinds, scored by the share of right pictures, the strict score.
 
-    Its own 553 prompts are in the public repository, as `prompts/evaluation_metadata.jsonl`; each line of such a file
-    needs its text as `prompt` or `text`. Without a file, prompts of the same kinds are drawn.
+    GenEval's own 553 prompts are in the public repository, as `prompts/evaluation_metadata.jsonl`. Each line of a file
+    needs its text as `prompt` or `text`. Without a file, prompts of the six kinds are drawn.
     """
 
     detector: Detector = setting(meaning="what finds objects")
-    colour_classifier: ColourClassifier | None = setting(None, "what tells colours; as for the reward")
-    relation: Relation | None = setting(None, "what tells places; published unless given")
-    path: str | None = setting(None, "a file of prompts with the public metadata; prompts are drawn unless given")
-    count: int = setting(120, "prompts that are drawn", check=at_least(1))
-    seed: int = setting(0, "the seed by which they are drawn", check=not_negative)
-    classes: tuple[str, ...] = setting((), "names of classes to draw prompts of; some of COCO's unless given")
+    colour_classifier: ColourClassifier | None = setting(
+        None, "classifier of colours; required if the detector does not name colours"
+    )
+    relation: Relation | None = setting(None, "rule for relative positions; default: published")
+    path: str | None = setting(None, "file of prompts with the public metadata; default: prompts are drawn")
+    count: int = setting(120, "number of drawn prompts", check=at_least(1))
+    seed: int = setting(0, "seed of the drawn prompts", check=not_negative)
+    classes: tuple[str, ...] = setting((), "names of classes for drawn prompts; default: some of COCO's")
 
     def problems(self) -> list[str]:
-        """Those of its reward."""
+        """The problems of its reward."""
         return self._reward.problems()
 
     def require(self) -> None:
-        """What the detector and the colour classifier require; reads the file."""
+        """Check what the detector and the colour classifier require, and read the file."""
         assert self._prompts
         self._reward.require()
 
     def prompts(self) -> list[Prompt]:
-        """Those of the file, or drawn ones."""
+        """The prompts of the file, or drawn prompts."""
         return list(self._prompts)
 
     def category(self, prompt: Prompt) -> str:
@@ -45,7 +47,7 @@ class Suite:
         return str(prompt.metadata.get("tag", "other")).replace("_", " ")
 
     def rewards(self) -> Sequence[Reward]:
-        """The strict score."""
+        """The reward with the strict score."""
         return [self._reward]
 
     @cached_property
@@ -68,7 +70,7 @@ class Suite:
 
 
 def of_line(line: str, where: str) -> Prompt:
-    """A line of the public file, which calls the text `prompt`."""
+    """The prompt of a line of the public file, which calls the text `prompt`."""
     import json
 
     try:

@@ -19,7 +19,7 @@ DOG = {"class": "dog", "count": 1}
 @pytest.mark.parametrize(
     ("metadata", "said"),
     [
-        ({}, "'include' in the metadata of prompt 'p' is missing or empty, and must list what is to be seen"),
+        ({}, "'include' in the metadata of prompt 'p' is missing or empty, and must list the objects to be seen"),
         ({"include": {}}, "'include' in the metadata of prompt 'p' must be a list"),
         ({"include": ["dog"]}, "'include.0' in the metadata of prompt 'p' must be an object"),
         ({"include": [{"count": 1}]}, "'include.0.class' in the metadata of prompt 'p' is None, and must be the name"),

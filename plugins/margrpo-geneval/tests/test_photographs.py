@@ -242,7 +242,7 @@ def test_what_is_missing_is_told_before_anything_is_loaded(tmp_path: Path, monke
 
 
 def test_a_detector_that_tells_no_colours_needs_something_that_does() -> None:
-    said = "colour_classifier is missing, and the detector tells no colours"
+    said = "colour_classifier is missing, and the detector does not name colours"
     for parts, missing in (({"detector": Owlv2()}, True), ({"detector": Owlv2(), "colour_classifier": Mean()}, False)):
         for whole in (Geneval(**parts), Suite(**parts)):
             assert [said in problem for problem in whole.problems()] == [True] * missing

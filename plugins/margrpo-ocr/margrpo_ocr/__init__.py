@@ -3,7 +3,7 @@
 from margrpo import Entry, hookimpl
 
 MARGRPO_HOOKS = 1
-"""The version of margrpo's hooks that this is written for."""
+"""The version of margrpo's hooks that this plugin is written for."""
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Whether the text that a prompt asks for can be read in the picture."""
+"""Legibility of the text that a prompt asks for, as a reward."""
 
 from importlib.util import find_spec
 
@@ -20,11 +20,11 @@ class Ocr:
     downloaded.
     """
 
-    ignore_case: bool = setting(True, "whether capitals and small letters count as the same")
+    ignore_case: bool = setting(True, "whether capitals and small letters count as equal")
     ignore_spaces: bool = setting(True, "whether spaces and line breaks are left out before texts are compared")
-    extra_is_free: bool = setting(False, "whether other text beside that which is asked for costs nothing")
+    extra_is_free: bool = setting(False, "whether text besides the required text does not lower the score")
     side: int = setting(
-        512, "pixels of the longer side at which text is looked for; smaller is faster", check=at_least(64)
+        512, "pixels of the longer side at which text is searched; smaller is faster", check=at_least(64)
     )
     threads: int = setting(1, "threads of the reader", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
@@ -33,13 +33,13 @@ class Ocr:
     traits = Traits(low=0.0, high=1.0, reads=("text",), may_read=("metadata",), parameters=PARAMETERS)
 
     def require(self) -> None:
-        """Raise `PluginError` where a package is missing."""
+        """Raise `PluginError` if a package is missing."""
         for name in ("rapidocr", "onnxruntime", "rapidfuzz"):
             if find_spec(name) is None:
                 raise PluginError(f"reward ocr needs {name}, which is not installed; pip install {name}")
 
     def build(self, device: str) -> Scorer:
-        """The reader with its models, on the CPU whatever the device."""
+        """Load the reader with its models, on the CPU whatever the device."""
         self.require()
         from margrpo_ocr.reading import Reader, Reading
 
@@ -51,7 +51,7 @@ class Ocr:
         )
 
     def cases(self) -> list[Case]:
-        """The same picture, asked for as it is, with a letter changed, and with other words."""
+        """Cases of one picture: with its own text, with a changed letter, and with other words."""
         from margrpo_ocr.picture import picture
 
         image = picture("FRESH COFFEE")

@@ -8,7 +8,7 @@ from torch import Tensor
 
 
 def picture(text: str, *, side: int = 256, size: int = 30) -> Float[Tensor, "3 {side} {side}"]:
-    """Black words on white in Pillow's own font of so many points, each line where the one before ends."""
+    """A picture of black words on white, in Pillow's own font of `size` points, line below line."""
     image = Image.new("RGB", (side, side), "white")
     pen, font = ImageDraw.Draw(image), ImageFont.load_default(size)
     for number, line in enumerate(text.split("\n")):

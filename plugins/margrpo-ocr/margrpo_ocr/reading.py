@@ -1,4 +1,4 @@
-"""From pictures to their text by RapidOCR, and from that to scores."""
+"""From pictures to their text by RapidOCR, and from text to scores."""
 
 from functools import partial
 
@@ -28,14 +28,14 @@ class Reader:
         )
 
     def text(self, image: Float[Tensor, "3 h w"]) -> str:
-        """All lines of a picture with values in [0, 1], from top to bottom; nothing where there is none."""
+        """All lines of text in a picture with values in [0, 1], from top to bottom; "" if it has none."""
         pixels = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
         blue_first = pixels.permute(1, 2, 0).cpu().numpy()[:, :, ::-1]  # as OpenCV has it
         return " ".join(self.engine(np.ascontiguousarray(blue_first)).txts or ())
 
 
 class Reading:
-    """The built reward."""
+    """The object that the reward builds."""
 
     def __init__(self, reader: Reader, *, ignore_case: bool, ignore_spaces: bool, extra_is_free: bool):
         self.reader, self.extra_is_free = reader, extra_is_free

@@ -34,25 +34,25 @@ TEXTS = (
 
 @component
 class Suite:
-    """Words, phrases and lines in four scenes, and how much of each can be read: 96 prompts."""
+    """96 prompts for words, phrases and lines in four scenes, scored by the share that can be read."""
 
-    ignore_case: bool = setting(True, "whether capitals and small letters count as the same")
+    ignore_case: bool = setting(True, "whether capitals and small letters count as equal")
 
     def require(self) -> None:
-        """What the reward requires."""
+        """Check what the reward requires."""
         from margrpo_ocr.ocr import Ocr
 
         Ocr().require()
 
     def prompts(self) -> list[Prompt]:
-        """Each text in each scene."""
+        """The prompts: each text in each scene."""
         return [Prompt(f'{scene} "{text}"') for text in TEXTS for scene in SCENES]
 
     def category(self, prompt: Prompt) -> str:
-        """By the number of words."""
+        """The category by the number of words."""
         words = len(prompt.text.split('"')[1].split())
         return "word" if words == 1 else "phrase" if words < 4 else "line"
 
     def rewards(self) -> Sequence[Mapping[str, Any]]:
-        """The share that is read."""
+        """The reward `ocr`."""
         return [{"use": "ocr", "ignore_case": self.ignore_case}]

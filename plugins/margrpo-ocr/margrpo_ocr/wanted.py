@@ -1,4 +1,4 @@
-"""Which text a prompt asks for, and how much of it was read."""
+"""The text that a prompt asks for, and the share of it that was read."""
 
 import re
 from collections.abc import Mapping
@@ -8,17 +8,17 @@ from margrpo.errors import DataError
 
 _QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”|«([^»]+)»')
 KEY = "text"
-"""The key of a prompt's metadata that says what is to be read, where the prompt does not quote it."""
+"""The key of a prompt's metadata that holds the text, if the prompt does not quote it."""
 
 
 def wanted(prompt: str, metadata: Mapping[str, Any]) -> str:
-    """The text that is to be read: that of the metadata, or what the prompt has in double quotes, in its order."""
+    """The text to be read: from the metadata, or else the prompt's words in double quotes, in order."""
     said = metadata.get(KEY)
     if said is None:
         said = " ".join(next(filter(None, groups)) for groups in _QUOTED.findall(prompt))
         if not said:
             raise DataError(
-                f"reward ocr: prompt {prompt!r} quotes no text; put what is to be read in double quotes, or into its "
+                f"reward ocr: prompt {prompt!r} does not quote a text; put the text in double quotes, or into the "
                 f"metadata as {KEY!r}"
             )
     if not isinstance(said, str) or not said.strip():
@@ -27,7 +27,7 @@ def wanted(prompt: str, metadata: Mapping[str, Any]) -> str:
 
 
 def normal(text: str, *, ignore_case: bool, ignore_spaces: bool) -> str:
-    """The text as it is compared."""
+    """The form in which texts are compared."""
     text = text.casefold() if ignore_case else text
     return "".join(text.split()) if ignore_spaces else " ".join(text.split())
 
@@ -35,7 +35,7 @@ def normal(text: str, *, ignore_case: bool, ignore_spaces: bool) -> str:
 def read_share(found: str, target: str, *, extra_is_free: bool = False) -> float:
     """1 − d/n with the edit distance d from what was found to a target of n letters, and 0 where d is larger.
 
-    Where extra letters are free, a target that was found among others scores 1.
+    With `extra_is_free`, a target that was found among other letters scores 1.
     """
     from rapidfuzz.distance import Levenshtein
 

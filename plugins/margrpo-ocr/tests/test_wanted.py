@@ -27,9 +27,9 @@ def test_what_is_to_be_read_is_quoted_or_in_the_metadata(prompt: str, metadata: 
         (
             "a dog's breakfast",
             {},
-            'prompt "a dog\'s breakfast" quotes no text; put what is to be read in double quotes',
+            'prompt "a dog\'s breakfast" does not quote a text; put the text in double quotes',
         ),
-        ('a sign that says ""', {}, "quotes no text"),
+        ('a sign that says ""', {}, "does not quote a text"),
         ("a sign", {"text": " "}, "the metadata 'text' of prompt 'a sign' is ' ', and must be some text"),
         ("a sign", {"text": 3}, "is 3, and must be some text"),
     ],

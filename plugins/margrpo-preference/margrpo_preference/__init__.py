@@ -3,12 +3,12 @@
 from margrpo import Entry, hookimpl
 
 MARGRPO_HOOKS = 1
-"""The version of margrpo's hooks that this is written for."""
+"""The version of margrpo's hooks that this plugin is written for."""
 
 
 @hookimpl
 def margrpo_components() -> list[Entry]:
-    """Five rewards."""
+    """Five rewards of human preference."""
     return [
         Entry("reward.clip_score", "margrpo_preference.clip_score:ClipScore", "how well text and picture fit, by CLIP"),
         Entry("reward.pickscore", "margrpo_preference.pickscore:Pickscore", "which picture users of Pick-a-Pic picked"),

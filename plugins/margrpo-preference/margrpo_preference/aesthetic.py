@@ -1,4 +1,4 @@
-"""How beautiful a picture looks."""
+"""The aesthetic predictor of LAION as a reward."""
 
 from margrpo import at_least, component, setting
 from margrpo.contracts import OnFailure, Scorer
@@ -10,7 +10,7 @@ from margrpo.weights.source import SOURCES, digest, fetched, known_form, obstacl
 
 @component
 class Aesthetic:
-    """The mean mark that people would give it, from 1 to 10: LAION's improved aesthetic predictor on CLIP ViT-L/14.
+    """Predicted mean mark of people for a picture, from 1 to 10: LAION's improved predictor on CLIP ViT-L/14.
 
     Five linear layers on the direction of the picture, from
     https://github.com/christophschuhmann/improved-aesthetic-predictor, where the file lies.
@@ -20,23 +20,23 @@ class Aesthetic:
     sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
     base: str = setting(
         "hf://openai/clip-vit-large-patch14",
-        "the CLIP model that it looks through",
+        "the CLIP model below the predictor",
         check=pretrained.known_place,
     )
-    batch: int = setting(32, "pictures that the model sees at once", check=at_least(1))
+    batch: int = setting(32, "pictures per call of the model", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
     on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(parameters=428_000_000)
 
     def require(self) -> None:
-        """Raise a `MargrpoError` where transformers or one of the files is missing."""
+        """Raise a `MargrpoError` if transformers or a file is missing."""
         pretrained.require(self.base, "reward aesthetic", "transformers")
         if trouble := obstacle(self.checkpoint):
             raise WeightsError(f"reward aesthetic: {self.checkpoint} {trouble}")
 
     def build(self, device: str) -> Scorer:
-        """CLIP and the predictor, loaded."""
+        """Load CLIP and the predictor."""
         self.require()
         from margrpo_preference.five_layers import five_layers, renumbered
         from margrpo_preference.pair import Pair

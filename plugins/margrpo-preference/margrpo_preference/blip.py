@@ -1,4 +1,4 @@
-"""ImageReward's network: a BERT that looks at BLIP's picture while it reads, and five layers on its [CLS]."""
+"""ImageReward's network: a BERT with cross-attention to BLIP's picture, and five layers on its [CLS]."""
 
 import re
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ RENAMED = {
 
 
 class Blip(nn.Module):
-    """Both towers and the layers, of the sizes that the tensors of a file have; `KeyError` where one is missing."""
+    """Both towers and the five layers, with the sizes of a file's tensors; `KeyError` if a tensor is missing."""
 
     def __init__(self, tensors: Mapping[str, Tensor]):
         super().__init__()
@@ -36,7 +36,7 @@ class Blip(nn.Module):
 
     @property
     def side(self) -> int:
-        """Pixels of a picture's side."""
+        """The number of pixels of a picture's side."""
         side: int = self.vision.config.image_size
         return side
 
@@ -50,7 +50,7 @@ class Blip(nn.Module):
 
 
 def translated(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Published tensors by their names here."""
+    """Published tensors by their names in `Blip`."""
     found = renumbered(tensors, "mlp.layers.", "marks.")
     for published, here in RENAMED.items():
         found = {re.sub(f"^{published}(?=\\.|$)", here, name): tensor for name, tensor in found.items()}
@@ -58,7 +58,7 @@ def translated(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def vision_config(tensors: Mapping[str, Tensor]) -> BlipVisionConfig:
-    """What the shapes of the picture's tower say."""
+    """The configuration of the picture's tower, from the shapes of its tensors."""
     kernel, places = (tensors[f"vision.embeddings.{name}"] for name in ("patch_embedding.weight", "position_embedding"))
     width, patch = kernel.shape[0], kernel.shape[-1]
     return BlipVisionConfig(
@@ -73,7 +73,7 @@ def vision_config(tensors: Mapping[str, Tensor]) -> BlipVisionConfig:
 
 
 def text_config(tensors: Mapping[str, Tensor]) -> BlipTextConfig:
-    """What the shapes of the text's tower say."""
+    """The configuration of the text's tower, from the shapes of its tensors."""
     vocabulary, width = tensors["text.embeddings.word_embeddings.weight"].shape
     return BlipTextConfig(
         vocab_size=vocabulary,
@@ -87,11 +87,11 @@ def text_config(tensors: Mapping[str, Tensor]) -> BlipTextConfig:
 
 
 def layers(tensors: Mapping[str, Tensor], prefix: str) -> int:
-    """How many layers have tensors."""
+    """The number of layers that have tensors."""
     return len({name.removeprefix(prefix).split(".")[0] for name in tensors if name.startswith(prefix)})
 
 
 def empty(tensors: Mapping[str, Tensor]) -> Blip:
-    """A network for these tensors, with weights still to be loaded."""
+    """A network for `tensors`, whose weights are still to be loaded."""
     with torch.random.fork_rng(devices=[]):
         return Blip(tensors)

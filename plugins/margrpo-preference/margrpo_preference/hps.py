@@ -1,4 +1,4 @@
-"""Human Preference Score v2.1."""
+"""Human Preference Score v2.1 as a reward."""
 
 from margrpo import at_least, component, setting
 from margrpo.contracts import OnFailure, Scorer
@@ -22,23 +22,23 @@ class Hps:
     sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
     base: str = setting(
         "hf://laion/CLIP-ViT-H-14-laion2B-s32B-b79K",
-        "the model whose configuration and tokenizer it shares",
+        "the model with an equal configuration and tokenizer",
         check=pretrained.known_place,
     )
-    batch: int = setting(16, "pictures or texts that the model sees at once", check=at_least(1))
+    batch: int = setting(16, "pictures or texts per call of the model", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
     on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(low=-1.0, high=1.0, reads=("text",), parameters=986_109_441)
 
     def require(self) -> None:
-        """Raise a `MargrpoError` where transformers or one of the files is missing."""
+        """Raise a `MargrpoError` if transformers or a file is missing."""
         pretrained.require(self.base, "reward hps", "transformers")
         if trouble := obstacle(self.checkpoint):
             raise WeightsError(f"reward hps: {self.checkpoint} {trouble}")
 
     def build(self, device: str) -> Scorer:
-        """The model, loaded."""
+        """Load the model."""
         self.require()
         from transformers import CLIPTokenizer
 

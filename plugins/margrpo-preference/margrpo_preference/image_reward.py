@@ -1,4 +1,4 @@
-"""ImageReward."""
+"""The model ImageReward as a reward."""
 
 from margrpo import at_least, component, setting
 from margrpo.contracts import OnFailure, Scorer
@@ -10,7 +10,7 @@ from margrpo.weights.source import SOURCES, digest, fetched, known_form, obstacl
 
 @component
 class ImageReward:
-    """How much people would like the picture for its text, in standard deviations from the mean of ImageReward's data.
+    """Predicted liking of a picture for its text, in standard deviations from the mean of ImageReward's data.
 
     BLIP-L with five layers, (r − 0.16717) / 1.03334   (J. Xu et al. 2023, arXiv 2304.05977).
     """
@@ -19,23 +19,23 @@ class ImageReward:
     sha256: str = setting("", "SHA-256 of the file, checked before it is read; empty: not checked", check=digest)
     tokenizer: str = setting(
         "hf://google-bert/bert-base-uncased",
-        "the model whose tokenizer it shares",
+        "the model with an equal tokenizer",
         check=pretrained.known_place,
     )
-    batch: int = setting(16, "pairs of picture and text that the model sees at once", check=at_least(1))
+    batch: int = setting(16, "pairs of picture and text per call of the model", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
     on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(reads=("text",), parameters=446_000_000)
 
     def require(self) -> None:
-        """Raise a `MargrpoError` where transformers or one of the files is missing."""
+        """Raise a `MargrpoError` if transformers or a file is missing."""
         pretrained.require(self.tokenizer, "reward image_reward", "transformers")
         if trouble := obstacle(self.checkpoint):
             raise WeightsError(f"reward image_reward: {self.checkpoint} {trouble}")
 
     def build(self, device: str) -> Scorer:
-        """The network, loaded."""
+        """Load the network."""
         self.require()
         from transformers import BertTokenizer
 

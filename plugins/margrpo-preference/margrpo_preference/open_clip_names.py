@@ -1,4 +1,4 @@
-"""Weights by open_clip's names as transformers' CLIPModel has them."""
+"""Translation of weights from open_clip's names to those of transformers' CLIPModel."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -30,11 +30,11 @@ PARTS = {
 }
 _BLOCK = re.compile(r"(visual\.)?transformer\.resblocks\.(\d+)\.(.+?)(?:\.|_)(weight|bias)")
 BESIDE = ("attn_mask",)
-"""Names that hold no weights."""
+"""Names of entries that are not weights."""
 
 
 def translated(tensors: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
-    """Each tensor by its name in CLIPModel; of one that holds queries, keys and values there are three."""
+    """Each tensor by its name in CLIPModel; a joint tensor of queries, keys and values becomes three."""
     for name, tensor in tensors.items():
         block = _BLOCK.fullmatch(name)
         if name in WHOLE:

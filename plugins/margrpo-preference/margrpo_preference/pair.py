@@ -29,19 +29,19 @@ class Pair:
 
     @property
     def device(self) -> torch.device:
-        """Where the model lies."""
+        """The device of the model."""
         return next(self.model.parameters()).device
 
     @torch.no_grad()
     def pictures(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b e"]:
-        """The direction of each picture, a few at a time."""
+        """The direction of each picture, computed a few at a time."""
         side = self.model.config.vision_config.image_size
         parts = images.to(self.device).split(self.batch)
         return torch.cat([direction(self.model.get_image_features(normalised(self.fit(x, side)))) for x in parts])
 
     @torch.no_grad()
     def texts(self, prompts: Prompts) -> Float[Tensor, "b e"]:
-        """The direction of each prompt's text, which is made once for each distinct text."""
+        """The direction of each prompt's text, computed once for each distinct text."""
         places, which = prompts.distinct()
         most = self.model.config.text_config.max_position_embeddings
         tokens = self.tokenizer(
@@ -67,6 +67,6 @@ def direction(found: Any) -> Float[Tensor, "b e"]:
 
 
 def empty(place: str) -> CLIPModel:
-    """A model of the configuration there, with weights still to be loaded."""
+    """A model of the configuration at `place`, whose weights are still to be loaded."""
     with torch.random.fork_rng(devices=[]):
         return CLIPModel(loaded(CLIPConfig, place))

@@ -1,4 +1,4 @@
-"""Which of two pictures people pick for a text."""
+"""PickScore as a reward: which of two pictures people pick for a text."""
 
 from margrpo import at_least, component, setting
 from margrpo.contracts import OnFailure, Scorer
@@ -14,18 +14,18 @@ class Pickscore:
     """
 
     checkpoint: str = setting("hf://yuvalkirstain/PickScore_v1", "the model", check=pretrained.known_place)
-    batch: int = setting(16, "pictures or texts that the model sees at once", check=at_least(1))
+    batch: int = setting(16, "pictures or texts per call of the model", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
     on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(reads=("text",), parameters=986_109_441)
 
     def require(self) -> None:
-        """Raise a `MargrpoError` where transformers or the model is missing."""
+        """Raise a `MargrpoError` if transformers or the model is missing."""
         pretrained.require(self.checkpoint, "reward pickscore", "transformers")
 
     def build(self, device: str) -> Scorer:
-        """The model, loaded."""
+        """Load the model."""
         self.require()
         from margrpo_preference.pair import Pair
         from margrpo_preference.scoring import Fitting

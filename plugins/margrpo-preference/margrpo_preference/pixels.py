@@ -1,4 +1,4 @@
-"""Pictures as CLIP wants them, on tensors: no round trip through PIL, and on whatever device they are."""
+"""Preprocessing of pictures for CLIP on tensors of any device, without a round trip through PIL."""
 
 import torch
 from einops import rearrange
@@ -8,7 +8,7 @@ from torch.nn import functional
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
-"""Of OpenAI's CLIP, which the others keep."""
+"""Mean and std of the channels in OpenAI's CLIP, which other CLIP models share."""
 
 
 def bytewise(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
@@ -17,7 +17,7 @@ def bytewise(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
 
 
 def resized(images: Float[Tensor, "b 3 h w"], height: int, width: int) -> Float[Tensor, "b 3 {height} {width}"]:
-    """Bicubic with antialiasing as PIL does it: across, then down, rounded to bytes and cut to them each time.
+    """Resize bicubically with antialiasing as PIL does: across, then down, each time rounded and clamped to bytes.
 
     In double precision, where the device has it, fewer than one value of noise in 2,000 was another than PIL's, by one
     of 255; where 64 pixels were made 224, one in 200, by two at most.
@@ -49,6 +49,6 @@ def padded(images: Float[Tensor, "b 3 h w"], side: int) -> Float[Tensor, "b 3 {s
 
 
 def normalised(images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
-    """Less the mean and by the std of each channel."""
+    """Subtract the mean of each channel and divide by its std."""
     mean, std = (rearrange(torch.tensor(x, device=images.device), "c -> c 1 1") for x in (MEAN, STD))
     return (images - mean) / std

@@ -1,4 +1,4 @@
-"""Weights in files of torch.save."""
+"""Reading of weights from files of torch.save."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ M = TypeVar("M", bound=nn.Module)
 
 
 def read(file: Path) -> Mapping[str, Tensor]:
-    """The tensors of a file that torch.save wrote, in float32; nothing in it can run code."""
+    """The tensors of a file that torch.save wrote, in float32; reading never runs code in it."""
     try:
         whole: Any = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # torch.load raises whatever its parts do
@@ -21,12 +21,12 @@ def read(file: Path) -> Mapping[str, Tensor]:
         raise WeightsError(f"{file}: cannot be read as weights alone ({said[:120]})") from None
     tensors = whole.get("state_dict", whole) if isinstance(whole, Mapping) else None
     if not isinstance(tensors, Mapping) or not all(isinstance(value, Tensor) for value in tensors.values()):
-        raise WeightsError(f"{file}: holds no weights by names")
+        raise WeightsError(f"{file}: does not hold named weights")
     return {name.removeprefix("module."): value.float() for name, value in tensors.items()}
 
 
 def fill(model: M, tensors: Mapping[str, Tensor], file: Path, doubt: str) -> M:
-    """The model with these weights, every one of them; `WeightsError` with the doubt where they do not fit."""
+    """Load all weights into `model`; `WeightsError` with the question `doubt` if they do not fit."""
     try:
         found = model.load_state_dict(tensors, strict=False)
     except RuntimeError as error:

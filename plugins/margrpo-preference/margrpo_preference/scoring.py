@@ -1,4 +1,4 @@
-"""The built rewards."""
+"""The objects that the rewards build."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,9 +13,9 @@ from margrpo_preference.pair import Pair
 from margrpo_preference.pixels import cropped, normalised
 
 LENGTH = 35
-"""Tokens of a text at most, as ImageReward was trained."""
+"""Largest number of tokens of a text, as in the training of ImageReward."""
 MEAN, STD = 0.16717, 1.03334
-"""Of its marks on its training set, by which it is made standard."""
+"""Mean and std of ImageReward's marks on its training set, which standardise the score."""
 
 
 class Fitting:
@@ -25,7 +25,7 @@ class Fitting:
         self.pair, self.of_cosine = pair, of_cosine
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-        """One number an image."""
+        """The score of each image."""
         return self.of_cosine(self.pair.cosine(images, prompts)).to(images.device)
 
 
@@ -36,7 +36,7 @@ class Marking:
         self.pair, self.marks = pair, marks.eval().requires_grad_(False)
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-        """One mark an image."""
+        """The mark of each image."""
         return self.marks(self.pair.pictures(images)).squeeze(-1).to(images.device)
 
 
@@ -48,7 +48,7 @@ class Reading:
 
     @torch.no_grad()
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:
-        """One number an image."""
+        """The score of each image."""
         device = next(self.blip.parameters()).device
         tokens = self.tokenizer(
             list(prompts.text), padding="max_length", truncation=True, max_length=LENGTH, return_tensors="pt"

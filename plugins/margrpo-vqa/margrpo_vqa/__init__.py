@@ -3,12 +3,12 @@
 from margrpo import Entry, hookimpl
 
 MARGRPO_HOOKS = 1
-"""The version of margrpo's hooks that this is written for."""
+"""The version of margrpo's hooks that this plugin is written for."""
 
 
 @hookimpl
 def margrpo_components() -> list[Entry]:
-    """Two rewards."""
+    """Two rewards that ask questions about a picture."""
     return [
         Entry("reward.git_vqa", "margrpo_vqa.git_vqa:GitVqa", "the probability that GIT answers yes"),
         Entry(

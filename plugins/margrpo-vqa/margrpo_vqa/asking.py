@@ -1,4 +1,4 @@
-"""The built rewards."""
+"""The object that both rewards build."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -18,30 +18,30 @@ from margrpo_vqa.question import Question, questions
 
 @runtime_checkable
 class Answering(Protocol):
-    """A model that answers."""
+    """A model that answers questions about pictures with yes or no."""
 
     def length(self, words: str) -> int:
-        """How many tokens a question has."""
+        """The number of tokens of a question."""
         ...
 
     def yes(self, pictures: Sequence[Image.Image], asked: Sequence[str]) -> Float[Tensor, "m"]:
-        """The probability of yes for each picture and its question, which all have the same length."""
+        """The probability of yes for each picture and its question; all questions have equally many tokens."""
         ...
 
 
 @record
 class Pair:
-    """A question about one of the pictures."""
+    """A picture's number and a question about it."""
 
     picture: int
     question: Question
 
 
 class Asking:
-    """Every question of every picture; a picture's score is the mean over its questions.
+    """A scorer that asks all questions of each picture and returns the mean over a picture's questions.
 
-    Questions of one length go together, a few at a time. So nothing is filled up, which models do in ways of their own,
-    and a score does not depend on what else is asked.
+    Questions of equal length are batched, a few at a time. Batches then need no padding, which models do in different
+    ways, and a score does not depend on other questions.
     """
 
     def __init__(self, model: Answering, settings: Any, reward: str):
@@ -60,7 +60,7 @@ class Asking:
         return torch.tensor([fmean(each) for each in right], device=images.device)
 
     def batches(self, prompts: Prompts) -> Iterator[list[Pair]]:
-        """All pairs, in lists of one length."""
+        """All pairs, in batches of questions of equal length."""
         lengths: dict[int, list[Pair]] = defaultdict(list)
         for place, (text, metadata) in enumerate(zip(prompts.text, prompts.metadata, strict=True)):
             for each in questions(text, metadata, self.settings.question, self.reward):

@@ -1,4 +1,4 @@
-"""GIT: the picture's tokens, then [CLS] and the question, then the answer."""
+"""The model GIT, which reads the picture's tokens, then [CLS] and the question, and writes the answer."""
 
 from collections.abc import Sequence
 
@@ -21,11 +21,11 @@ class Git:
         self.answer = Answer(self.tokenizer, *words, place)
 
     def length(self, words: str) -> int:
-        """How many tokens a question has."""
+        """The number of tokens of a question."""
         return len(self.tokens(words))
 
     def yes(self, pictures: Sequence[Image.Image], asked: Sequence[str]) -> Float[Tensor, "m"]:
-        """The probability of yes for each picture and its question, which all have the same length."""
+        """The probability of yes for each picture and its question; all questions have equally many tokens."""
         text = torch.tensor([self.tokens(words) for words in asked])
         pixels = self.processor(images=list(pictures), return_tensors="pt")["pixel_values"]
         device = self.model.device
@@ -33,7 +33,7 @@ class Git:
         return self.answer.probability(logits[:, -1])
 
     def tokens(self, words: str) -> list[int]:
-        """[CLS] and the question, cut where the model has no more places."""
+        """The tokens of [CLS] and the question, cut at the model's longest input."""
         most = self.model.config.max_position_embeddings - 1
         said: list[int] = self.tokenizer.encode(words, add_special_tokens=False)[: most - 1]
         return [self.tokenizer.cls_token_id, *said]

@@ -1,4 +1,4 @@
-"""What is asked about a picture; imports no torch."""
+"""Questions about a picture; imports no torch."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,7 +23,7 @@ class Question:
 
 
 def questions(text: str, metadata: Mapping[str, Any], general: str, reward: str) -> list[Question]:
-    """The questions of a prompt's metadata, or the general one about its text.
+    """The questions of a prompt's metadata, or the `general` question about its text.
 
     An entry is a question whose right answer is yes, or an object with `question` and `answer`, yes or no.
     """
@@ -36,7 +36,7 @@ def questions(text: str, metadata: Mapping[str, Any], general: str, reward: str)
 
 
 def question(said: Any, text: str, where: str, reward: str) -> Question:
-    """One entry."""
+    """The question of an entry."""
     words, answer = (said.get("question"), said.get("answer", "yes")) if isinstance(said, Mapping) else (said, "yes")
     if not isinstance(words, str) or not words.strip():
         raise refusal(reward, text, where, f"is {said!r}, and must be a question, or an object that has one")
@@ -46,5 +46,5 @@ def question(said: Any, text: str, where: str, reward: str) -> Question:
 
 
 def refusal(reward: str, text: str, key: str, trouble: str) -> DataError:
-    """What is wrong with a prompt's metadata."""
+    """An error about a key of a prompt's metadata."""
     return DataError(f"reward {reward}: {key!r} in the metadata of prompt {text!r} {trouble}")

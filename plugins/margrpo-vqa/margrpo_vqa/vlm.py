@@ -1,4 +1,4 @@
-"""A vision-language model of transformers that is asked and says one token."""
+"""A vision-language model of transformers that answers with one token."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -31,11 +31,11 @@ class Vlm:
         self.model.requires_grad_(False)
 
     def length(self, words: str) -> int:
-        """How many tokens a question has, without those of the picture."""
+        """The number of tokens of a question, without the picture's tokens."""
         return len(self.tokenizer(self.text(words), add_special_tokens=False)["input_ids"])
 
     def yes(self, pictures: Sequence[Image.Image], asked: Sequence[str]) -> Float[Tensor, "m"]:
-        """The probability of yes for each picture and its question, which all have the same length."""
+        """The probability of yes for each picture and its question; all questions have equally many tokens."""
         texts = [self.text(words) for words in asked]
         begun = bool(self.tokenizer.bos_token) and texts[0].startswith(self.tokenizer.bos_token)
         inputs = self.processor(
@@ -56,7 +56,7 @@ class Vlm:
         return self.answer.probability(said.logits[0])
 
     def text(self, words: str) -> str:
-        """The question as the model is asked it."""
+        """The question in the model's template."""
         if self.template:
             return self.template.replace(QUESTION, words)
         turn: dict[str, Any] = {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": words}]}

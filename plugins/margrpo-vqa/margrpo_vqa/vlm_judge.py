@@ -1,4 +1,4 @@
-"""The probability that a vision-language model answers yes."""
+"""The probability that a vision-language model answers yes, as a reward."""
 
 from margrpo import Check, at_least, component, one_of, setting
 from margrpo.contracts import OnFailure, Scorer
@@ -11,39 +11,39 @@ has_question = Check(lambda said: not said or QUESTION in said, f"a text with {Q
 
 @component
 class VlmJudge:
-    """The probability that a vision-language model says yes to a question about the picture, as VQAScore asks it.
+    """The probability that a vision-language model says yes to VQAScore's question about the picture.
 
-    It is p(yes) / (p(yes) + p(no)) of the first token of the answer; VQAScore is p(yes) alone   (Z. Lin et al. 2024,
-    arXiv 2404.01291). The questions are those of the prompt's metadata, `questions`, whose mean is taken, or the one
-    below. Any model of transformers' AutoModelForImageTextToText.
+    The score is p(yes) / (p(yes) + p(no)) of the first token of the answer; VQAScore is p(yes) alone   (Z. Lin et al.
+    2024, arXiv 2404.01291). A prompt's questions are in its metadata as `questions`, and the score is their mean;
+    without them `question` is asked. Any model of transformers' AutoModelForImageTextToText serves.
     """
 
     checkpoint: str = setting("hf://Qwen/Qwen2.5-VL-3B-Instruct", "the model", check=pretrained.known_place)
     question: str = setting(
         'Does this picture show "{text}"? Please answer yes or no.',
-        "asked where the metadata has no questions",
+        "question for prompts whose metadata has no questions",
         check=has_text,
     )
     template: str = setting(
         "",
-        "what is put around {question} for a model without a chat template; empty: its own chat template",
+        "text around {question}, for a model without a chat template; empty: the model's chat template",
         check=has_question,
     )
     yes: str = setting("yes", "the word of assent")
     no: str = setting("no", "the word of denial")
     dtype: str = setting("float32", "format of the weights", check=one_of("float32", "bfloat16", "float16"))
-    batch: int = setting(8, "pairs of picture and question that the model sees at once", check=at_least(1))
+    batch: int = setting(8, "pairs of picture and question per call of the model", check=at_least(1))
     weight: float = setting(1.0, "factor of this reward in the sum")
     on_failure: OnFailure | None = setting(None, "policy for failures of the reward; default: the run ends")
 
     traits = Traits(low=0.0, high=1.0, reads=("text",), may_read=("metadata",), parameters=3_754_622_976)
 
     def require(self) -> None:
-        """Raise a `MargrpoError` where transformers or the model is missing."""
+        """Raise a `MargrpoError` if transformers or the model is missing."""
         pretrained.require(self.checkpoint, "reward vlm_judge", "transformers")
 
     def build(self, device: str) -> Scorer:
-        """The model, loaded."""
+        """Load the model."""
         self.require()
         from margrpo_vqa.asking import Asking
         from margrpo_vqa.vlm import Vlm

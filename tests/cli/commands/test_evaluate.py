@@ -107,7 +107,7 @@ def test_what_cannot_be_evaluated_is_refused(evaluated: Path, tmp_path: Path) ->
         ((QUICKSTART, "--out", tmp_path / "file" / "x"), "is not a folder that can be written; choose another --out"),
         (
             ("--compare", evaluated, tmp_path),
-            "holds no whole evaluation; give a folder that `margrpo evaluate --out` wrote",
+            "does not hold a whole evaluation; give a folder that `margrpo evaluate --out` wrote",
         ),
     ):
         done = run("evaluate", *words)
@@ -119,14 +119,14 @@ def test_what_cannot_be_evaluated_is_refused(evaluated: Path, tmp_path: Path) ->
     (other / "evaluation.json").write_bytes((evaluated / "evaluation.json").read_bytes())
     text = (evaluated / "scores.jsonl").read_text()
     (other / "scores.jsonl").write_text(text.replace('"prompt": "a ', '"prompt": "one '))
-    assert "are not of the same prompts" in run("evaluate", "--compare", evaluated, other).stderr
+    assert "are not of equal prompts" in run("evaluate", "--compare", evaluated, other).stderr
     (other / "scores.jsonl").write_text(text)
     found = json.loads((evaluated / "evaluation.json").read_text())
     (other / "evaluation.json").write_text(json.dumps(found | {"images": found["images"] * 2}))
     (other / "scores.jsonl").write_text("".join(line * 2 for line in text.splitlines(keepends=True)))
     assert "images a prompt; evaluate one of them again" in run("evaluate", "--compare", evaluated, other).stderr
     (other / "scores.jsonl").write_text("".join(text.splitlines(keepends=True)[:-1]))
-    assert "holds no whole evaluation" in run("evaluate", "--compare", evaluated, other).stderr
+    assert "does not hold a whole evaluation" in run("evaluate", "--compare", evaluated, other).stderr
 
 
 def test_tuned_weights_that_cannot_be_opened_are_told_before_anything_is_drawn(tuned: Path, tmp_path: Path) -> None:

@@ -65,15 +65,15 @@ class Situation:
         head, condition = self.pipeline.model.head, self.condition(self.committed, rows)
         return ReverseProcess.of(head, self.sampler).draw(condition, noise, keep=self.transitions, drawn=where)
 
-    def gradients(self, evidence: Transitions, only: int | None = None) -> Tensor:
+    def gradients(self, transitions: Transitions, only: int | None = None) -> Tensor:
         """The gradient of each row's surrogate by z_i; of one transition only, if asked for."""
-        rows, count = len(evidence.rows), len(self.transitions)
+        rows, count = len(transitions.rows), len(self.transitions)
         weights = torch.linspace(0.5, 1.5, count) if only is None else torch.eye(count)[only]
         method, leaf = small.method(self.pipeline), self.condition(self.now, rows)
         leaf.z.requires_grad_()
         loss = ChunkLoss(self.pipeline, method, self.transitions, UpdateStats())
         loss.weights = weights
-        term, advantages = LossTerm(evidence, surrogate=1, penalty=None), torch.full((rows,), self.advantage)
+        term, advantages = LossTerm(transitions, surrogate=1, penalty=None), torch.full((rows,), self.advantage)
         terms = in_batch(term, torch.arange(rows), advantages)
         for chunk in terms.chunks(rows * count):
             loss.backward(terms, chunk, leaf, None, (0, 0))

@@ -1,1 +1,1 @@
-"""What the components of each kind promise, each promise a function that raises where it is broken."""
+"""The promises of each kind of component, each as a function that raises if the promise is broken."""

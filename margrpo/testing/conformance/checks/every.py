@@ -1,4 +1,4 @@
-"""What a component of any kind promises."""
+"""Promises of components of every kind."""
 
 import functools
 import random
@@ -31,13 +31,13 @@ def says_what_it_is(subject: Subject) -> None:
 
 
 def settings_have_meanings(subject: Subject) -> None:
-    """Every setting says what it means."""
+    """Every setting has a meaning."""
     bare = [key for key, field in settings_of(subject.cls).items() if not field.metadata.get("meaning")]
     claim(not bare, f"settings without a meaning: {', '.join(bare)}; declare them by margrpo.setting(default, meaning)")
 
 
 def is_frozen(subject: Subject) -> None:
-    """Settings cannot be changed after they were checked."""
+    """Settings cannot be changed after their checks."""
     try:
         subject.component.no_such_setting_ = 1
     except attrs.exceptions.FrozenInstanceError:
@@ -46,13 +46,13 @@ def is_frozen(subject: Subject) -> None:
 
 
 def survives_toml(subject: Subject) -> None:
-    """Written to TOML and read again it is the same."""
+    """A component that is written to TOML and read again is equal."""
     again = back(subject, table_of(subject))
     claim(again == subject.component, f"written as TOML and read again it is {again}, not {subject.component}")
 
 
 def refuses_an_unknown_key(subject: Subject) -> None:
-    """A typo in its table is refused by name."""
+    """A typo in the component's table is refused by name."""
     try:
         back(subject, {**table_of(subject), "no_such_setting_": 1})
     except RecipeError as error:
@@ -62,7 +62,7 @@ def refuses_an_unknown_key(subject: Subject) -> None:
 
 
 def imports_no_torch(subject: Subject) -> None:
-    """Its module can be imported without torch, so that recipes are checked in well under a second."""
+    """The component's module can be imported without torch, so that checks of recipes take well under a second."""
     guilty = guilty_of_torch(tuple(sorted({module_of(entry.target) for entry in its_own(subject)})))
     module = module_of(subject.entry.target)
     claim(
@@ -73,14 +73,14 @@ def imports_no_torch(subject: Subject) -> None:
 
 
 def gives_the_same_again(subject: Subject) -> None:
-    """The same settings and arguments give the same result, to the last bit."""
+    """Equal settings and arguments give equal results, to the last bit."""
     if subject.entry.kind == "reward" and not subject.component.traits.deterministic:
         not_applicable("its traits say that it is not deterministic")
     claim(same(done(subject), done(subject)), "called twice with the same arguments it gives different results")
 
 
 def leaves_global_rng_alone(subject: Subject) -> None:
-    """Neither it reads the global generators, nor does it change them."""
+    """The component neither reads nor changes global random generators."""
     before, found = states(), done(subject)
     claim(same(before, states()), "it draws from a global generator; draw with margrpo.maths.noise from a key")
     if subject.entry.kind == "reward" and not subject.component.traits.deterministic:
@@ -90,7 +90,7 @@ def leaves_global_rng_alone(subject: Subject) -> None:
 
 
 def keeps_precision(subject: Subject) -> None:
-    """Its results have the precision of its arguments, or of the images and weights that it was given."""
+    """Results have the precision of the arguments, or of the given images and weights."""
     if subject.entry.kind in KEEPS_DTYPE:
         wrong = {x.dtype for x in tensors(done(subject, dtype=torch.float64))} - {torch.float64}
         claim(not wrong, f"from float64 it makes {', '.join(map(str, wrong))}")
@@ -99,7 +99,7 @@ def keeps_precision(subject: Subject) -> None:
 
 
 def keeps_device(subject: Subject) -> None:
-    """Its results lie where its arguments do."""
+    """Results are on the device of the arguments."""
     other = "cuda" if torch.cuda.is_available() else "meta"
     if other == "meta" and subject.entry.kind not in WITHOUT_VALUES:
         not_applicable("there is no second device here")
@@ -108,7 +108,7 @@ def keeps_device(subject: Subject) -> None:
 
 
 WITHOUT_VALUES = ("parameterization", "weighting", "objective")
-"""Kinds whose work is done without a look at values, so that torch's device "meta" can stand for a GPU."""
+"""Kinds whose work does not depend on values, so that torch's device "meta" can stand for a GPU."""
 
 
 def keeps_annotated_shapes(subject: Subject) -> None:
@@ -158,7 +158,7 @@ OF_RESULTS = (
 
 
 def its_own(subject: Subject) -> list[Any]:
-    """The entries of the distribution with which the component came."""
+    """The entries of the component's distribution."""
     found = subject.registry
     return [entry for entry in found.entries() if found.distribution(entry) == found.distribution(subject.entry)]
 
@@ -182,7 +182,7 @@ for module in {modules!r}:
 
 @functools.cache
 def guilty_of_torch(modules: tuple[str, ...]) -> Mapping[str, str]:
-    """The modules that import something heavy, each with what that is; found in processes of their own."""
+    """The modules that import heavy packages, and these packages; found in processes of their own."""
     script = f"import sys; sys.path[:] = {sys.path!r}\n" + SCRIPT.format(modules=modules, heavy=HEAVY)
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     if ended.returncode:
@@ -194,7 +194,7 @@ def guilty_of_torch(modules: tuple[str, ...]) -> Mapping[str, str]:
 
 
 def states() -> list[Any]:
-    """The states of torch's and numpy's global generators; from Python's own beartype draws as it checks."""
+    """The states of torch's and numpy's global generators; not of Python's, which beartype uses."""
     numpy: Any = np.random.get_state()
     return [torch.get_rng_state(), numpy[0], numpy[1].tolist(), *numpy[2:]]
 
@@ -221,7 +221,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 def annotated(cls: Any, name: str | None = None) -> list[str]:
-    """The methods of a class, or whether this one, whose arguments or result have shapes."""
+    """The methods of a class (or the method `name`) whose arguments or result have shapes."""
     found = [key for key, value in vars(cls).items() if not key.startswith("_") and has_shapes(value)]
     return found if name is None else [key for key in found if key == name]
 
@@ -233,7 +233,7 @@ def has_shapes(method: Any) -> bool:
 
 
 def shape_checked(component: Any) -> Any:
-    """The same component, of a class whose annotated methods check their shapes."""
+    """A copy of the component, of a class whose annotated methods check their shapes."""
     from beartype import BeartypeConf, beartype
 
     cls, checker = type(component), beartype(conf=BeartypeConf(is_pep484_tower=True))

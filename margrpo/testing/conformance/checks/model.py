@@ -1,4 +1,4 @@
-"""What policies, conditioners, parameterizations, codecs and attention promise."""
+"""Promises of policies, conditioners, parameterizations, codecs and attention."""
 
 import torch
 
@@ -15,7 +15,7 @@ from margrpo.train.watch import parity
 
 
 def policy_is_of_its_geometry(subject: Subject) -> None:
-    """Tokens, channels and conditions have the sizes that geometry() tells."""
+    """Tokens, channels and conditions have the sizes of geometry()."""
     model, (n, d) = model_of(subject), subject.component.geometry()
     claim((model.tokens, model.channels) == (n, d), f"geometry() says {n, d}, the model {model.tokens, model.channels}")
     z = conditions(subject, model, numbers(subject, 4, n, d))
@@ -24,7 +24,7 @@ def policy_is_of_its_geometry(subject: Subject) -> None:
 
 
 def policy_does_not_read_unknown_tokens(subject: Subject) -> None:
-    """What stands in the place of an unknown token makes no difference."""
+    """The values of unknown tokens do not change the conditions."""
     model, (n, d) = model_of(subject), subject.component.geometry()
     tokens = numbers(subject, 4, n, d)
     other = torch.where(unknown(subject, n)[..., None], tokens + 1, tokens)
@@ -33,13 +33,13 @@ def policy_does_not_read_unknown_tokens(subject: Subject) -> None:
 
 
 def policy_replays_what_it_drew(subject: Subject) -> None:
-    """At unchanged weights the log-probabilities of a rollout are those that were recorded."""
+    """With unchanged weights, replayed log-probabilities equal the recorded ones."""
     rollout = drawn_by_policy(subject)
     parity.check(pipeline_of_policy(subject), rollout)
 
 
 def policy_learns_in_front_of_its_head(subject: Subject) -> None:
-    """Gradients of the conditions reach parameters that are not the head's."""
+    """Gradients of the conditions reach parameters outside the head."""
     model, (n, d) = model_of(subject), subject.component.geometry()
     conditions(subject, model, numbers(subject, 4, n, d)).square().sum().backward()
     head = {id(value) for value in model.head.parameters()}
@@ -48,7 +48,7 @@ def policy_learns_in_front_of_its_head(subject: Subject) -> None:
 
 
 def policy_is_its_state_dict(subject: Subject) -> None:
-    """A second model with the first one's state_dict is the first one."""
+    """A second model with the first model's state_dict gives equal conditions."""
     (n, d), first, second = subject.component.geometry(), model_of(subject), model_of(subject)
     with torch.no_grad():
         for value in first.parameters():
@@ -74,15 +74,15 @@ def conditions(subject: Subject, model: torch.nn.Module, tokens: torch.Tensor) -
 
 
 def conditioner_tells_prompts_apart(subject: Subject) -> None:
-    """Images of one prompt have one prefix, images of two prompts have two, of as many positions as it says."""
+    """Images of one prompt have equal prefixes, images of two prompts differ, and prefixes have `prefix` positions."""
     prefix = done(subject)
     claim(prefix.shape[:2] == (4, subject.component.prefix), f"the prefix is {tuple(prefix.shape)} for 4 images")
     claim(torch.equal(prefix[0], prefix[1]), "two images of one prompt have different prefixes")
-    claim(not torch.equal(prefix[0], prefix[2]), "two prompts have the same prefix")
+    claim(not torch.equal(prefix[0], prefix[2]), "two prompts have equal prefixes")
 
 
 def parameterization_finds_what_it_was_made_from(subject: Subject) -> None:
-    """From the output that it calls the target it finds the noise, and the clean token, that were mixed."""
+    """An output equal to target() gives back the mixed noise and clean token."""
     path, made = subject.component.path, subject.component
     times = torch.tensor([1, 100, 500, 900, 998])
     level = path.alpha_bar(times).double()
@@ -97,7 +97,7 @@ def parameterization_finds_what_it_was_made_from(subject: Subject) -> None:
 
 
 def codec_is_of_its_geometry(subject: Subject) -> None:
-    """It makes images in [0, 1] of tokens, and tokens of these of as many images, tokens and channels."""
+    """Decoded images have values in [0, 1], and encoded images the numbers of tokens and channels of geometry()."""
     images, tokens = done(subject)
     claim(images.ndim == 4 and images.shape[:2] == (2, 3), f"two images are of shape {tuple(images.shape)}")
     claim(images.min() >= 0 and images.max() <= 1, "the values of its images are not in [0, 1]")
@@ -105,15 +105,15 @@ def codec_is_of_its_geometry(subject: Subject) -> None:
 
 
 def codec_does_not_mind_the_batch(subject: Subject) -> None:
-    """An image comes out the same alone and among others."""
+    """A decoded image does not depend on other images of the batch."""
     built, (n, d) = subject.component.build(), subject.component.geometry()
     tokens = numbers(subject, 3, n, d)
     alone = torch.cat([built.decode(one[None]) for one in tokens])
-    claim(torch.allclose(built.decode(tokens), alone, atol=1e-4), "an image depends on the others of its batch")
+    claim(torch.allclose(built.decode(tokens), alone, atol=1e-4), "an image depends on other images of its batch")
 
 
 def attention_is_softmax(subject: Subject) -> None:
-    """It is softmax(q kᵀ/√e) v within each sequence, and no sequence sees another."""
+    """Attention is softmax(q kᵀ/√e) v within each sequence, and sequences do not see each other."""
     require(subject)
     q, k, v = (numbers(subject, 7, 2, 8, seed=seed) for seed in range(3))
     found = subject.component.attention(q, k, v, (3, 4))

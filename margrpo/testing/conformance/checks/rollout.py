@@ -1,4 +1,4 @@
-"""What prompts, unmasking, samplers, guidance, timesteps and datasets promise, and suites."""
+"""Promises of prompts, unmasking, samplers, guidance, timesteps, datasets and suites."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from margrpo.train.watch import parity
 
 
 def prompts_come_in_groups(subject: Subject) -> None:
-    """A step has as many prompts as it says, each for a group of images that share text, label and metadata."""
+    """A step has `prompts` prompts, each for `group` images that share text, label and metadata."""
     source = subject.component
     source.require()
     drawn = source.draw(0, 0)
@@ -33,7 +33,7 @@ def prompts_come_in_groups(subject: Subject) -> None:
 
 
 def prompts_change_with_step_and_seed(subject: Subject) -> None:
-    """Not every step has the same prompts, nor has every seed, unless there are no others."""
+    """Prompts change with the step and the seed, unless there is only one prompt."""
     source = subject.component
     seen = {source.draw(step, seed).text for step in range(4) for seed in range(2)}
     every = {text for texts in seen for text in texts}
@@ -51,7 +51,7 @@ def prompts_hold_some_out(subject: Subject) -> None:
 
 
 def unmasking_counts_down(subject: Subject) -> None:
-    """Unknown tokens fall from n to 0, by at least one in each of its steps."""
+    """The number of unknown tokens falls from n to 0, by at least one per AR step."""
     steps = subject.component.steps
     for n in (steps, steps + 1, 4 * steps, 256 + steps):
         counts = subject.component.counts(n)
@@ -62,10 +62,10 @@ def unmasking_counts_down(subject: Subject) -> None:
 
 
 def sampler_explains_its_chains(subject: Subject) -> None:
-    """The mean and std that it reports are those of the step that was taken; where there is no noise, it is the mean.
+    """Drawn transitions have the mean and std that the sampler reports; without noise they equal the mean.
 
-    The standardised noise of all recorded steps has mean 0 and variance 1: a false alarm beyond six standard errors
-    has a chance of 2e-9, and noise is keyed, so a sound sampler passes always.
+    The standardised noise of all recorded transitions has mean 0 and variance 1. The chance of a false alarm beyond six
+    standard errors is 2e-9. Noise is keyed, so a sound sampler always passes.
     """
     sampler, found = subject.component, []
     for step in rollout_of(subject).steps:
@@ -84,7 +84,7 @@ def sampler_explains_its_chains(subject: Subject) -> None:
 
 
 def sampler_has_density_where_it_draws_noise(subject: Subject) -> None:
-    """Only a step that draws noise can have a density; its std is positive and known roughly beforehand."""
+    """Only a transition that draws noise has a density; its std and nominal std are positive."""
     sampler = subject.component
     gaussians = dict(zip(reversed(range(sampler.steps)), done(subject), strict=True))
     for t, (_, std) in gaussians.items():
@@ -97,7 +97,7 @@ def sampler_has_density_where_it_draws_noise(subject: Subject) -> None:
 
 
 def sampler_replays_what_it_drew(subject: Subject) -> None:
-    """At unchanged weights the log-probabilities of its chains are those that were recorded."""
+    """With unchanged weights, replayed log-probabilities of the sampler's chains equal the recorded ones."""
     if not any(map(subject.component.has_density, range(subject.component.steps))):
         not_applicable("it has no density")
     pipeline = pipeline_of_sampler(subject)
@@ -105,24 +105,24 @@ def sampler_replays_what_it_drew(subject: Subject) -> None:
 
 
 def sampler_ends_in_signal(subject: Subject) -> None:
-    """The signal's share grows as it goes, and times fall."""
+    """The share of signal grows from transition to transition, and times fall."""
     sampler = subject.component
     shares = [sampler.alpha_bar(t) for t in range(sampler.steps)]
     claim(all(0 <= share <= 1 for share in shares), "alpha_bar is not a share between 0 and 1")
     claim(shares == sorted(shares, reverse=True), "alpha_bar does not grow from the first step taken to the last")
     times = [sampler.time(t) for t in range(sampler.steps)]
-    claim(times == sorted(times), "the time that the head is told does not fall as steps are taken")
+    claim(times == sorted(times), "the time that the head is given does not fall as steps are taken")
 
 
 def rollout_of(subject: Subject) -> Rollout:
-    """Images drawn with the sampler, every transition recorded."""
+    """A rollout with the sampler, with every transition recorded."""
     pipeline = pipeline_of_sampler(subject)
     every = tuple(reversed(range(subject.component.steps)))
     return roll_out(pipeline, small.prompts(4, 2), ("sampler",), Recording((0, 1, 2), every, frozenset((0, 1, 2))))
 
 
 def guidance_is_a_scale(subject: Subject) -> None:
-    """It is a finite number that is not negative, for every number of tokens that can remain."""
+    """The scale is finite and not negative, for every number of remaining tokens."""
     for n in (1, 16, 256):
         for remaining in range(n):
             scale = subject.component.scale(n, remaining)
@@ -131,7 +131,7 @@ def guidance_is_a_scale(subject: Subject) -> None:
 
 
 def timesteps_are_among_those_there_are(subject: Subject) -> None:
-    """Kept AR steps are distinct and ascend, kept transitions are distinct, offered ones and descend; some are kept."""
+    """Kept AR steps are distinct and ascend; kept transitions are distinct, offered and descend; neither is empty."""
     offered = (1, 2, 4, 5)
     for seed in range(8):
         steps, transitions = subject.component.draw(6, offered, generator((seed,)))
@@ -143,30 +143,30 @@ def timesteps_are_among_those_there_are(subject: Subject) -> None:
 
 
 def dataset_shows_pictures(subject: Subject) -> None:
-    """A batch has so many images with values in [0, 1], a prompt for each, and differs from the next."""
+    """A batch has `count` images with values in [0, 1] and a prompt for each, and differs from the next batch."""
     images, prompts = subject.component.images(0, 3, 0)
     claim(len(images) == len(prompts) == 3, f"a batch of 3 has {len(images)} images and {len(prompts)} prompts")
     claim(images.min() >= 0 and images.max() <= 1, "the values of its images are not in [0, 1]")
-    claim(not torch.equal(images, subject.component.images(1, 3, 0)[0]), "two batches are the same")
+    claim(not torch.equal(images, subject.component.images(1, 3, 0)[0]), "two batches are equal")
 
 
 def suite_asks_the_same_each_time(subject: Subject) -> None:
-    """It has at least one prompt, the same ones each time, none twice, and each has a category."""
+    """A suite has at least one prompt, equal at every call and without repeats, and each prompt has a category."""
     suite = subject.component
     suite.require()
     first, again = ([prompt.text for prompt in suite.prompts()] for _ in range(2))
     claim(first, "it has no prompts")
-    claim(first == again, "its prompts are others each time")
+    claim(first == again, "its prompts change from call to call")
     claim(len(set(first)) == len(first), "a prompt comes twice")
     odd = [prompt.text for prompt in suite.prompts() if not isinstance(suite.category(prompt), str)]
     claim(not odd, f"prompt {odd[:1]} has no category")
 
 
 def suite_names_rewards_that_read_its_prompts(subject: Subject) -> None:
-    """It is scored by at least one reward, and each finds in every prompt what it reads."""
+    """A suite has at least one reward, and every prompt has the fields that each reward reads."""
     suite = subject.component
     rewards = rewards_of(suite)
-    claim(rewards, "nothing scores its pictures")
+    claim(rewards, "it does not name a reward")
     prompts = grouped(list(suite.prompts()), 1)
     told: dict[str, Sequence[Any]] = {
         "text": prompts.text,
@@ -174,7 +174,7 @@ def suite_names_rewards_that_read_its_prompts(subject: Subject) -> None:
         "label": (prompts.label >= 0).tolist(),
     }
     for part in (part for reward in rewards for part in reward.traits.reads):
-        claim(all(told[part]), f"a reward reads the {part} of a prompt, and one of its prompts has none")
+        claim(all(told[part]), f"a reward reads the {part} of a prompt, which one of its prompts lacks")
 
 
 CHECKS = {

@@ -1,4 +1,4 @@
-"""What trackers and kinds of processes promise."""
+"""Promises of trackers and of ways to spread a run over processes."""
 
 import math
 from typing import Any
@@ -16,7 +16,7 @@ FIGURES = {"reward": 0.5, "reward/shapes": 0.25, "skipped": 1, "kl": math.nan}
 
 
 def tracker_takes_a_run(subject: Subject) -> None:
-    """It takes a run and one that goes on: figures, finite or not, sentences, and what it says it takes besides."""
+    """A tracker takes a new and a resumed run: figures, finite or not, sentences, and its optional parts."""
     require(subject)
     picture, states = subject.folder / "picture.png", dict[str, Any]()
     Image.new("RGB", (8, 8)).save(picture)
@@ -35,7 +35,7 @@ def tracker_takes_a_run(subject: Subject) -> None:
 
 
 def parallel_alone_is_one_process(subject: Subject) -> None:
-    """One process alone is the first of one, whose sums and weights are its own."""
+    """A single process has rank 0 of 1, and its sums and weights are its own."""
     subject.component.require(1)
     processes = subject.component.join("cpu")
     try:

@@ -1,4 +1,4 @@
-"""What the components of the update promise, from selectors to optimizers."""
+"""Promises of the components of the update, from selectors to optimizers."""
 
 import math
 from typing import Any
@@ -20,22 +20,22 @@ def selector_takes_a_subset(subject: Subject) -> None:
     made = rollout(subject)
     for step in made.steps:
         mask = subject.component.select(made, step)
-        claim(mask.shape == step.unknown.shape and mask.dtype == torch.bool, "a selection is no mask of the tokens")
+        claim(mask.shape == step.unknown.shape and mask.dtype == torch.bool, "a selection is not a mask of the tokens")
         claim(not (mask & ~step.unknown).any(), f"at AR step {step.index} it selects tokens that are known already")
 
 
 def selector_needs_what_it_says(subject: Subject) -> None:
-    """With nothing recorded but what needs() tells it selects the same."""
+    """The selection is equal if only the parts in needs() are recorded."""
     needs = subject.component.needs()
     more = Needs(needs.trajectories or 4, virtual=True, previous=True, everywhere=True)
     full, sparse = recorded(more), recorded(needs)
     for one, other in zip(full.steps, sparse.steps, strict=True):
         same = torch.equal(subject.component.select(full, one), subject.component.select(sparse, other))
-        claim(same, "its selection depends on records that needs() does not tell")
+        claim(same, "its selection depends on records that needs() does not name")
 
 
 def recorded(needs: Needs) -> Rollout:
-    """A small rollout with what is needed and nothing besides."""
+    """A small rollout with only the needed records."""
     pipeline = small.pipeline(side=3)
     whole = small.recording(pipeline)
     recording = Recording(whole.steps, whole.transitions, virtual_steps(whole.steps, needs), needs.trajectories)
@@ -43,24 +43,24 @@ def recorded(needs: Needs) -> Rollout:
 
 
 def estimator_speaks_of_selected_tokens(subject: Subject) -> None:
-    """Each selected token is in at most one piece of evidence, and no other is in any."""
+    """Each selected token is in at most one record of transitions, and no other token is in any."""
     made = recorded(subject.component.needs() | Needs(virtual=True))
     for step in made.steps:
         selected = step.unknown & (made.order % 2 == 0)
-        evidence = subject.component.transitions(made, step, selected)
-        seen = sum((each.where.long() for each in evidence), torch.zeros_like(made.order))
-        claim(seen.max() <= 1, "a token is in two pieces of evidence")
-        claim(not (seen.bool() & ~selected).any(), "its evidence is of tokens that were not selected")
-        for each in evidence:
+        found = subject.component.transitions(made, step, selected)
+        seen = sum((each.where.long() for each in found), torch.zeros_like(made.order))
+        claim(seen.max() <= 1, "a token is in two records of transitions")
+        claim(not (seen.bool() & ~selected).any(), "its transitions are of tokens that were not selected")
+        for each in found:
             state, target, std = each.part()
-            claim(state.shape == target.shape == std.shape, "state, target and std of its evidence differ in shape")
-            claim(state.shape[0] == len(made.diffusion_steps), "its evidence is not of every kept transition")
-            claim(state.shape[2] == int(each.where.sum()), "its evidence has not a row for each token")
-            claim((std > 0).all(), "the std of its evidence is not positive")
+            claim(state.shape == target.shape == std.shape, "state, target and std of its transitions differ in shape")
+            claim(state.shape[0] == len(made.diffusion_steps), "it does not return every kept transition")
+            claim(state.shape[2] == int(each.where.sum()), "its transitions do not have a row for each token")
+            claim((std > 0).all(), "the std of its transitions is not positive")
 
 
 def estimator_gives_a_gradient(subject: Subject) -> None:
-    """A step learned with it has a finite gradient that is not zero."""
+    """The gradient of an update is finite and not zero."""
     pipeline = small.pipeline(side=3)
     made, method = rollout(subject), small.method(pipeline, selector=Unknown(), estimator=subject.component)
     backward(pipeline, method, made, torch.tensor([1.0, -1.0, 0.5, -0.5]), UpdateStats())
@@ -71,10 +71,10 @@ def estimator_gives_a_gradient(subject: Subject) -> None:
 
 
 class Unknown:
-    """Selects every unknown token."""
+    """A selector of every unknown token."""
 
     def needs(self) -> Needs:
-        """Every draw."""
+        """Needs draws of the tokens that are not committed."""
         return Needs(virtual=True)
 
     def extent(self, tokens: int) -> Extent:
@@ -82,12 +82,12 @@ class Unknown:
         return Extent()
 
     def select(self, rollout: Rollout, step: ARStep) -> torch.Tensor:
-        """All."""
+        """All unknown tokens."""
         return step.unknown
 
 
 def weights_are_positive_and_of_mean_one(subject: Subject) -> None:
-    """Each transition counts, and together as much as without weights."""
+    """The weights are positive, and their mean is 1."""
     for std in ([1.0], [1.0, 0.5, 0.2, 0.05], [0.3, 0.3, 0.3]):
         found = subject.component.weights(torch.tensor(std))
         claim((found > 0).all() and found.isfinite().all(), f"of the stds {std} it makes weights {found.tolist()}")
@@ -95,7 +95,7 @@ def weights_are_positive_and_of_mean_one(subject: Subject) -> None:
 
 
 def objective_is_a_policy_gradient_on_policy(subject: Subject) -> None:
-    """Where the policy has not moved, the gradient by each log-probability is its advantage."""
+    """On policy, the gradient with respect to each log-probability is its advantage."""
     logp = numbers(subject, 2, 6).requires_grad_()
     advantage = numbers(subject, 6, seed=1)
     subject.component.surrogate(logp, logp.detach().clone(), advantage).sum().backward()
@@ -104,14 +104,14 @@ def objective_is_a_policy_gradient_on_policy(subject: Subject) -> None:
 
 
 def objective_divides_each_step(subject: Subject) -> None:
-    """There is a divisor for each AR step, and none is negative; it takes at least one optimizer step."""
+    """Each AR step has a divisor, which is not negative, and `updates` is at least 1."""
     found = subject.component.divisors([6, 0, 3])
     claim(len(found) == 3 and all(each >= 0 for each in found), f"for three AR steps its divisors are {list(found)}")
     claim(subject.component.updates >= 1, f"updates = {subject.component.updates} takes no optimizer step")
 
 
 def replay_puts_the_model_back(subject: Subject) -> None:
-    """After a replay the model is in the mode in which it was, and with the weights that it had."""
+    """After a replay the model has its mode and its weights of before."""
     model = small.model(small.policy())
     before = {name: value.clone() for name, value in model.state_dict().items()}
     modes = [part.training for part in model.modules()]
@@ -123,7 +123,7 @@ def replay_puts_the_model_back(subject: Subject) -> None:
 
 
 def replay_masks_tokens(subject: Subject) -> None:
-    """What it takes as unknown is a mask with a token in every image, and its scale is a finite number."""
+    """The mask has an unknown token in every image, and scale and `min_variance` are finite and not negative."""
     made = rollout(subject)
     for step in made.steps:
         mask = subject.component.mask(made, step)
@@ -134,7 +134,7 @@ def replay_masks_tokens(subject: Subject) -> None:
 
 
 def penalty_is_zero_at_equality(subject: Subject) -> None:
-    """Where the policy is its reference there is no penalty, and it is a minimum."""
+    """The penalty is 0 if the policy equals its reference, and not negative elsewhere."""
     regularizer = subject.component.build(small.model(small.policy()))
     mean, std = numbers(subject, 2, 6, 3), torch.full((2, 6, 3), 0.5)
     equal = regularizer.divergence(mean, mean, std)
@@ -144,11 +144,11 @@ def penalty_is_zero_at_equality(subject: Subject) -> None:
 
 
 def penalty_keeps_its_reference(subject: Subject) -> None:
-    """Its reference is a model of its own, frozen, that does not move when the policy does."""
+    """The reference is a frozen model of its own, which does not move with the policy."""
     model = small.model(small.policy())
     regularizer = subject.component.build(model)
     if regularizer.reference is None:
-        not_applicable("it keeps no reference")
+        not_applicable("it does not keep a reference")
     before = [value.clone() for value in regularizer.reference.parameters()]
     with torch.no_grad():
         for value in model.parameters():
@@ -159,14 +159,14 @@ def penalty_keeps_its_reference(subject: Subject) -> None:
 
 
 def reference_says_yes_or_no(subject: Subject) -> None:
-    """Whether it follows after a step is true or false, and depends on the step alone."""
+    """The answer of is_due() is true or false, and depends on the step alone."""
     said = done(subject)
-    claim(all(isinstance(each, bool) for each in said), "is_due says neither true nor false")
+    claim(all(isinstance(each, bool) for each in said), "is_due returns neither True nor False")
     claim([subject.component.is_due(step) for step in reversed(range(1, 120))] == said[::-1], "is_due remembers")
 
 
 def trainable_is_what_changes(subject: Subject) -> None:
-    """The parameters that it names are parts of the model, and training them changes them and no others."""
+    """The named parameters are parts of the model, and training changes them and no others."""
     pipeline = small.pipeline(side=3)
     model = pipeline.model
     named = dict(model.named_parameters())
@@ -185,7 +185,7 @@ def trainable_is_what_changes(subject: Subject) -> None:
 
 
 def optimizer_goes_downhill(subject: Subject) -> None:
-    """Its steps lower a parabola, at rates that are finite and not negative, for parameters without a gradient too."""
+    """Optimizer steps lower a parabola, at finite rates of 0 or more, even if some parameters have no gradient."""
     component = subject.component
     value, unused = (torch.nn.Parameter(torch.tensor([3.0, -2.0])) for _ in range(2))
     optimizer = component.build([value, unused])

@@ -1,4 +1,4 @@
-"""What rewards, policies for their failures, and advantages promise."""
+"""Promises of rewards, policies for their failures, advantages and canaries."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,11 +14,11 @@ from margrpo.testing.conformance.work import canary_inputs, done, groups, monito
 from margrpo.train.verdict.judge import beyond
 
 CLOSE = 1e-4
-"""How drift a score may differ with the batch it is in, as a share of its size or absolutely."""
+"""Largest difference of an image's score between batches, relative or absolute."""
 
 
 def reward_scores_each_image(subject: Subject) -> None:
-    """It returns one finite number for each image, within the range that its traits declare."""
+    """A reward returns one finite number per image, within the range that its traits declare."""
     images, _ = shown(subject)
     scores = done(subject)
     claim(scores.shape == (len(images),), f"for {len(images)} images it returns the shape {tuple(scores.shape)}")
@@ -27,7 +27,7 @@ def reward_scores_each_image(subject: Subject) -> None:
 
 
 def reward_does_not_mind_the_order(subject: Subject) -> None:
-    """Images in another order have the same scores in that order."""
+    """The score of an image does not depend on the order of images."""
     scorer, (images, prompts) = scorer_of(subject), shown(subject)
     order = list(range(len(images)))[::-1]
     scores, reversed_ = scorer.score(images, prompts), scorer.score(images[order], prompts.at(order))
@@ -35,7 +35,7 @@ def reward_does_not_mind_the_order(subject: Subject) -> None:
 
 
 def reward_does_not_mind_the_batch(subject: Subject) -> None:
-    """An image has the same score alone and among others."""
+    """The score of an image does not depend on other images of the batch."""
     scorer, (images, prompts) = scorer_of(subject), shown(subject)
     alone = torch.cat([scorer.score(images[[place]], prompts.at([place])) for place in range(len(images))])
     together = scorer.score(images, prompts)
@@ -43,7 +43,7 @@ def reward_does_not_mind_the_batch(subject: Subject) -> None:
 
 
 def reward_leaves_images_alone(subject: Subject) -> None:
-    """The images that it is given are not changed."""
+    """A reward does not change its images."""
     images, prompts = shown(subject)
     before = images.clone()
     scorer_of(subject).score(images, prompts)
@@ -51,7 +51,7 @@ def reward_leaves_images_alone(subject: Subject) -> None:
 
 
 def reward_reads_what_it_declares(subject: Subject) -> None:
-    """What it does not say that it reads of a prompt makes no difference."""
+    """The score does not depend on fields of a prompt that the traits do not declare."""
     traits, (images, prompts) = subject.component.traits, shown(subject)
     others = {
         "text": replace(prompts, text=tuple("something else entirely" for _ in prompts.text)),
@@ -63,14 +63,14 @@ def reward_reads_what_it_declares(subject: Subject) -> None:
     for part, other in others.items():
         if part not in (*traits.reads, *traits.may_read):
             same = torch.allclose(scorer.score(images, other), expected, CLOSE, CLOSE)
-            claim(same, f"it reads the {part} of a prompt, and its traits do not say so")
+            claim(same, f"it reads the {part} of a prompt, which its traits do not declare")
 
 
 def reward_stands_its_own_cases(subject: Subject) -> None:
-    """The images that it ships have the scores that it says."""
+    """The reward's own cases have scores in their ranges."""
     component: Any = subject.component
     if not isinstance(subject.component, ShipsCases):
-        not_applicable("it ships no cases")
+        not_applicable("it does not ship cases")
     scorer = scorer_of(subject)
     for case in component.cases():
         score = float(scorer.score(case.image[None], grouped([case.prompt], 1)))
@@ -78,15 +78,15 @@ def reward_stands_its_own_cases(subject: Subject) -> None:
 
 
 def on_failure_ends_or_lets_go(subject: Subject) -> None:
-    """It calls at least once, waits no negative time, and then raises the very error or returns."""
+    """A policy calls at least once, waits 0 s or more, and gives up by raising the given error or returning."""
     policy, error = subject.component, RewardError("it failed")
     claim(policy.attempts >= 1, f"attempts = {policy.attempts} never calls the reward")
-    claim(policy.backoff >= 0, f"backoff = {policy.backoff} is no time to wait")
-    claim(policy.timeout is None or policy.timeout > 0, f"timeout = {policy.timeout} is no time to wait")
+    claim(policy.backoff >= 0, f"backoff = {policy.backoff} is not a time to wait")
+    claim(policy.timeout is None or policy.timeout > 0, f"timeout = {policy.timeout} is not a time to wait")
     try:
         policy.give_up(error)
     except RewardError as raised:
-        claim(raised is error, "it raises another error than the reward's, which is then nowhere told")
+        claim(raised is error, "it raises another error than the reward's, which is then lost")
 
 
 def advantages_sum_to_zero(subject: Subject) -> None:
@@ -97,7 +97,7 @@ def advantages_sum_to_zero(subject: Subject) -> None:
 
 
 def advantages_follow_the_reward(subject: Subject) -> None:
-    """Of two images of a group, that with the larger reward never has the smaller advantage."""
+    """The image with the larger reward in a group never has the smaller advantage."""
     rewards, weights = numbers(subject, 12, 1), torch.ones(1)
     found = subject.component.advantages(rewards, weights, groups(subject))
     for one in range(3):
@@ -106,7 +106,7 @@ def advantages_follow_the_reward(subject: Subject) -> None:
 
 
 def advantages_are_zero_where_rewards_are_equal(subject: Subject) -> None:
-    """A group whose images earn the same has advantage 0 exactly, and costs nothing."""
+    """Images of a group with equal rewards have an advantage of exactly 0, and cost nothing."""
     rewards = torch.full((12, 2), 0.1).cumsum(0)[groups(subject)]
     found = subject.component.advantages(rewards, torch.tensor([1.0, 3.0]), groups(subject))
     claim((found == 0).all(), "images of equal reward have an advantage that is not exactly 0")
@@ -122,18 +122,18 @@ def advantages_keep_to_their_group(subject: Subject) -> None:
 
 
 def canary_is_still_where_nothing_changed(subject: Subject) -> None:
-    """Images that are as they were before training, and not alike, have strayed nowhere."""
+    """The drift of unchanged images is 0."""
     drift = monitor_of(subject).drift(canary_inputs(subject, changed=False))
-    claim(abs(drift) <= CLOSE, f"images as they were before training have strayed by {drift:.3g}")
+    claim(abs(drift) <= CLOSE, f"the drift of unchanged images is {drift:.3g}, not 0")
 
 
 def canary_tells_from_zero_how_far(subject: Subject) -> None:
-    """It is a number from 0, of images that have changed too, and leaves them as they are."""
+    """The drift of changed images is 0 or more, and a canary does not change its images."""
     seen = canary_inputs(subject, changed=True)
     before = seen.images.clone()
     drift = monitor_of(subject).drift(seen)
-    claim(drift >= 0, f"images have strayed by {drift}, which is no number from 0")
-    claim(torch.equal(before, seen.images), "it changes the images that it is shown")
+    claim(drift >= 0, f"the drift is {drift}, which is not a number of 0 or more")
+    claim(torch.equal(before, seen.images), "it changes its images")
 
 
 CHECKS = {

@@ -1,4 +1,4 @@
-"""Images that are searched for the same names go together."""
+"""Batches of images that are searched for equal names."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -15,22 +15,22 @@ from margrpo_geneval.contracts import Detection
 
 @runtime_checkable
 class Search(Protocol):
-    """A network that looks for some names in some pictures."""
+    """A network that finds objects by their names."""
 
     def search(self, pictures: Sequence[Image.Image], names: Sequence[str]) -> list[list[Detection]]:
-        """What is found in each picture; there is at least one name."""
+        """The objects found in each picture; `names` is not empty."""
         ...
 
 
 class Searching:
-    """The built detector: what is searched for in one image does not touch another's score."""
+    """A finder in which the names searched for in one image do not affect another image."""
 
     def __init__(self, search: Search):
         self.search = search
 
     @torch.no_grad()
     def find(self, images: Float[Tensor, "b 3 h w"], names: Sequence[Sequence[str]]) -> list[list[Detection]]:
-        """The objects in each image that may be of one of these names."""
+        """The objects in each image that may have one of the image's `names`."""
         together: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for place, each in enumerate(names):
             together[tuple(each)].append(place)
