@@ -81,10 +81,11 @@ def trackio(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none", requires=["env"])
 def lint(session: nox.Session) -> None:
-    """Check style, format and the direction of imports."""
+    """Check style, format, first lines of docstrings and the direction of imports."""
     in_env(session, "ruff", "check", ".")
     in_env(session, "ruff", "format", "--check", ".")
     in_env(session, "lint-imports")
+    in_env(session, "python", "lint/first_lines.py")
 
 
 @nox.session(venv_backend="none", requires=["env"])

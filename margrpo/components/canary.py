@@ -119,32 +119,32 @@ class HeldOutReward:
 
 
 class Judged:
-    """A built reward that nothing is trained on, and its scores before training."""
+    """The monitor of a held-out reward, with its scores before training."""
 
     def __init__(self, reward: Reward, device: str):
         self.traits, self.scorer = reward.traits, reward.build(device)
         self.known: tuple[tuple[str, ...], float, float] | None = None
 
     def drift(self, inputs: CanaryInputs) -> float:
-        """The fall of the mean by the std before; nothing where it has risen."""
+        """The fall of the mean score, divided by `unit`; 0 if the mean has risen."""
         mean, std = self.untrained(inputs)
         now = float(self.scorer.score(inputs.images, inputs.prompts).mean())
         fall = mean - now
         return 0.0 if fall <= 0 else fall / self.unit(mean, std)
 
     def untrained(self, inputs: CanaryInputs) -> tuple[float, float]:
-        """Mean and std of the scores before training; a resumed run does not ask again about the prompts it knows."""
+        """Mean and std of the scores before training; a resumed run restores them instead of scoring again."""
         if self.known is None or self.known[0] != inputs.prompts.text:
             before = self.scorer.score(inputs.before, inputs.prompts)
             self.known = inputs.prompts.text, float(before.mean()), float(before.std(unbiased=False))
         return self.known[1:]
 
     def run_state(self) -> Mapping[str, Any]:
-        """The prompts, and mean and std of their scores before training."""
+        """The prompts, with mean and std of their scores before training."""
         return {"known": self.known}
 
     def load_run_state(self, state: Mapping[str, Any]) -> None:
-        """Know what the run knew."""
+        """Restore the prompts with mean and std of their scores."""
         self.known = state["known"]
 
     def unit(self, mean: float, std: float) -> float:

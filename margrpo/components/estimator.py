@@ -29,7 +29,7 @@ class Single:
     """The main chain of each token: plain GRPO."""
 
     def needs(self) -> Needs:
-        """No needs beyond those of the selector."""
+        """The estimator adds no needs of its own."""
         return Needs()
 
     def chains(self, tokens: int) -> Chains:

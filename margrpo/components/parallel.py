@@ -12,7 +12,7 @@ class Single:
     moves_weights = False
 
     def require(self, processes: int) -> None:
-        """Raise `ParallelError` for several processes: each would do the whole run and overwrite the others' files."""
+        """Raise `ParallelError` for several processes: each would do the whole run and overwrite files of others."""
         if processes > 1:
             raise ParallelError(
                 f'parallel.use = "single", and torchrun has started {processes} processes; set it to "ddp" or "fsdp"'

@@ -25,7 +25,7 @@ class Epsilon:
     def x0(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
     ) -> Float[Tensor, "*m d"] | None:
-        """None, because the noise determines the clean token."""
+        """Return None, because the noise determines the clean token."""
         return None
 
     def target(
@@ -50,7 +50,7 @@ class Velocity:
     def x0(
         self, output: Float[Tensor, "*m d"], x: Float[Tensor, "*m d"], alpha_bar: Tensor | float
     ) -> Float[Tensor, "*m d"] | None:
-        """None, because the noise determines the clean token."""
+        """Return None, because the noise determines the clean token."""
         return None
 
     def target(

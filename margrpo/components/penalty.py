@@ -19,7 +19,7 @@ class NoPenalty:
     where: ClassVar[Selector | None] = None
 
     def needs(self) -> Needs:
-        """No needs."""
+        """The penalty needs no records."""
         return Needs()
 
     def build(self, model: Model) -> Regularizer:

@@ -109,7 +109,7 @@ class FlowSde:
     )
 
     def has_density(self, t: int) -> bool:
-        """Whether a is above 0; the last transition has a density too."""
+        """Whether the level a is above 0; the last transition has a density too."""
         return self.noise > 0
 
     def remedy(self) -> str:

@@ -53,7 +53,7 @@ class Committed:
     """The tokens committed in the step, P_i: the true policy gradient."""
 
     def needs(self) -> Needs:
-        """No needs."""
+        """The selector needs no records."""
         return Needs()
 
     def extent(self, tokens: int) -> Extent:

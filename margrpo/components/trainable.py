@@ -16,7 +16,7 @@ class Backbone:
         return backbone, 0
 
     def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:
-        """The parameters that are not those of the model's head, with their names in the model."""
+        """All parameters outside the model's head, with their names in the model."""
         head = set(map(id, model.head.parameters()))
         return ((name, value) for name, value in model.named_parameters() if id(value) not in head)
 

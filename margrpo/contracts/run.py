@@ -135,7 +135,7 @@ class Suite(Protocol):
 
 @runtime_checkable
 class Canary(Protocol):
-    """A measure of how far images have drifted from those of the untrained policy; 0 is no drift.
+    """A measure of how far images have drifted from images of the untrained policy; 0 means unchanged.
 
     A canary is never part of the loss. It is measured at every validation.
 

@@ -22,7 +22,7 @@ class Reward(Protocol):
 
     @property
     def traits(self) -> Traits:
-        """What is known about the scores before any image is scored: their range, their inputs, their cost."""
+        """The properties of the scores that are known beforehand: their range, inputs and cost."""
         ...
 
     def build(self, device: str) -> "Scorer":

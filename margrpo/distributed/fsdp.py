@@ -72,7 +72,7 @@ class FsdpProcesses(DdpProcesses):
         self.unshard()
 
     def placed(self, value: Any, parameter: Tensor) -> Any:
-        """This process's shard of a value of the parameter's shape; other values are whole on every process."""
+        """The shard of a value of the parameter's shape; values of other shapes are whole on every process."""
         if not isinstance(value, Tensor) or value.shape != parameter.shape:
             return value
         assert isinstance(parameter, DTensor)

@@ -18,7 +18,7 @@ class SingleProcess:
     rank, world_size = 0, 1
 
     def wrap(self, model: Model) -> None:
-        """Keep the model as it is."""
+        """Do nothing: the model stays whole."""
         self.model = model
 
     def enter(self, phase: str) -> None:

@@ -1,1 +1,1 @@
-"""What a step will cost, told from the recipe alone."""
+"""The cost of a step, computed from the recipe alone."""

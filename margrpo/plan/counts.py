@@ -1,4 +1,4 @@
-"""What a training step costs, told from the recipe alone: no weights are loaded and no torch is imported."""
+"""The counts of a training step, from the recipe alone: weights are not loaded, and torch is not imported."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -34,14 +34,14 @@ class MemoryItem:
 
 @attrs.frozen
 class Memory:
-    """What is held throughout, and the phases of a step, of which only one is held at a time."""
+    """Memory that is held throughout, and by the phases of a step, of which only one is held at a time."""
 
     held: tuple[MemoryItem, ...]
     phases: tuple[MemoryItem, ...]
 
     @property
     def peak(self) -> int:
-        """What is held and the largest phase."""
+        """The bytes held throughout and by the largest phase."""
         return sum(part.bytes for part in self.held) + max(part.bytes for part in self.phases)
 
 
@@ -127,7 +127,7 @@ def head_pass(of: PolicyFootprint, tokens: int, chains: int, halves: int) -> int
 
 
 def noise_bytes(recipe: Recipe, tokens: int, chains: int) -> int:
-    """The noise of whole chains, twice: as it is drawn for each image and as it is stacked."""
+    """The noise of whole chains, twice: drawn for each image, and stacked."""
     return 2 * tokens * chains * (recipe.sampler.steps + 1) * recipe.policy.geometry()[1] * BYTES
 
 

@@ -1,1 +1,1 @@
-"""How components come in: kinds, the hooks, our own entries and the registry; imports no torch."""
+"""Plugins: kinds, hooks, built-in entries and the registry; imports no torch."""

@@ -1,4 +1,4 @@
-"""Whether a component class keeps the contract of its kind: each member is there, and each method takes its arguments.
+"""The check that a component class keeps the contract of its kind: its members, and its methods' arguments.
 
 margrpo may pass any argument of a contract's method by position or by name, so a component's method has the names of
 the contract. It may take more arguments where those have defaults.
@@ -22,11 +22,11 @@ _PASSED_ON_BY: Mapping[Any, set[Any]] = {
     Parameter.POSITIONAL_OR_KEYWORD: {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD},
     Parameter.KEYWORD_ONLY: {Parameter.VAR_KEYWORD},
 }
-"""By the way in which an argument may be passed: what takes it where it has no parameter of its own."""
+"""The catch-all parameter that takes an argument without a parameter of its own, by the way of passing it."""
 
 
 def check_contract(entry: Entry, cls: Any, contract: Any) -> None:
-    """Raise `PluginError` where a component class breaks the contract of its kind."""
+    """Raise `PluginError` if a component class breaks the contract of its kind."""
     try:
         attrs.resolve_types(cls)
     except NameError as error:
@@ -42,7 +42,7 @@ def check_contract(entry: Entry, cls: Any, contract: Any) -> None:
 
 
 def members(contract: Any) -> Mapping[str, Any]:
-    """The public members of a contract and of those that it extends; a value that is only annotated is None."""
+    """The public members of a contract and of its bases; a value that is only annotated is None."""
     found: dict[str, Any] = {}
     for base in contract.__mro__:
         if base not in _ROOTS:
@@ -51,7 +51,7 @@ def members(contract: Any) -> Mapping[str, Any]:
 
 
 def misfit(own: Any, member: Any) -> str | None:
-    """Why a class's `own` member cannot stand for a contract's `member`: the rest of a sentence that names it."""
+    """The reason why a class's `own` member does not fit a contract's `member`, to follow the member's name."""
     if not isinstance(member, FunctionType):
         return " must be a value, not a method; put @property above it" if isinstance(own, FunctionType) else None
     wanted = parameters(member)[1:]
@@ -64,7 +64,7 @@ def misfit(own: Any, member: Any) -> str | None:
 
 
 def parameters(method: Any) -> list[Parameter]:
-    """The parameters of a method as it is written, without their annotations."""
+    """The parameters of a method, without their annotations."""
     function = method.__func__ if isinstance(method, staticmethod | classmethod) else method
     return [each.replace(annotation=Parameter.empty) for each in inspect.signature(function).parameters.values()]
 
@@ -75,7 +75,7 @@ def written(found: Sequence[Parameter]) -> str:
 
 
 def remedy(found: Sequence[Parameter], wanted: Sequence[Parameter]) -> str | None:
-    """What to change of the parameters `found` so that they take the `wanted` ones, or None where they do."""
+    """The change that makes the parameters `found` take the `wanted` ones; None if they do."""
     own, asked = ({each.name: each for each in some if each.kind in _PASSED_ON_BY} for some in (found, wanted))
     kinds = {each.kind for each in found}
     passed_on = [name for name, each in asked.items() if kinds >= _PASSED_ON_BY[each.kind]]
@@ -91,7 +91,7 @@ def remedy(found: Sequence[Parameter], wanted: Sequence[Parameter]) -> str | Non
 
 
 def misplaced(own: Mapping[str, Parameter], asked: Mapping[str, Parameter]) -> str | None:
-    """What to do where an argument cannot be passed by position, or not by name."""
+    """The change for an argument that cannot be passed by position, or by name; None if there is none."""
     order = [name for name, each in asked.items() if each.kind in _BY_POSITION]
     places = [name for name, each in own.items() if each.kind in _BY_POSITION]
     unnamed = [name for name, each in own.items() if each.kind is each.POSITIONAL_ONLY and name in asked]
@@ -103,7 +103,7 @@ def misplaced(own: Mapping[str, Parameter], asked: Mapping[str, Parameter]) -> s
 
 
 def undefaulted(own: Mapping[str, Parameter], asked: Mapping[str, Parameter]) -> str | None:
-    """What to do where an argument must be passed that the contract lets margrpo leave out."""
+    """The change for a required argument that margrpo may leave out; None if there is none."""
     optional = [name for name, each in asked.items() if each.default is not each.empty and name in own]
     needed = [name for name in optional if own[name].default is Parameter.empty]
     return f"give {needed[0]!r} a default, because it may be left out" if needed else None

@@ -1,4 +1,4 @@
-"""Components from a Python file, for those who want one function and no package: `use = "my_reward.py:sharpness"`."""
+"""Components from a Python file, without a package: `use = "my_reward.py:sharpness"`."""
 
 import hashlib
 import importlib.machinery
@@ -26,18 +26,18 @@ _LOCAL = re.compile(r"(?P<file>.+\.py):(?P<name>[A-Za-z_]\w*)", re.DOTALL)
 
 
 def names_file(use: str) -> bool:
-    """Whether it is FILE.py:NAME."""
+    """Whether `use` has the form FILE.py:NAME."""
     return bool(_LOCAL.fullmatch(use))
 
 
 def short(use: str) -> str:
-    """NAME of FILE.py:NAME; any other name as it is."""
+    """The NAME of FILE.py:NAME; any other name unchanged."""
     match = _LOCAL.fullmatch(use)
     return match["name"] if match else use
 
 
 def anchored(value: Any, folder: Path) -> Any:
-    """The value with each FILE.py:NAME in it made absolute, where it is relative to the folder of a recipe."""
+    """The value, with each FILE.py:NAME in it made absolute by the folder of the recipe."""
     if isinstance(value, dict):
         return {key: anchored(each, folder) for key, each in value.items()}
     if isinstance(value, list):
@@ -47,13 +47,13 @@ def anchored(value: Any, folder: Path) -> Any:
 
 
 def digests(uses: Iterable[str]) -> dict[str, str]:
-    """The SHA-256 of each file that one of these names is of."""
+    """The SHA-256 of each file that is named in `uses`."""
     files = {Path(match["file"]) for use in uses if (match := _LOCAL.fullmatch(use))}
     return {str(file): hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(files) if file.is_file()}
 
 
 def component_of(entry: Entry, contract: type) -> type:
-    """The component class that an entry of the form KIND.FILE.py:NAME means, or a `PluginError`."""
+    """The component class of an entry KIND.FILE.py:NAME, or `PluginError`."""
     match = _LOCAL.fullmatch(entry.target)
     assert match is not None
     found = getattr(module_of(Path(match["file"])), match["name"], None)
@@ -73,7 +73,7 @@ def component_of(entry: Entry, contract: type) -> type:
 
 
 def module_of(file: Path) -> ModuleType:
-    """The module that the file is, executed once, with its own folder to import from."""
+    """The module of a file, executed once, with its own folder to import from."""
     file = file.resolve()
     name = f"margrpo_file_{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
     if name in sys.modules:
@@ -94,10 +94,10 @@ def module_of(file: Path) -> ModuleType:
 
 
 class Neighbours:
-    """Finds the modules beside components' files, however late they are imported, and after all that is installed.
+    """A finder of the modules beside components' files, at any time and after all installed modules.
 
-    The folder of the file that was read last comes first. A folder without an `__init__.py` is no package there: one of
-    figures that is called like a library would pass for it.
+    The folder of the file that was read last comes first. A folder without an `__init__.py` is not a package here,
+    because a folder of figures with the name of a library would pass for the library.
     """
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class Neighbours:
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Where a module is, as `sys.meta_path` asks."""
+        """The place of a module, for `sys.meta_path`."""
         spec = importlib.machinery.PathFinder.find_spec(name, self.folders) if path is None else None
         return spec if spec is not None and spec.has_location else None
 
@@ -116,7 +116,7 @@ _NEIGHBOURS = Neighbours()
 
 @contextmanager
 def neighbours(folder: Path) -> Iterator[None]:
-    """Let modules of this folder be imported from now on, unless what is done meanwhile fails."""
+    """Context manager that makes the modules of a folder importable, for good unless its body fails."""
     before = _NEIGHBOURS.folders
     _NEIGHBOURS.folders = [str(folder), *(each for each in before if each != str(folder))]
     if _NEIGHBOURS not in sys.meta_path:
@@ -129,7 +129,7 @@ def neighbours(folder: Path) -> Iterator[None]:
 
 
 def place(error: BaseException, file: Path) -> str:
-    """The line of the file in which it was raised."""
+    """The line of the file in which an error was raised."""
     lines, trace = [], error.__traceback__
     while trace is not None:
         if trace.tb_frame.f_code.co_filename == str(file):
@@ -141,7 +141,7 @@ def place(error: BaseException, file: Path) -> str:
 def reward_of(function: Callable[..., Any]) -> type:
     """A reward that calls `function(images, prompts, **settings)`, whose keyword-only parameters are the settings.
 
-    What it promises beyond finite numbers can be said by an attribute: `function.traits = Traits(low=0, high=1)`.
+    The function's traits can be declared by an attribute: `function.traits = Traits(low=0, high=1)`.
     """
     described_settings = {name: setting_of(function, each) for name, each in keywords(function).items()}
     name = function.__name__
@@ -159,7 +159,7 @@ def reward_of(function: Callable[..., Any]) -> type:
         },
         **described_settings,
         "weight": setting(1.0, "factor of this reward in the sum"),
-        "on_failure": setting(None, "what is done when it fails; the run ends unless given"),
+        "on_failure": setting(None, "policy for failures of the reward; default: the run ends"),
         "traits": traits_of(function),
         "build": lambda self, device: self,
         "score": score,
@@ -180,7 +180,7 @@ def keywords(function: Callable[..., Any]) -> dict[str, inspect.Parameter]:
 
 
 def type_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
-    """The type of a keyword-only parameter; one that is written as a string is looked up in the function's module."""
+    """The type of a keyword-only parameter; a string is looked up in the function's module."""
     name, said = parameter.name, parameter.annotation
     if said is parameter.empty:
         raise PluginError(f"{function.__name__}: say of which type its setting {name} is, as in x: float")
@@ -191,7 +191,7 @@ def type_of(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
 
 
 def traits_of(function: Callable[..., Any]) -> Traits:
-    """What the function's attribute says of it, or that it may read all of a prompt."""
+    """The function's attribute `traits`, or traits that may read all of a prompt."""
     said = getattr(function, "traits", Traits(may_read=PROMPT_FIELDS))
     if not isinstance(said, Traits):
         raise PluginError(f"{function.__name__}.traits is {said!r}, and must be Traits, as in Traits(low=0, high=1)")

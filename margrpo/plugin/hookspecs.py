@@ -1,4 +1,4 @@
-"""Every hook of margrpo on one page."""
+"""The hooks of margrpo, all on one page."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,14 @@ import pluggy
 
 @attrs.frozen
 class Kind:
-    """One kind of component: its name is the recipe table, the folder and the first half of every entry id.
+    """A kind of component.
 
-    `default` is the table, or for `many` the array of tables, that stands where a recipe has none; None where there is
-    no default. It is of tables at the top of a recipe only: a nested one always names its component, and the kinds
-    that plugins bring are always nested.
+    - `name`: the recipe table, the folder and the first half of every entry id.
+    - `protocol`: the contract of the kind's components.
+    - `meaning`: one clause for the docs.
+    - `default`: the table (for `many` the array of tables) of a recipe without one; None if there is no default. It
+      applies only at the top of a recipe: a nested table always names its component, and kinds of plugins are nested.
+    - `many`: whether a recipe has an array of tables.
     """
 
     name: str
@@ -24,17 +27,17 @@ class Kind:
 
     @property
     def default_use(self) -> str | None:
-        """The `use` of a table at the top that names none, or None where it must."""
+        """The `use` of a top-level table without one; None if a table must have it."""
         return self.default["use"] if isinstance(self.default, Mapping) else None
 
 
 HOOKS = 1
 """The version of these hooks and of the contracts, which a plugin's module states as MARGRPO_HOOKS.
 
-It grows when a plugin that was sound before no longer would be.
+It grows when a change breaks sound plugins.
 """
 OLDEST = 1
-"""The oldest version that is still served."""
+"""The oldest version of the hooks that is still supported."""
 
 hookspec = pluggy.HookspecMarker("margrpo")
 hookimpl = pluggy.HookimplMarker("margrpo")
@@ -42,10 +45,11 @@ hookimpl = pluggy.HookimplMarker("margrpo")
 
 @attrs.frozen
 class Entry:
-    """One component, named without importing it.
+    """A component, named without importing it.
 
-    `id` is KIND.NAME, as in `selector.uncertain`: the recipe table and the `use` that picks it. `target` is
-    "package.module:Class". `summary` is one clause for `margrpo components list`.
+    - `id`: KIND.NAME, such as `selector.uncertain`: the recipe table and the `use` that picks the component.
+    - `target`: "package.module:Class".
+    - `summary`: one clause for `margrpo components list`.
     """
 
     id: str
@@ -65,15 +69,15 @@ class Entry:
 
 @hookspec
 def margrpo_components() -> list[Entry]:  # type: ignore[empty-body]
-    """The components of a plugin. Called when the registry is made, so it must not import them."""
+    """Return the components of a plugin; called when the registry is made, so it must not import them."""
 
 
 @hookspec
 def margrpo_kinds() -> list[Kind]:  # type: ignore[empty-body]
-    """Kinds of components that the plugin brings, for tables nested in components of its own.
+    """Return the kinds of components that a plugin adds, for tables nested in its own components.
 
-    The contract of a `Kind` is a Protocol of the plugin's, by which a setting is annotated. Called before
-    `margrpo_components`, and like it must import nothing heavy.
+    The contract of a `Kind` is a Protocol of the plugin, with which a setting is annotated. The hook is called before
+    `margrpo_components`. It must not import heavy packages.
     """
 
 
@@ -81,15 +85,15 @@ def margrpo_kinds() -> list[Kind]:  # type: ignore[empty-body]
 def margrpo_commands(app: Any) -> None:
     """Add commands to the command line: `app` is an empty `typer.Typer` whose commands and groups are taken over.
 
-    A `MargrpoError` that they raise is told in a sentence. Called at every start of the command line, so what they
-    need must be imported inside them.
+    A `MargrpoError` in a command is printed as a sentence. The hook is called at every start of the command line, so
+    commands must import heavy packages in their bodies.
     """
 
 
 @hookspec
 def margrpo_fit(recipe: Any) -> list[str]:  # type: ignore[empty-body]
-    """What keeps the components of a sound recipe from working together, one sentence each, or an empty list.
+    """Return the reasons why the components of a sound recipe cannot work together, one sentence each.
 
-    `recipe` is a `Recipe` or `Pretraining`; a sentence begins with the path it speaks of, as in "sampler.eta = 0 …".
+    `recipe` is a `Recipe` or `Pretraining`; a sentence begins with the path of its setting, as in "sampler.eta = 0 …".
     Called by `margrpo recipes check` and before every run, so it must not load weights.
     """

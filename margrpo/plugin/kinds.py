@@ -14,16 +14,16 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 @attrs.frozen
 class Kinds(Mapping[str, Kind]):
-    """Kinds by their names, in the order in which plugins brought them."""
+    """Kinds by their names, in the order in which plugins added them."""
 
     by_name: Mapping[str, Kind] = attrs.field(factory=dict)
 
     def __getitem__(self, name: str) -> Kind:
-        """The kind of this name."""
+        """The kind named `name`."""
         return self.by_name[name]
 
     def __iter__(self) -> Iterator[str]:
-        """The names."""
+        """Iterate over the names of kinds."""
         return iter(self.by_name)
 
     def __len__(self) -> int:
@@ -35,7 +35,7 @@ class Kinds(Mapping[str, Kind]):
         return next((kind for kind in self.by_name.values() if kind.protocol is annotation), None)
 
     def joined(self, brought: Sequence[Any]) -> "Kinds":
-        """These kinds and those that a plugin brings, or a `PluginError` where one of the latter is unsound."""
+        """The kinds together with the kinds that a plugin adds; an unsound one raises `PluginError`."""
         kinds = dict(self.by_name)
         for kind in brought:
             _refuse_unsound(kind, kinds)
@@ -44,7 +44,7 @@ class Kinds(Mapping[str, Kind]):
 
 
 def _refuse_unsound(kind: Any, known: Mapping[str, Kind]) -> None:
-    """Raise `PluginError` where `kind` is not a `Kind`, or has the name or the contract of another kind."""
+    """Raise `PluginError` if `kind` is not a `Kind`, or has the name or the contract of another kind."""
     if not isinstance(kind, Kind):
         raise PluginError(f"margrpo_kinds returned {kind!r}, which is not a margrpo.Kind")
     if not _NAME.fullmatch(kind.name):

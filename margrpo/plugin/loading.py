@@ -1,4 +1,4 @@
-"""From an entry's target string to the component class it names."""
+"""Import of the component class that an entry names."""
 
 import importlib
 
@@ -10,7 +10,7 @@ from margrpo.plugin.hookspecs import Entry
 
 
 def import_component(entry: Entry, contract: type) -> type:
-    """The class that an entry names, or a `PluginError` where it does not keep the contract of its kind."""
+    """The class that an entry names; `PluginError` if it does not keep the contract of its kind."""
     module_name, _, attribute = entry.target.partition(":")
     try:
         module = importlib.import_module(module_name)
@@ -26,7 +26,7 @@ def import_component(entry: Entry, contract: type) -> type:
 
 
 def described(error: BaseException) -> str:
-    """An exception as one line: its text, after its type unless it is one of ours."""
+    """An exception as one line: its text, after its type unless it is a `MargrpoError`."""
     if isinstance(error, MargrpoError):
         return str(error)
     return f"{type(error).__name__}: {' '.join(str(error).split())}" if str(error) else type(error).__name__

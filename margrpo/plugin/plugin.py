@@ -1,4 +1,4 @@
-"""A plugin that was found: what it brings, or why it could not be had and what to do about it."""
+"""Plugins that were loaded, and plugins that failed to load with the cause and a remedy."""
 
 import importlib
 import re
@@ -19,7 +19,7 @@ from margrpo.plugin.loading import described
 
 @attrs.frozen
 class Plugin:
-    """A plugin that works."""
+    """A plugin that was loaded."""
 
     name: str
     distribution: str
@@ -30,13 +30,13 @@ class Plugin:
 
     @property
     def full_name(self) -> str:
-        """The name that no other plugin has."""
+        """The unique name of the plugin, DISTRIBUTION:NAME."""
         return f"{self.distribution}:{self.name}"
 
 
 @attrs.frozen
 class Failure:
-    """A plugin that could not be had: its name, its distribution, the cause, what to do, and where in its code."""
+    """A plugin that failed to load: its name, its distribution, the cause, the remedy, and the place in its code."""
 
     plugin: str
     distribution: str
@@ -50,12 +50,12 @@ class Failure:
 
 
 def origin(point: EntryPoint) -> tuple[str, str]:
-    """The name and version of the distribution that an entry point came with."""
+    """The name and version of an entry point's distribution."""
     return (point.dist.name, point.dist.version) if point.dist else ("an unnamed distribution", "")
 
 
 def refuse_other_hooks(module: Any) -> None:
-    """Raise `PluginError` where a plugin's module says that it is written for hooks that are not these."""
+    """Raise `PluginError` if a plugin's module is written for another version of the hooks."""
     asked = getattr(module, "MARGRPO_HOOKS", HOOKS)
     if not isinstance(asked, int):
         raise PluginError(f"its MARGRPO_HOOKS = {asked!r} must be a whole number; the present version is {HOOKS}")
@@ -68,19 +68,19 @@ def refuse_other_hooks(module: Any) -> None:
 
 
 def failed(name: str, distribution: str, version: str, error: BaseException) -> Failure:
-    """What is to be told of a plugin that raised this."""
+    """The failure of a plugin that raised `error`."""
     return Failure(name, distribution, described(error), remedy(error, name, distribution), version, where(error))
 
 
 def where(error: BaseException) -> tuple[str, ...]:
-    """The lines of others' code through which an error came, outermost first."""
+    """The lines of foreign code through which an error came, outermost first."""
     frames = traceback.extract_tb(error.__traceback__)
     foreign = [each for each in frames if not each.filename.startswith("<") and not each.filename.startswith(_OURS)]
     return tuple(f"{each.filename}, line {each.lineno}: {each.line}" for each in foreign)
 
 
 def remedy(error: BaseException, name: str, distribution: str) -> str:
-    """What to do about a plugin that raised this, as far as the error tells."""
+    """The remedy for a plugin that raised `error`, as far as the error shows it."""
     update = f"pip install --upgrade {distribution}"
     if isinstance(error, ModuleNotFoundError) and error.name:
         missing = error.name.partition(".")[0]
@@ -103,10 +103,9 @@ _NAMES = re.compile(r"[\s,]+")
 
 
 def chosen(points: Iterable[EntryPoint], wanted: str | None) -> tuple[list[EntryPoint], list[EntryPoint], list[str]]:
-    """The entry points to load, those left out, and the wanted names that none has.
+    """The entry points to load, the entry points left out, and the wanted names without an entry point.
 
-    `wanted` is MARGRPO_PLUGINS: names of plugins or their distributions; all where it is not set, none where it is
-    empty.
+    `wanted` is MARGRPO_PLUGINS: names of plugins or their distributions; None means all, and "" means none.
     """
     ordered = sorted(points, key=lambda point: (*origin(point), point.name))
     if wanted is None:

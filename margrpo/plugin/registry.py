@@ -1,4 +1,4 @@
-"""The components that are there, and the plugins that could not be had; imports no component."""
+"""The registry of components, and of plugins that failed to load; imports no component."""
 
 import functools
 import os
@@ -21,13 +21,13 @@ from margrpo.plugin.plugin import Failure, Plugin, chosen, failed, origin, refus
 GROUP = "margrpo"
 CHOICE = "MARGRPO_PLUGINS"
 LONGEST = 60
-"""Letters of a name that is quoted."""
+"""Longest name that is quoted, in characters."""
 _ID = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 _TARGET = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 
 
 class Registry:
-    """Every kind, and every component by kind and name: the built-in ones and those of every plugin that works."""
+    """All kinds and components, built-in and of every loaded plugin."""
 
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager("margrpo")
@@ -43,7 +43,7 @@ class Registry:
         self.register(builtin, "builtin", distribution="margrpo")
 
     def discover(self, points: Iterable[EntryPoint], wanted: str | None = None) -> None:
-        """Load each wanted entry point in its own try, in the order of their names, and list those that fail."""
+        """Load each wanted entry point in its own try, in the order of their names, and list the failures."""
         loaded, self.left_out, unknown = chosen(points, wanted)
         for name in unknown:
             names = ", ".join(sorted({point.name for point in (*loaded, *self.left_out)})) or "none"
@@ -59,7 +59,7 @@ class Registry:
                 self.register(module, point.name, distribution=distribution, version=version)
 
     def register(self, module: Any, name: str, *, distribution: str | None = None, version: str = "") -> None:
-        """Take in a plugin whole, or list it as failed."""
+        """Add a whole plugin, or list it as failed."""
         plugin = Plugin(name, distribution or name, version, module=module)
         try:
             self._admit(plugin)
@@ -73,15 +73,15 @@ class Registry:
         return sorted((entry for entry in self._entries.values() if kind in (None, entry.kind)), key=lambda e: e.id)
 
     def contested(self, entry: Entry) -> bool:
-        """Whether other distributions offer the id of an entry too, so that it is nobody's."""
+        """Whether other distributions offer the id of an entry too, so that none of them has it."""
         return entry.id in self._contested
 
     def distribution(self, entry: Entry) -> str:
-        """The name of the distribution that an entry came with."""
+        """The name of an entry's distribution."""
         return self._distributions[entry.id]
 
     def find(self, kind: str, name: str) -> Entry:
-        """The entry KIND.NAME, or of a file's component FILE.py:NAME, or a `PluginError` that says what was meant."""
+        """The entry KIND.NAME, or the entry of FILE.py:NAME; `PluginError` with a suggestion if it is unknown."""
         if from_file.names_file(name):
             return Entry(f"{kind}.{name}", name, "from a file")
         entry_id = f"{kind}.{name}"
@@ -99,7 +99,7 @@ class Registry:
         return self._classes[entry.id]
 
     def name_of(self, kind: str, component: Any) -> str:
-        """The `use` under which a component of this kind is registered, or of the file from which it came."""
+        """The `use` of a component of this kind: its registered name, or FILE.py:NAME."""
         cls = type(component)
         for entry_id, loaded in self._classes.items():
             if loaded is cls and entry_id.startswith(f"{kind}."):
@@ -110,18 +110,18 @@ class Registry:
         raise PluginError(f"{cls.__qualname__} is not registered as a component of kind {kind}; return an Entry for it")
 
     def short_name(self, kind: str, component: Any) -> str:
-        """A short name for a component: that under which it is registered or stands in its file, else its class's."""
+        """A short name for a component: its registered name, its name in a file, or else the name of its class."""
         try:
             return from_file.short(self.name_of(kind, component))
         except PluginError:
             return type(component).__name__
 
     def files(self) -> dict[str, str]:
-        """The files from which components came, each with its SHA-256."""
+        """The files of components, each with its SHA-256."""
         return from_file.digests(entry_id.partition(".")[2] for entry_id in self._classes)
 
     def fit_problems(self, recipe: Any) -> Iterator[str]:
-        """What the fit rules of plugins say of a recipe; a rule that fails is named, never passed over."""
+        """The sentences of the plugins' fit rules about a recipe; a rule that fails yields a sentence too."""
         for implementation in self._manager.hook.margrpo_fit.get_hookimpls():
             rule: Any = implementation.function
             try:
@@ -130,13 +130,13 @@ class Registry:
                 yield f"the fit rule of plugin {implementation.plugin_name} failed: {described(error)}"
 
     def commands(self) -> Iterator[tuple[Plugin, Callable[..., None]]]:
-        """The hooks of plugins that add commands."""
+        """The plugins that add commands, each with its hook."""
         for plugin in self.plugins:
             for hook in self._hooks("margrpo_commands", plugin):
                 yield plugin, hook
 
     def fail(self, plugin: Plugin, error: BaseException) -> None:
-        """List a plugin as failed, part of which could not be had after it was taken in."""
+        """List a plugin as failed, if a part of it fails after it was added."""
         self.failures.append(failed(plugin.name, plugin.distribution, plugin.version, error))
 
     def _admit(self, plugin: Plugin) -> None:
@@ -162,7 +162,7 @@ class Registry:
         return [each.function for each in implementations if each.plugin is plugin.module]
 
     def _refuse_clash(self, plugin: Plugin, entries: list[Entry]) -> None:
-        """Raise `PluginError` where an id is taken; of two plugins neither can be preferred, so it is nobody's then."""
+        """Raise `PluginError` if an id is taken; an id that two plugins offer belongs to neither."""
         taken = [entry.id for entry in entries if entry.id in self._entries or entry.id in self._contested]
         if not taken:
             return
@@ -205,7 +205,7 @@ def _check_entry(entry: Any, kinds: Sequence[str]) -> None:
 
 @functools.cache
 def registry() -> Registry:
-    """The registry of this installation, made once from our own entries and the entry points of group `margrpo`."""
+    """The registry of this installation, made once from built-in entries and the entry points of group `margrpo`."""
     made = Registry()
     made.discover(entry_points(group=GROUP), os.environ.get(CHOICE))
     return made

@@ -1,4 +1,4 @@
-"""A recipe: one TOML table per kind of component; imports no torch."""
+"""Recipes: one TOML table per kind of component; imports no torch."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,9 +12,9 @@ __all__ = ["Pretraining", "Recipe", "load", "unstructure"]
 
 
 def load(path: Path | str, sets: Iterable[str] = (), *, to_draw: bool = False) -> Recipe | Pretraining:
-    """The recipe of a file with `a.b=VALUE` sets on top, or a `RecipeError` with everything that is wrong with it.
+    """The recipe of a file with `a.b=VALUE` sets on top, or `RecipeError` with all its problems.
 
-    Where it is only to draw with, what is for learning may misfit.
+    With `to_draw`, problems that concern only learning are ignored.
     """
     recipe = structure(read(path, sets), source=str(path))
     check_fit(recipe, source=str(path), to_draw=to_draw)

@@ -6,5 +6,5 @@ from margrpo.recipe.structure import component_of
 
 
 def component(kind: str, use: str, **settings: Any) -> Any:
-    """The component KIND.USE with these settings, or a `RecipeError` with everything that is wrong with them."""
+    """The component KIND.USE with these settings, or `RecipeError` with all problems."""
     return component_of({"use": use, **settings}, kind, source=f"{kind}.{use}")

@@ -1,4 +1,4 @@
-"""A recipe explained: as TOML with the meaning of every value, and as the JSON schema that an editor completes from."""
+"""Explanations of recipes: TOML with the meaning of every value, and the JSON schema for editors."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +29,7 @@ def explain(recipe: Recipe | Pretraining, *, among: Registry | None = None) -> s
 def schema(*, among: Registry | None = None) -> JSON:
     """The JSON schema of a recipe file, with every component that is installed.
 
-    It is lenient where a file may leave to the one it extends what it does not say itself.
+    The schema does not require keys that a file may inherit from the file that it extends.
     """
     found = among or registry()
     training, pretraining = _whole(Recipe, found), _whole(Pretraining, found)
@@ -44,11 +44,11 @@ def schema(*, among: Registry | None = None) -> JSON:
     }
 
 
-_EXTENDS = {"type": "string", "description": "a recipe file, relative to this one, whose values this one builds on"}
+_EXTENDS = {"type": "string", "description": "recipe file to extend, relative to this file"}
 
 
 def _write(into: Any, table: Mapping[str, Any], settings: Any) -> None:
-    """Put a table's plain values first, because TOML would read them into the last table otherwise."""
+    """Write a table's plain values first, because TOML would otherwise read them into the last nested table."""
     fields = settings_of(type(settings))
     for key in sorted(table, key=lambda key: _is_table(table[key])):
         made = getattr(settings, fields[key].name) if key in fields else None
@@ -84,7 +84,7 @@ def _table(value: Mapping[str, Any], made: Any) -> Table:
 
 
 def _whole(cls: type, among: Registry) -> JSON:
-    """The schema of a whole file, which must have the tables without a default unless it extends another."""
+    """The schema of a whole file, which must have the tables without a default unless it extends another file."""
     made = _object(cls, among)
     fields = settings_of(cls).items()
     needed = [key for key, field in fields if field.default is attrs.NOTHING and not _has_default(key, among)]
@@ -139,7 +139,7 @@ def _array(items: list[JSON], any_length: bool) -> JSON:
 def _choice(kind: Kind, among: Registry) -> JSON:
     """One alternative per component, or a component's name alone.
 
-    A table without a `use` may go on with the component of a file it extends.
+    A table without a `use` may continue the component of an extended file.
     """
     names = [entry.name for entry in among.entries(kind.name)]
     return {
@@ -158,7 +158,7 @@ _FROM_FILE: JSON = {
 
 
 def _named(name: str, kind: Kind, among: Registry) -> JSON:
-    """A component's table; one that cannot be imported is named without its settings."""
+    """The schema of a component's table; without settings if the component cannot be imported."""
     entry = among.find(kind.name, name)
     use = {"const": name, "description": entry.summary}
     try:

@@ -1,4 +1,4 @@
-"""Whether the components of a sound recipe can work together: one small rule each, all before weights are loaded."""
+"""Rules for components that must work together, checked before weights are loaded."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
@@ -18,7 +18,7 @@ def check_fit(
 ) -> None:
     """Raise a `RecipeError` with every sentence of every rule, built-in rules first, then those of plugins.
 
-    Where a recipe is only to draw with, what is for learning may misfit.
+    With `to_draw`, rules that concern only learning are not checked.
     """
     found = among or registry()
     problems = [sentence for rule in DRAWING for sentence in rule(recipe)]
@@ -86,14 +86,14 @@ def kept_steps_are_there(recipe: Recipe) -> Iterator[str]:
 
 
 def earlier_steps_are_there(recipe: Recipe) -> Iterator[str]:
-    """What compares an AR step with the one before needs at least two."""
+    """A component that compares an AR step with the step before needs at least two AR steps."""
     for table, part in (("selector", recipe.selector), ("estimator", recipe.estimator), ("penalty", recipe.penalty)):
         if part.needs().previous and recipe.unmasking.steps < 2:
             yield f"{table} compares an AR step with the one before, and unmasking.steps = 1; set it to 2 or more"
 
 
 def looks_fit_in_the_held_out(recipe: Recipe | Pretraining) -> Iterator[str]:
-    """A look during training is a part of the score before or after it."""
+    """The prompts of a validation must be among the held-out prompts."""
     run = recipe.run
     if run.eval_prompts > run.held_out:
         yield (
@@ -103,7 +103,7 @@ def looks_fit_in_the_held_out(recipe: Recipe | Pretraining) -> Iterator[str]:
 
 
 def prompts_can_be_read(recipe: Recipe | Pretraining) -> Iterator[str]:
-    """Prompt files are read before anything else is."""
+    """Prompt files must be readable."""
     try:
         recipe.prompts.require()
     except DataError as error:
@@ -111,7 +111,7 @@ def prompts_can_be_read(recipe: Recipe | Pretraining) -> Iterator[str]:
 
 
 def classes_are_those_of_the_policy(recipe: Recipe | Pretraining) -> Iterator[str]:
-    """Prompts that tell their labels must keep to the classes that the policy tells."""
+    """The labels of prompts must be classes of the policy."""
     known, prompts = recipe.policy.classes(), recipe.prompts
     if known is None or not isinstance(prompts, NamesClasses):
         return
@@ -124,7 +124,7 @@ def classes_are_those_of_the_policy(recipe: Recipe | Pretraining) -> Iterator[st
 
 
 def graphs_find_the_weights_where_they_were(recipe: Recipe) -> Iterator[str]:
-    """A CUDA graph has the weights' addresses in it."""
+    """CUDA graphs need fixed addresses of weights."""
     if recipe.run.compile and recipe.parallel.moves_weights:
         yield "run.compile = true records where the weights lie, and parallel moves them; set run.compile = false"
 
@@ -160,7 +160,7 @@ def check_geometry(recipe: Recipe | Pretraining, *, source: str = "recipe") -> N
 
 
 def fault_of(counts: Sequence[int], steps: int, tokens: int) -> str | None:
-    """What keeps n = m_0 > m_1 > … > m_s = 0 from holding."""
+    """The reason why n = m_0 > m_1 > … > m_s = 0 does not hold, or None."""
     if len(counts) != steps + 1 or counts[0] != tokens or counts[-1] != 0:
         return f"does not lead from {tokens} unknown tokens to 0: its counts are {', '.join(map(str, counts))}"
     for index, (now, after) in enumerate(pairwise(counts)):

@@ -1,4 +1,4 @@
-"""How single values are read: exactly as written, because cattrs would turn 3.7 into 3 and "no" into true."""
+"""Reading of single values exactly as written, because cattrs would turn 3.7 into 3 and "no" into true."""
 
 import functools
 import math
@@ -62,7 +62,7 @@ def _exactly(value: Any, cls: type) -> Any:
 def _text(value: Any) -> str:
     text: str = _exactly(value, str)
     if not text.isascii() and text != text.encode(errors="replace").decode():
-        raise unfit(f"= {ascii(text)[:60]} holds half of a character, which is no text in UTF-8")
+        raise unfit(f"= {ascii(text)[:60]} holds half of a character, which is not text in UTF-8")
     return text
 
 

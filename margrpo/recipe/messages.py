@@ -1,4 +1,4 @@
-"""What is wrong at one place of a recipe, and how troubles met while structuring become that."""
+"""Problems at places of a recipe, and their messages."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -14,13 +14,13 @@ from margrpo.errors import MargrpoError
 
 @attrs.frozen
 class Problem:
-    """A place, as the keys that lead to it, and the rest of a sentence that begins with it."""
+    """A problem: the keys that lead to its place, and the rest of a sentence that begins with the place."""
 
     path: tuple[str, ...]
     text: str
 
     def under(self, key: str) -> "Problem":
-        """The same problem seen from one table further out."""
+        """The problem, with `key` in front of its place."""
         return Problem((key, *self.path), self.text)
 
     def __str__(self) -> str:
@@ -39,12 +39,12 @@ REFUSALS = (Unfit, MargrpoError, ValueError, TypeError, ArithmeticError, Structu
 
 
 def unfit(text: str) -> Unfit:
-    """One problem, at the very value that is looked at."""
+    """An `Unfit` with one problem at the value itself."""
     return Unfit([Problem((), text)])
 
 
 def problems_of(error: Exception, value: Any) -> list[Problem]:
-    """Every problem that one of `REFUSALS` stands for."""
+    """The problems that an error of `REFUSALS` stands for."""
     if isinstance(error, Unfit):
         return list(error.problems)
     if isinstance(error, SettingError):
@@ -55,7 +55,7 @@ def problems_of(error: Exception, value: Any) -> list[Problem]:
 
 
 def sort_of(value: Any) -> str:
-    """What a TOML value is, in words."""
+    """The type of a TOML value, in words."""
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, str):
@@ -68,13 +68,13 @@ def sort_of(value: Any) -> str:
 
 
 def shown(value: Any, width: int = 80) -> str:
-    """A value as it would stand in TOML, cut where it is long."""
+    """A value in TOML, shortened if it is long."""
     text = _toml(value)
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """What was perhaps meant, or else all there is."""
+    """A suggestion of a known word near `word`, or else a list of all known words."""
     names = sorted(known)
     near = get_close_matches(word, names, n=1)
     if near:

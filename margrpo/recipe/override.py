@@ -1,4 +1,4 @@
-"""`--set a.b=VALUE`: one value of a recipe, changed from the command line."""
+"""Overrides `--set a.b=VALUE`, which change one value of a recipe from the command line."""
 
 import tomllib
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ LONGEST = 80
 
 
 class OverrideError(Exception):
-    """A --set that cannot be applied, as the sentence that the recipe's error will carry."""
+    """A `--set` that cannot be applied, as a sentence for the recipe's error."""
 
 
 @attrs.frozen
@@ -27,7 +27,7 @@ class Override:
 
     @property
     def picks_component(self) -> bool:
-        """Whether it chooses the component of a table."""
+        """Whether the override chooses the component of a table."""
         return len(self.path) > 1 and self.path[-1] == "use"
 
 
@@ -49,12 +49,12 @@ def apply_overrides(data: dict[str, Any], overrides: Iterable[Override]) -> None
 
 
 def quoted(text: str) -> str:
-    """What was given, in quotes, cut where it is long."""
+    """A text in quotes, shortened if it is long."""
     return repr(text if len(text) <= LONGEST else text[: LONGEST - 1] + "…")
 
 
 def beyond(error: Exception) -> str:
-    """Which of the limits of Python's reader of TOML a text goes beyond."""
+    """The limit of Python's TOML reader that a text exceeds."""
     if isinstance(error, RecursionError):
         return "its arrays or tables lie too deep in one another"
     return "a number in it has too many digits"

@@ -1,4 +1,4 @@
-"""Whether the files and packages that a recipe needs are on this machine; asks no network."""
+"""The check that files and packages of a recipe are on this machine; does not use the network."""
 
 from collections.abc import Iterator
 
@@ -16,18 +16,18 @@ SMALL = {
     "sampler": {"steps": 10},
     "timesteps": {"ar_steps": 2, "transitions": 3},
 }
-"""What a smoke run needs of everything, by table."""
+"""Settings of a smoke run, by table."""
 
 
 def check_presence(recipe: Recipe | Pretraining, *, source: str = "recipe") -> None:
-    """Raise a `RecipeError` unless all that is loaded is there: what is missing, where, and what to do."""
+    """Raise `RecipeError` if a file or package is missing; the error says which, where, and what to do."""
     problems, hint = lacking(recipe)
     if problems:
         raise RecipeError(source, [*problems, *([hint] if hint else [])])
 
 
 def lacking(recipe: Recipe | Pretraining) -> tuple[list[str], str]:
-    """What is missing, and how to see the path work without where that is weights."""
+    """Sentences about missing parts, and a hint for a smoke run if weights are missing."""
     absent = {table: sentence for table, part in loaded(recipe) if (sentence := absence(table, part))}
     problems, hint = list(absent.values()), ""
     if absent:
@@ -37,13 +37,13 @@ def lacking(recipe: Recipe | Pretraining) -> tuple[list[str], str]:
 
 
 def not_here(recipe: Recipe | Pretraining) -> list[str]:
-    """The sources that are not on this machine yet, or cannot be told to be."""
+    """The sources that are not known to be on this machine."""
     sources = dict.fromkeys(part.checkpoint for _, part in loaded(recipe))
     return [each for each in sources if weight_source.obstacle(each) or weight_source.located(each) is None]
 
 
 def small(recipe: Recipe | Pretraining) -> Iterator[str]:
-    """Sets that make a run short, of those settings that the recipe's components have and that are larger."""
+    """Overrides that make a run short, for settings that the recipe's components have and that are larger."""
     for table, most in SMALL.items():
         part = getattr(recipe, table, None)
         for key, value in most.items():
@@ -59,7 +59,7 @@ def loaded(recipe: Recipe | Pretraining) -> Iterator[tuple[str, Policy | Codec]]
 
 
 def absence(table: str, part: Policy | Codec) -> str:
-    """What keeps the part's file from being loaded and what to do about it, or nothing."""
+    """A sentence about a file that cannot be loaded, with a remedy, or ""."""
     obstacle = weight_source.obstacle(part.checkpoint)
     if not obstacle:
         return ""

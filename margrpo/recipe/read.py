@@ -1,4 +1,4 @@
-"""From a TOML file, the files it extends and the values set on top, to one merged table."""
+"""Reading of a TOML file, the files that it extends and the overrides into one merged table."""
 
 import tomllib
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ def read(path: Path | str, sets: Iterable[str] = (), *, among: Registry | None =
 
 
 def merge(parent: Table, child: Table) -> Table:
-    """The parent with the child's values on top; a table that uses another component replaces the parent's whole."""
+    """The parent table with the child's values on top; a table of another component replaces the parent's table."""
     merged = dict(parent)
     for key, value in child.items():
         under: Any = parent.get(key)
@@ -84,14 +84,14 @@ def _parse(path: Path) -> Table:
 
 
 def _with_place(said: str, text: str) -> str:
-    """tomllib's words with a line and a column, which it leaves out where the file ends too soon."""
+    """tomllib's message with a line and a column, which it leaves out if the file ends too early."""
     lines = text.split("\n")
     end = f"line {len(lines)}, column {len(lines[-1]) + 1}"
     return said[:1].lower() + said[1:].replace("(at end of document)", f"(at {end}, the end)")
 
 
 def _named(data: Table, kinds: Kinds) -> Table:
-    """The same table with the default `use` written out, so that a table on top is compared with what it means."""
+    """The table with each default `use` written out, so that tables can be compared by their components."""
     named = dict(data)
     for name, kind in kinds.items():
         if kind.default_use and isinstance(named.get(name), dict):

@@ -1,4 +1,4 @@
-"""The files and packages that components ask for with `require()`, looked for before anything is loaded."""
+"""Files and packages that components require, checked by `require()` before anything is loaded."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,20 +9,20 @@ from margrpo.recipe.walk import components
 
 
 def requirements(settings: Any) -> Iterator[HasRequirements]:
-    """Yield each component with a `require()`, at any depth; that of `parallel` asks for a number of processes."""
+    """Yield each component with a `require()`, at any depth, except `parallel`, whose check needs a number."""
     for _, part in components(settings):
         if isinstance(part, HasRequirements) and not isinstance(part, Parallel):
             yield part
 
 
 def require_all(settings: Any) -> None:
-    """Raise the first error of a component, at any depth, that misses a file or package on this machine."""
+    """Raise the first error of a component, at any depth, whose file or package is missing."""
     for part in requirements(settings):
         part.require()
 
 
 def missing(settings: Any) -> list[str]:
-    """One sentence for each file or package that a component, at any depth, misses on this machine."""
+    """A sentence for each missing file or package of a component, at any depth."""
     sentences: dict[str, None] = {}
     for part in requirements(settings):
         try:

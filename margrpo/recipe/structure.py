@@ -1,4 +1,4 @@
-"""From a merged table to a Recipe or Pretraining and back; every mistake is found at once, each with its path."""
+"""Conversion of a merged table to a Recipe or Pretraining and back; all mistakes are reported with their paths."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, get_args, get_origin
@@ -19,7 +19,7 @@ _WHOLE = {Recipe: "a training recipe", Pretraining: "a pre-training recipe, one 
 def structure(
     data: Mapping[str, Any], *, source: str = "recipe", among: Registry | None = None
 ) -> Recipe | Pretraining:
-    """The recipe that a table means, or a `RecipeError` with everything that is wrong with it."""
+    """The recipe of a table, or `RecipeError` with all its problems."""
     cls: type[Recipe | Pretraining] = Pretraining if "dataset" in data else Recipe
     found = among or registry()
     try:
@@ -37,7 +37,7 @@ def unstructure(recipe: Recipe | Pretraining, *, among: Registry | None = None) 
 
 
 def component_of(table: Any, kind: str, *, source: str = "component", among: Registry | None = None) -> Any:
-    """The one component of a kind that a table means, or a `RecipeError` with everything that is wrong with it."""
+    """The component of a table, or `RecipeError` with all its problems."""
     try:
         return _Structurer(among or registry()).component(table, kind)
     except Unfit as error:
@@ -51,9 +51,9 @@ def table_of_component(component: Any, kind: str, *, among: Registry | None = No
 
 
 def with_defaults(data: Mapping[str, Any], cls: type, kinds: Kinds) -> dict[str, Any]:
-    """The table with the default of every kind that it leaves out, and the default `use` where a table names none.
+    """The table with the default of every kind that is left out, and the default `use` of tables without one.
 
-    A nested table always names its component: there the default of the kind would be a surprise.
+    A nested table always names its component, because the default of the kind would be a surprise there.
     """
     filled = dict(data)
     for kind in (kinds[field.name] for field in attrs.fields(cls) if field.name in kinds):
@@ -77,7 +77,7 @@ class _Structurer:
         converter.register_unstructure_hook_factory(self._is_kind, lambda cls: self.component_table(self._kind(cls)))
 
     def component(self, table: Any, kind: str) -> Any:
-        """The component that a table, or a name alone, stands for."""
+        """The component of a table or of a name alone."""
         if isinstance(table, str):  # short for a table of its `use` alone
             table = {"use": table}
         if not isinstance(table, Mapping):
@@ -124,7 +124,7 @@ class _Structurer:
         return structured
 
     def _table(self, settings: Any) -> dict[str, Any]:
-        """Every setting; None has no TOML value, and leaving the key out means it."""
+        """The table of all settings; a None is left out, because TOML lacks a value for it."""
         fields = settings_of(type(settings))
         values = {key: (getattr(settings, field.name), field.type) for key, field in fields.items()}
         return {key: self._plain(value, cls) for key, (value, cls) in values.items() if value is not None}
@@ -133,7 +133,7 @@ class _Structurer:
         return self.converter.unstructure(value, unstructure_as=cls)
 
     def component_table(self, kind: str) -> Callable[[Any], dict[str, Any]]:
-        """What makes the table of a component of this kind."""
+        """A function that makes the table of a component of this kind."""
         return lambda made: {"use": self.registry.name_of(kind, made), **self._table(made)}
 
     def _is_kind(self, cls: Any) -> bool:
@@ -181,7 +181,7 @@ def _required(field: "attrs.Attribute[Any]", cls: type, label: str, *, kinds: Ki
 
 
 def _made(cls: type, values: Mapping[str, Any]) -> Any:
-    """The instance, once each setting is sound: what is left are rules between settings."""
+    """The instance, made after each setting was checked; only rules between settings can still fail."""
     try:
         made = cls(**values)
         rules = getattr(made, "problems", None)

@@ -66,7 +66,7 @@ class Prompts:
 
     @classmethod
     def concat(cls, parts: "Sequence[Prompts]") -> "Prompts":
-        """The prompts of each of `parts`, one part after the other."""
+        """The prompts of all `parts`, part by part."""
         first = {
             name: tuple(itertools.chain(*(getattr(p, name) for p in parts))) for name in ("text", "metadata", "keys")
         }

@@ -75,7 +75,7 @@ class Chain:
 
     @classmethod
     def concat(cls, parts: "Sequence[Chain]") -> "Chain":
-        """The chains of each of `parts`, one part after the other along m."""
+        """The chains of all `parts`, part by part along m."""
         if len(parts) == 1:
             return parts[0]
         columns = {name: torch.cat([getattr(part, name) for part in parts], dim=-2) for name in vars(parts[0])}
@@ -121,7 +121,7 @@ class ARStep:
 
     @classmethod
     def concat(cls, parts: "Sequence[ARStep]") -> "ARStep":
-        """One AR step of the images of all `parts`, one part after the other."""
+        """An AR step of the images of all `parts`, part by part."""
         first = parts[0]
         previous = [part.previous for part in parts if part.previous is not None]
         return cls(
@@ -159,7 +159,7 @@ class Rollout:
 
     @classmethod
     def concat(cls, parts: "Sequence[Rollout]") -> "Rollout":
-        """The images of each of `parts`, one part after the other; all parts were drawn with one key."""
+        """The rollout of the images of all `parts`, part by part; all parts were drawn with one key."""
         first = parts[0]
         if len(parts) == 1:
             return first

@@ -1,4 +1,4 @@
-"""`margrpo train`: every step draws images, judges them and learns from them."""
+"""The loop of `margrpo train`: every step draws images, judges them and learns from them."""
 
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
@@ -19,7 +19,7 @@ def train(
     allowed: Iterable[str] = (),
     verify: bool = False,
 ) -> dict[str, Any] | None:
-    """Run the recipe into the folder, or go on with the run there; its summary, or None where `stopped` ended it early.
+    """Run a recipe into `folder`, or resume its run; returns the summary, or None if `stopped` ended the run early.
 
     A run goes on from its newest sound checkpoint. The recipe must be the run's own, except for the `allowed` keys.
     With `verify` a recorded step is repeated first, and must give the recorded figures.
@@ -30,7 +30,7 @@ def train(
 
 
 def loop(run: TrainingRun, stopped: Callable[[], bool]) -> dict[str, Any] | None:
-    """The training loop; its summary, or None where `stopped` ended it early."""
+    """Take all remaining steps; returns the summary, or None if `stopped` ended the run early."""
     run.measure_before()
     for step in run.remaining_steps():
         with Step(run.session, step) as now:

@@ -1,4 +1,4 @@
-"""What came of a training step."""
+"""The outcome of a training step."""
 
 from collections.abc import Sequence
 from dataclasses import field
@@ -12,14 +12,14 @@ from margrpo.records import Rollout
 
 @record
 class Outcome:
-    """What came of a training step.
+    """The outcome of a training step.
 
     - `figures`: the figures of all processes.
-    - `notes`: sentences about what is out of the ordinary.
+    - `notes`: sentences about unusual events.
     - `rollout`: the images of this process.
     - `distributions`: values of the images of all processes, by name.
     - `spoiled`: whether numbers of this process were not finite.
-    - `cause`: what is likely to be behind numbers that are not finite.
+    - `cause`: likely cause of numbers that are not finite.
     """
 
     figures: dict[str, float]

@@ -24,9 +24,9 @@ from margrpo.train.watch import non_finite
 
 
 class Step:
-    """One training step on this process, and the figures that it leaves behind.
+    """A training step on this process, and its figures.
 
-    Remote rewards are asked while images are still drawn; leaving the context cancels what they have not answered.
+    Remote rewards score while images are still drawn; leaving the context cancels unanswered requests.
     """
 
     def __init__(self, session: Session, number: int):
@@ -81,7 +81,7 @@ class Step:
         self.figures["bytes/memory"] = most_held(session.pipeline.device)
 
     def outcome(self, rollout: Rollout) -> Outcome:
-        """What came of the step; where images are not finite there was nothing to judge, and nothing to learn from."""
+        """The outcome of the step; a step whose images are not finite was neither judged nor learned from."""
         skipped, first = bool(self.figures["skipped"]), self.session.processes.rank == 0
         return Outcome(
             self.figures,
@@ -94,7 +94,7 @@ class Step:
 
 
 def train_step(session: Session, number: int) -> Outcome:
-    """One step outside a run: collect, judge, learn."""
+    """Take a step outside a run: collect, judge, learn."""
     with Step(session, number) as step:
         rollout = step.collect()
         if step.is_finite:
@@ -103,7 +103,7 @@ def train_step(session: Session, number: int) -> Outcome:
 
 
 def collect(session: Session, step: int, drawn: Callable[[Rollout], None] = lambda part: None) -> Rollout:
-    """This process's images of one step: a pure function of the weights, the recipe, the seed, the step and the rank.
+    """Draw this process's images of a step: a pure function of weights, recipe, seed, step and rank.
 
     `drawn` is called with each microbatch as soon as it has been drawn.
     """
@@ -121,9 +121,9 @@ def collect(session: Session, step: int, drawn: Callable[[Rollout], None] = lamb
 def update(
     session: Session, rollout: Rollout, advantages: Float[Tensor, "b"], rate: float
 ) -> tuple[dict[str, float], UpdateStats]:
-    """Learn from this process's images; the figures of all processes, and the statistics of this one.
+    """Learn from this process's images; returns figures of all processes, and statistics of this process.
 
-    An update whose loss or gradient is not finite is skipped. Where neither an advantage nor a penalty carries loss,
+    An update whose loss or gradient is not finite is skipped. If neither an advantage nor a penalty carries loss,
     no update is made.
     """
     stats, norm, skipped = UpdateStats(), 0.0, 0
@@ -152,7 +152,7 @@ def update(
 
 
 def optimizer_step(session: Session, spoiled: bool) -> float:
-    """Sum the gradients, and let the optimizer step unless they are `spoiled`; the norm of the sum."""
+    """Sum the gradients, step the optimizer unless they are `spoiled`, and return the norm of the sum."""
     processes, parameters = session.processes, [value for _, value in session.parameters]
     processes.sum_gradients()
     norm = processes.clip_gradients(parameters, session.recipe.optimizer.max_norm)

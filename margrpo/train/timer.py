@@ -37,7 +37,7 @@ class _NoTimer(Timer):
         super().__init__("cpu")
 
     def lap(self, part: str) -> None:
-        """Do nothing."""
+        """Do nothing: time is not measured."""
 
 
 NO_TIMER = _NoTimer()

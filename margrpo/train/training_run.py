@@ -1,4 +1,4 @@
-"""A run on its way: what happens around its steps."""
+"""A training run: the work around its steps."""
 
 import dataclasses
 import math
@@ -30,7 +30,7 @@ from margrpo.weights import modules
 
 
 class TrainingRun:
-    """A run on its way: the session, the folder it writes into, and what must outlive a restart.
+    """A training run: the session, the run folder, and the state that outlives a restart.
 
     - `start`: the first step that this process takes.
     - `parts`: the objects with run state, by their place in the recipe.
@@ -58,11 +58,11 @@ class TrainingRun:
         self.facts = {"versions": run_folder.versions(), "recipe": unstructure(session.recipe)}
 
     def remaining_steps(self) -> range:
-        """The steps that are still to be taken."""
+        """The numbers of the remaining steps."""
         return range(self.start, self.settings.steps)
 
     def measure_before(self) -> None:
-        """Measure the policy on held-out prompts before the first step, unless that was done before a restart."""
+        """Measure the policy on held-out prompts before the first step, unless it was measured before a restart."""
         self.trackers.say(f"the run's folder: {self.folder}")
         if self.start:
             self.trackers.say(f"going on from step {self.start}")
@@ -74,7 +74,7 @@ class TrainingRun:
     def check_parity(self, step: int, rollout: Rollout) -> None:
         """Check replay parity on the first rollout; a failure ends a new run and is logged by a resumed one.
 
-        Without the break a resumed run would have gone on.
+        A run that was not interrupted does not check later rollouts either.
         """
         self.processes.enter("the check of replay parity")
         try:
@@ -89,7 +89,7 @@ class TrainingRun:
             self.trackers.say(f"replay parity: log-probabilities agree within {worst:.1e} nats")
 
     def end_step(self, step: int, outcome: Outcome, stopped: Callable[[], bool]) -> bool:
-        """Write the figures of a step, and a checkpoint where one is due; whether the run stops here."""
+        """Write the figures of a step, and a checkpoint if one is due; returns whether the run stops here."""
         figures, done = outcome.figures | self.writer.figures(), step + 1
         self.health.report(step, outcome)
         canaries = NO_CANARIES
@@ -118,14 +118,14 @@ class TrainingRun:
         return early
 
     def signal_to_noise(self, step: int) -> dict[str, float]:
-        """The signal-to-noise of the update where it is due; only a run of one process measures it."""
+        """The signal-to-noise figures of the update, if they are due; measured only by runs of one process."""
         every = self.settings.signal_every
         if every is None or (step + 1) % every or self.processes.world_size > 1:
             return {}
         return signal_to_noise.figures(self.session, step)
 
     def snapshot(self, done: int, figures: dict[str, float]) -> Snapshot:
-        """A copy of what a checkpoint will hold; its time and size are added to `figures`."""
+        """A snapshot for a checkpoint; its time and size are added to `figures`."""
         clock = perf_counter()
         self.processes.enter("a checkpoint")
         self.writer.wait()

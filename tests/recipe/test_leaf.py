@@ -67,5 +67,5 @@ def test_half_a_character_is_no_text(cls: type) -> None:
     with pytest.raises(REFUSALS) as caught:
         strict_converter().structure("a\ud800", cls)
     (problem,) = problems_of(caught.value, "a\ud800")
-    assert "= 'a\\ud800' holds half of a character, which is no text in UTF-8" in str(problem)
+    assert "= 'a\\ud800' holds half of a character, which is not text in UTF-8" in str(problem)
     assert strict_converter().structure("é�", str) == "é�"

@@ -54,7 +54,7 @@ class Trackio:
 
 
 class TrackioTrack:
-    """A run in Trackio."""
+    """A tracker for Trackio."""
 
     def __init__(self, run: Any, project: str):
         self._run, self._project = run, project

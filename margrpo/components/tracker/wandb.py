@@ -64,7 +64,7 @@ class Wandb:
 
 
 class WandbTrack:
-    """A run on Weights & Biases."""
+    """A tracker for Weights & Biases."""
 
     def __init__(self, run: Any):
         self._run = run

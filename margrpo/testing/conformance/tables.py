@@ -10,11 +10,11 @@ from margrpo.testing.conformance.subject import Subject
 
 
 def table_of(subject: Subject) -> dict[str, Any]:
-    """The table, through a text in TOML."""
+    """The component's table, written to TOML and read again."""
     text = tomlkit.dumps(table_of_component(subject.component, subject.entry.kind, among=subject.registry))
     return tomllib.loads(text)
 
 
 def back(subject: Subject, table: dict[str, Any]) -> Any:
-    """The component that a table means, or a `RecipeError`."""
+    """The component of a table, or `RecipeError`."""
     return component_of(table, subject.entry.kind, among=subject.registry)

@@ -1,4 +1,4 @@
-"""What a checkpoint holds: taken from a run, written, and put back; nothing in it can run code."""
+"""Checkpoints: the state of a run, copied, written, and restored; reading a checkpoint never runs code."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ FORMAT = 2
 
 @record
 class Snapshot:
-    """The tensors and the plain state of a run after a step, copied, so that the run may go on."""
+    """A copy of the tensors and the plain state of a run after a step, so that the run can go on."""
 
     step: int
     files: Mapping[str, Tensors]
@@ -41,15 +41,15 @@ class Snapshot:
 
     @property
     def bytes(self) -> int:
-        """Bytes of the tensors."""
+        """The size of the tensors in bytes."""
         return sum(value.nbytes for tensors in self.files.values() for value in tensors.values())
 
     def write(self, checkpoints: Path) -> None:
-        """Make the checkpoint's folder."""
+        """Write the checkpoint's folder."""
         manifest.write(place_of(checkpoints, self.step), self.fill, {"format": FORMAT, "step": self.step, **self.facts})
 
     def fill(self, folder: Path) -> None:
-        """Write the files."""
+        """Write the checkpoint's files into `folder`."""
         for name, tensors in self.files.items():
             modules.write_tensors(folder / name, tensors)
         for name, plain in self.plain.items():
@@ -62,7 +62,7 @@ def place_of(checkpoints: Path, step: int) -> Path:
 
 
 def step_of(place: Path) -> int:
-    """The step after which a checkpoint was made."""
+    """The step after which a checkpoint was written."""
     return int(place.name.removeprefix("step-"))
 
 
@@ -72,7 +72,7 @@ def all_in(checkpoints: Path) -> list[Path]:
 
 
 def snapshot(session: Session, step: int, memory: Mapping[str, Any], facts: Mapping[str, Any]) -> Snapshot:
-    """Copy everything that changes in a step; all processes must ask, and the first one has the whole."""
+    """Copy everything that changes in a step; complete on rank 0. *Collective*."""
     plain, tensors = pack({"memory": memory, "optimizer": session.processes.optimizer_state(session.optimizer)}, STATE)
     reference = session.method.regularizer.reference
     files = {
@@ -85,12 +85,12 @@ def snapshot(session: Session, step: int, memory: Mapping[str, Any], facts: Mapp
 
 
 def on_the_cpu(tensors: Tensors) -> Tensors:
-    """Copies."""
+    """Copies of tensors on the CPU."""
     return {name: value.detach().to("cpu", copy=True) for name, value in tensors.items()}
 
 
 def copied(name: str, module: Weights, *, changes: bool = True) -> Tensors:
-    """A module's tensors in float32 on the CPU; those of one that never changes need no copy."""
+    """A module's tensors in float32 on the CPU; copied unless the module never changes."""
     return {
         f"{name}.{key}": value.detach().to("cpu", torch.float32, copy=changes)
         for key, value in module.state_dict().items()
@@ -98,14 +98,14 @@ def copied(name: str, module: Weights, *, changes: bool = True) -> Tensors:
 
 
 def restore_weights(place: Path, model: Model, regularizer: Regularizer) -> None:
-    """Put the weights of a sound checkpoint into a policy and its reference, before processes share them."""
+    """Restore the weights of a policy and its reference from a sound checkpoint, before processes share them."""
     put(model, place / POLICY)
     if regularizer.reference is not None:
         put(regularizer.reference, place / REFERENCE)
 
 
 def put(model: Model, path: Path) -> None:
-    """Copy a file's policy into a model in place."""
+    """Copy the policy of a file into `model` in place."""
     modules.put(model, modules.read(str(path), "policy"), str(path))
 
 
@@ -119,24 +119,24 @@ def restore_state(place: Path, session: Session, parts: Mapping[str, HasRunState
 
 
 def unpacked(place: Path, name: str) -> dict[str, Any]:
-    """Some state of a sound checkpoint."""
+    """The state under `name` in a sound checkpoint."""
     tensors = place / f"{name}.safetensors"
     try:
         plain = json.loads((place / f"{name}.json").read_text(encoding="utf-8"))
         state: dict[str, Any] = unpack(plain, modules.read_tensors(tensors) if tensors.exists() else {})
     except (ValueError, KeyError, AttributeError) as error:
-        raise RunError(f"{place}: {name}.json is no state that a run has written ({described(error)})") from None
+        raise RunError(f"{place}: {name}.json is not state that a run has written ({described(error)})") from None
     return state
 
 
 def prune(checkpoints: Path, *, keep: int, keep_every: int | None) -> None:
-    """Remove all but the newest few, and those whose step is a multiple of `keep_every`."""
+    """Remove checkpoints, except the newest `keep` and every one whose step is a multiple of `keep_every`."""
     for place in all_in(checkpoints)[:-keep]:
         if keep_every is None or step_of(place) % keep_every:
             shutil.rmtree(place)
 
 
 def clear_partial(checkpoints: Path) -> None:
-    """Remove what a run that was killed while it wrote has left."""
+    """Remove partial checkpoints of a run that was killed while it wrote them."""
     for place in checkpoints.glob(f"*{manifest.PARTIAL}"):
         shutil.rmtree(place)

@@ -126,7 +126,7 @@ FIGURES = (
     Figure(
         "canary/NAME",
         "–",
-        "drift of the images from those of the untrained policy, measured by a [canary](components/canary.md)",
+        "drift of the images from images of the untrained policy, measured by a [canary](components/canary.md)",
         (VALIDATION,),
     ),
     Figure("seconds/eval", "s", "time of the validation", (VALIDATION,), measured=True),

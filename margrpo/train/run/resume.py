@@ -40,7 +40,7 @@ class Start:
         return assemble(recipe, processes, partial(checkpoint.restore_weights, place))
 
     def remembered(self, session: Session, parts: Mapping[str, HasRunState]) -> dict[str, Any]:
-        """Restore the optimizer and the run state of `parts`; returns what the loop itself remembers."""
+        """Restore the optimizer and the run state of `parts`; returns the loop's own state."""
         return {} if self.place is None else checkpoint.restore_state(self.place, session, parts)
 
 
@@ -104,7 +104,7 @@ def covered(key: str, names: Iterable[str]) -> bool:
 
 
 def other_versions(manifest: Mapping[str, Any]) -> list[str]:
-    """A sentence if the versions of libraries differ from those that wrote the checkpoint."""
+    """A sentence if the versions of libraries have changed since the checkpoint was written."""
     now = folder.versions()
     changed = [
         f"{name} {old}, now {now.get(name, 'absent')}"

@@ -1,7 +1,7 @@
-"""Everything in a run that has run state: one walk over the recipe's components and over what they have built.
+"""Run state: one walk over the recipe's components and the objects that they have built.
 
-A component is named by its place in the recipe (`reward.0.of`), what it built by the place and the method that built it
-(`reward.0.build`, `tracker.1.open`), and a built object inside another by its attribute (`reward.0.build.inner`).
+A component is named by its place in the recipe (`reward.0.of`). A built object is named by the place and the method
+that built it (`reward.0.build`, `tracker.1.open`), and an object inside it by the attribute (`reward.0.build.inner`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +16,11 @@ from margrpo.recipe.walk import components
 from margrpo.train.assemble import Session
 
 States = dict[str, dict[str, Any]]
-"""By its place the class of what has run state, and the state: that of another class is not taken up."""
+"""The class and the run state of each object by its place; state of another class is not restored."""
 
 
 def stateful(session: Session, trackers: Sequence[OpenTracker] = ()) -> dict[str, HasRunState]:
-    """Each object with run state in a run, once, by its place in the recipe."""
+    """The objects with run state, each once, by their places in the recipe."""
     found: dict[int, tuple[str, Any]] = {id(each): (place, each) for place, each in components(session.recipe)}
     seen: dict[int, Any] = {}
     for start, made in built(session, trackers):
@@ -30,7 +30,7 @@ def stateful(session: Session, trackers: Sequence[OpenTracker] = ()) -> dict[str
 
 
 def built(session: Session, trackers: Sequence[OpenTracker]) -> Iterator[tuple[str, Any]]:
-    """What the recipe's components have built for a run, by the component's place and the method that built it."""
+    """The objects that the recipe's components have built, by the component's place and the building method."""
     yield "policy.build", session.model
     yield "codec.build", session.pipeline.codec
     for index, reward in enumerate(session.scorers):
@@ -58,7 +58,7 @@ def walk(place: str, made: Any, seen: dict[int, Any]) -> Iterator[tuple[str, Any
 
 
 def attributes(made: Any) -> Iterator[tuple[str, Any]]:
-    """Yield the attributes of an object by their names, and what its lists, tuples and mappings hold."""
+    """Yield the attributes of an object by their names, and the items of its lists, tuples and mappings."""
     slots = [name for cls in type(made).__mro__ for name in getattr(cls, "__slots__", ()) if not name.startswith("__")]
     values = {name: getattr(made, name) for name in slots if hasattr(made, name)} | getattr(made, "__dict__", {})
     if isinstance(made, nn.Module):
@@ -71,7 +71,7 @@ def attributes(made: Any) -> Iterator[tuple[str, Any]]:
 
 
 def not_plain(value: Any) -> bool:
-    """Whether a value is of a class that somebody wrote; asked first, since a vocabulary may have 100,000 entries."""
+    """Whether a value is not of a plain type; checked first, because a vocabulary may have 100,000 entries."""
     return type(value).__module__ != "builtins"
 
 
@@ -81,7 +81,7 @@ def states(parts: Mapping[str, HasRunState]) -> States:
 
 
 def asked(place: str, part: HasRunState) -> Mapping[str, Any]:
-    """The run state of one object, or a `RunError` with the object's place."""
+    """The run state of an object; `RunError` with the object's place if it raises."""
     try:
         return part.run_state()
     except Exception as error:
@@ -89,7 +89,7 @@ def asked(place: str, part: HasRunState) -> Mapping[str, Any]:
 
 
 def restore(parts: Mapping[str, HasRunState], saved: States) -> None:
-    """Let each object take up the state that was saved for its place by its class; one without begins afresh."""
+    """Restore the state of each object that was saved for its place and class; other objects begin anew."""
     for place, part in parts.items():
         name, of = type(part).__name__, saved.get(place)
         if of is None or of["class"] != name:

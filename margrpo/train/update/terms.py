@@ -65,7 +65,7 @@ class Terms:
 
     @classmethod
     def concat(cls, parts: "Sequence[Terms]") -> "Terms":
-        """The terms of each of `parts`, one part after the other."""
+        """The terms of all `parts`, part by part."""
         if len(parts) == 1:
             return parts[0]
         surrogates, penalties = ([getattr(part, name) for part in parts] for name in ("surrogate", "penalty"))

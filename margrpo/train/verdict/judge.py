@@ -37,7 +37,7 @@ class Scores:
 
     @classmethod
     def concat(cls, parts: "Sequence[Scores]") -> "Scores":
-        """The scores of each of `parts`, one part after the other."""
+        """The scores of all `parts`, part by part."""
         values, kept = (torch.cat([getattr(part, name) for part in parts]) for name in ("values", "kept"))
         return cls(values, kept, tuple(note for part in parts for note in part.notes))
 

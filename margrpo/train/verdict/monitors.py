@@ -1,4 +1,4 @@
-"""The canaries of a recipe, built."""
+"""The built canaries of a recipe."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ class BuiltCanary:
 
 
 def build_canaries(canaries: Sequence[Canary], device: str) -> tuple[BuiltCanary, ...]:
-    """Build every canary under its name in the recipe, numbered where the name occurs twice."""
+    """Build every canary under its name in the recipe, numbered if the name occurs twice."""
     names = numbered([registry().short_name("canary", each) for each in canaries])
     return tuple(
         BuiltCanary(name, each.warn, each.stop, each.build(device)) for name, each in zip(names, canaries, strict=True)

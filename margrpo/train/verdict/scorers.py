@@ -49,7 +49,7 @@ def build_rewards(rewards: Sequence[Reward], device: str) -> Scorers:
 
 @record
 class _FailureEndsRun:
-    """The policy of a reward that chooses none: one call without a limit of time."""
+    """The default policy for failures: a single call without a time limit, and its error ends the run."""
 
     attempts: int = 1
     backoff: float = 0.0
@@ -68,7 +68,7 @@ def policy_of(reward: Reward) -> OnFailure:
 
 
 def innermost(reward: Reward) -> Reward:
-    """The reward itself, or the reward inside all of its wrappers."""
+    """The reward inside any number of wrappers."""
     return innermost(reward.wraps) if isinstance(reward, WrapsReward) else reward
 
 

@@ -27,7 +27,7 @@ NO_CANARIES = CanaryReport({}, (), None)
 
 
 def drift_of(canary: BuiltCanary, inputs: CanaryInputs) -> float:
-    """Measure the drift by one canary; whatever the canary raises becomes a `RewardError` with its name."""
+    """The drift that a canary measures; any error becomes a `RewardError` with the canary's name."""
     try:
         return float(canary.monitor.drift(inputs))
     except MargrpoError as error:

@@ -1,4 +1,4 @@
-"""The health of a run: skipped updates, and gradient norms that are out of the ordinary."""
+"""The health of a run: skipped updates and unusual gradient norms."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,17 +11,17 @@ from margrpo.train.run.trackers import Trackers
 from margrpo.train.watch import non_finite
 
 HISTORY, FAR = 50, 10.0
-"""Updates whose gradient norms are remembered, and how many times their median a norm must be to be logged."""
+"""Number of updates whose gradient norms are remembered, and the multiple of their median that is logged."""
 
 
 class Health:
-    """What is out of the ordinary in the steps of a run; the run's memory holds what must outlive a restart."""
+    """The unusual events in the steps of a run; state that outlives a restart is in the run's memory."""
 
     def __init__(self, folder: Path, memory: RunMemory, trackers: Trackers):
         self.folder, self.memory, self.trackers = folder, memory, trackers
 
     def report(self, step: int, outcome: Outcome) -> None:
-        """Log what is out of the ordinary in a step, and write down a rollout whose numbers are not finite."""
+        """Log the unusual events of a step, and write a rollout whose numbers are not finite."""
         for sentence in outcome.notes:
             self.trackers.say_of_rank(f"step {step}: {sentence}")
         if outcome.figures["skipped"]:
@@ -42,7 +42,7 @@ class Health:
                 self.trackers.say(f"step {step}: {sentence}")
 
     def end(self, step: int, outcome: Outcome, most: int) -> str | None:
-        """Why the run must end: `most` steps in a row were skipped; None where it may go on."""
+        """The reason to end the run after `most` skipped steps in a row; None if the run may go on."""
         if self.memory.skipped < most:
             return None
         return (
@@ -52,7 +52,7 @@ class Health:
 
 
 def far_off(norm: float, history: Sequence[float]) -> str:
-    """A sentence where a gradient norm is far above those of the steps before; otherwise nothing."""
+    """A sentence if a gradient norm is far above the median of `history`, else ""."""
     usual = median(history) if len(history) >= HISTORY // 5 else 0.0
     if not usual or norm <= FAR * usual:
         return ""

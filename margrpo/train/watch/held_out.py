@@ -39,7 +39,7 @@ def validate(
     processes: Processes | None = None,
     base: Model | None = None,
 ) -> Validation:
-    """Draw each prompt once and score it by the weighted sum of the measures, 0 without any; processes share batches.
+    """Draw each prompt once and score it by the weighted sum of `measure`, 0 without any. *Collective*.
 
     With a `base` model, each token's chain is also compared with the chain under `base`.
     """

@@ -85,7 +85,7 @@ class Validator:
     def untrained(self, prompts: Prompts) -> Float[Tensor, "b 3 h w"]:
         """The images of `prompts` by the policy before training; unscored, so a resumed run may draw them again."""
         session = self.session
-        session.processes.enter("a look at held-out prompts")
+        session.processes.enter("the validation")
         base, seed = replace(session.pipeline, model=session.base), session.recipe.run.seed
         return validate(base, prompts, (), seed, processes=session.processes).images
 

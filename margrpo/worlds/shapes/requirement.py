@@ -29,7 +29,7 @@ class Requirement:
 
 
 def meaning(requirement: Requirement) -> Requirement:
-    """The canonical requirement among those that equal images satisfy; swapping a caption's objects keeps it."""
+    """The canonical form of a requirement; swapping a caption's objects does not change it."""
     if requirement.relation in _MIRRORED:
         swapped = requirement.objects[::-1]
         return replace(requirement, objects=swapped, relation=_MIRRORED[requirement.relation])

@@ -11,7 +11,7 @@ from margrpo.records import Prompts
 
 
 class Front(nn.Module):
-    """What stands before the head; by this part's name, `backbone`, `trainable` tells it from the head."""
+    """The part before the head, which mixes place, known tokens and prompt."""
 
     def __init__(self, prompt: PromptEmbedder, tokens: int, channels: int, width: int):
         super().__init__()

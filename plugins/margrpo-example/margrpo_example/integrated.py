@@ -18,7 +18,7 @@ class Integrated:
     later: float = setting(1.0, "weight of uncommitted tokens, relative to committed tokens", check=positive)
 
     def needs(self) -> Needs:
-        """No needs beyond those of the selector."""
+        """The estimator adds no needs of its own."""
         return Needs()
 
     def chains(self, tokens: int) -> Chains:

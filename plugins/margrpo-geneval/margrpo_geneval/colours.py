@@ -43,7 +43,7 @@ class Told:
 
 @component
 class Mean:
-    """The named colour nearest to the mean of an object's pixels: those of its mask, or the middle half of its box.
+    """The named colour nearest to the mean of an object's pixels, in its mask or in the middle half of its box.
 
     For objects of one plain colour. On photographs `clip` tells colours better.
     """

@@ -26,7 +26,7 @@ RENAMED = {
 
 
 class Blip(nn.Module):
-    """Both towers and the five layers, with the sizes of a file's tensors; `KeyError` if a tensor is missing."""
+    """Towers of picture and text and the five layers, with the sizes of a file's tensors; `KeyError` if one lacks."""
 
     def __init__(self, tensors: Mapping[str, Tensor]):
         super().__init__()

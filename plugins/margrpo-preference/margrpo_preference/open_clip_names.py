@@ -1,4 +1,4 @@
-"""Translation of weights from open_clip's names to those of transformers' CLIPModel."""
+"""Translation of weights from the names of open_clip to the names of transformers' CLIPModel."""
 
 import re
 from collections.abc import Iterator, Mapping

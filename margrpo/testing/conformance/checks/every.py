@@ -112,7 +112,7 @@ WITHOUT_VALUES = ("parameterization", "weighting", "objective")
 
 
 def keeps_annotated_shapes(subject: Subject) -> None:
-    """Arguments and results have the shapes that its methods are annotated with, and they are annotated."""
+    """Methods are annotated with the shapes of their arguments and results, and the shapes are right."""
     contract = subject.registry.kinds[subject.entry.kind].protocol
     if not contract.__module__.startswith("margrpo.contracts."):
         not_applicable("its kind is a plugin's own")

@@ -1,4 +1,4 @@
-"""What a component with run state promises: a checkpoint can hold the state, and a resumed run takes it up."""
+"""Promises of components with run state: a checkpoint can hold the state, and a resumed run restores it."""
 
 import json
 from typing import Any
@@ -15,25 +15,25 @@ from margrpo.train.run.packing import pack, unpack
 
 
 def parts(made: Any) -> dict[str, HasRunState]:
-    """What has run state in a built object."""
+    """The objects with run state in a built object."""
     return {place: each for place, each in run_state.walk("build", made, {}) if isinstance(each, HasRunState)}
 
 
 def saved(made: Any) -> run_state.States:
-    """The run state of a built object, as it comes back from a checkpoint."""
+    """The run state of a built object after a round trip through a checkpoint."""
     plain, tensors = pack(run_state.states(parts(made)), "state")
     states: run_state.States = unpack(json.loads(json.dumps(plain)), on_the_cpu(tensors))
     return states
 
 
 def take_up(made: Any, states: run_state.States) -> None:
-    """Restore a built object, and claim that its run state is then the one that was saved."""
+    """Restore a built object, and claim that its run state equals the saved one."""
     run_state.restore(parts(made), states)
-    claim(same(saved(made), states), "after load_run_state(state) its run_state() is another")
+    claim(same(saved(made), states), "after load_run_state(state) its run_state() differs")
 
 
 def run_state_survives_a_restart(subject: Subject) -> None:
-    """A built object that takes up the state of a first one answers as the first one goes on to answer."""
+    """A restored object gives the answers that the saved object gives."""
     first = built(subject)
     if not parts(first):
         not_applicable("it has no run state")
@@ -43,7 +43,7 @@ def run_state_survives_a_restart(subject: Subject) -> None:
     deterministic = subject.entry.kind != "reward" or subject.component.traits.deterministic
     claim(
         same(answer(subject, first), answer(subject, second)) or not deterministic,
-        "one that has taken up the state of another answers otherwise: something is not in its run_state()",
+        "an object with restored state answers otherwise: its run_state() is incomplete",
     )
 
 
