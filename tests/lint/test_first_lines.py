@@ -38,7 +38,6 @@ lint = loaded()
         "A batch has so many images.",
         "A policy that is no plugin's.",
         "A policy that is not ours.",
-        "Tell what is of this process alone, which only the first can tell its trackers.",
         "All.",
         "Never.",
         "One batch.",

@@ -48,5 +48,5 @@ class Reading:
         return torch.tensor(scores, dtype=torch.float32, device=images.device)
 
     def share(self, found: str, target: str) -> float:
-        """What of a target is in the text that was read."""
+        """The share of `target` in the text that was read."""
         return read_share(self.normal(found), self.normal(target), extra_is_free=self.extra_is_free)
