@@ -86,7 +86,6 @@ def lint(session: nox.Session) -> None:
     in_env(session, "ruff", "format", "--check", ".")
     in_env(session, "lint-imports")
     in_env(session, "python", "lint/first_lines.py")
-    in_env(session, "python", "lint/first_lines.py")
 
 
 @nox.session(venv_backend="none", requires=["env"])

@@ -73,8 +73,10 @@ def test_a_table_of_training_in_a_pre_training_is_refused() -> None:
 
 def test_everything_left_out_is_told_with_what_to_write() -> None:
     assert problems({}) == (
-        "policy is required by a training recipe and missing: the generator that is trained; write [policy] with a `use`",
-        "codec is required by a training recipe and missing: an autoencoder between images and tokens; write [codec] with a `use`",
+        "policy is required by a training recipe and missing: the generator that is trained; "
+        "write [policy] with a `use`",
+        "codec is required by a training recipe and missing: an autoencoder between images and tokens; "
+        "write [codec] with a `use`",
         "prompts is required by a training recipe and missing: the source of prompts; write [prompts] with a `use`",
         "reward is required by a training recipe and missing: a score of finished images; "
         "write [[reward]] with a `use`",

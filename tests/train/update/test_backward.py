@@ -240,8 +240,8 @@ def test_the_value_of_the_loss_and_its_count_do_not_depend_on_the_pieces(rows: i
     pipeline = small.pipeline(guidance=guidance, sampler=Ddpm(steps=3))
     rollout = small.rollout(pipeline)
     parts = {"selector": Every(), "estimator": MultiTrajectory(trajectories=3)}
-    tallies = [UpdateStats(), UpdateStats()]
-    for stats, size in zip(tallies, (rows, 10_000), strict=True):
+    both = [UpdateStats(), UpdateStats()]
+    for stats, size in zip(both, (rows, 10_000), strict=True):
         penalty = K3OfMeans(reference=Frozen())
         streamed(
             pipeline,
@@ -249,8 +249,8 @@ def test_the_value_of_the_loss_and_its_count_do_not_depend_on_the_pieces(rows: i
             rollout,
             stats,
         )
-    assert tallies[0].evaluations == tallies[1].evaluations
-    assert float(tallies[0].surrogate) == pytest.approx(float(tallies[1].surrogate), abs=1e-5)
+    assert both[0].evaluations == both[1].evaluations
+    assert float(both[0].surrogate) == pytest.approx(float(both[1].surrogate), abs=1e-5)
 
 
 def test_with_a_mean_for_each_ar_step_the_gradient_is_the_sum_of_what_each_ar_step_gives_alone():
