@@ -85,7 +85,7 @@ def lint(session: nox.Session) -> None:
     in_env(session, "ruff", "check", ".")
     in_env(session, "ruff", "format", "--check", ".")
     in_env(session, "lint-imports")
-    in_env(session, "python", "lint/first_lines.py")
+    in_env(session, "python", "-m", "tests.lint.first_lines")
 
 
 @nox.session(venv_backend="none", requires=["env"])

@@ -153,7 +153,7 @@ def test_a_reward_that_cannot_tell_images_apart_is_told(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(FLAT)
     (warned,) = [each for each in of(f'reward=[{{use="{tmp_path}/mine.py:flat"}}]') if each.status == "warn"]
     assert warned.said.endswith("and all scores are equal")
-    assert "nothing is learned" in warned.remedy
+    assert "teach nothing" in warned.remedy
 
 
 def test_a_package_that_a_tracker_lacks_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,24 +1,8 @@
-"""The lint of first lines, which is a script outside the package."""
-
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "lint" / "first_lines.py"
-
-
-def loaded() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("first_lines", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-lint = loaded()
+from tests.lint import first_lines as lint
 
 
 @pytest.mark.parametrize(

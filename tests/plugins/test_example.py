@@ -78,4 +78,4 @@ def test_its_checks_speak_with_the_path_of_the_recipe(among: Registry) -> None:
 def test_the_schema_for_editors_knows_it(among: Registry) -> None:
     text = json.dumps(schema(among=among))
     assert '"const": "colourfulness"' in text
-    assert "points beyond which more earns nothing" in text
+    assert "points above which more colour does not earn more" in text

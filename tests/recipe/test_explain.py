@@ -36,7 +36,7 @@ def test_an_explained_recipe_says_every_value_with_its_meaning() -> None:
     recipe = structure(tomllib.loads(GOOD))
     text = explain(recipe)
     assert tomllib.loads(text) == unstructure(recipe)
-    assert "[estimator.where] # tokens that get K chains" in text
+    assert "[estimator.where] # tokens with K chains" in text
     assert "fraction = 0.3 # share of the image's n tokens, at least one" in text
     assert "[sampler] # the reverse diffusion of the head" in text
 
