@@ -65,7 +65,7 @@ def pretraining(path: Path, sets: list[str] | None) -> Pretraining:
 
 
 def recipe_of(given: Path) -> Path:
-    """The recipe file, given as it is or as the folder of a run."""
+    """The recipe file, given directly or as the folder of a run."""
     if not given.is_dir():
         return given
     recipe = RunFolder(given).recipe

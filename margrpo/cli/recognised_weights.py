@@ -70,7 +70,7 @@ def policy(tensors: Tensors, *, is_published: bool) -> Recognised | None:
 
 
 def around(classes: int, prefix: int, *, is_published: bool) -> tuple[str, ...]:
-    """The nested tables of a policy: those of the published models, or a comment with what the file says of them."""
+    """The nested tables of a policy: as in the published models, or a comment with the facts in the file."""
     if not is_published:
         rows = f"{classes} rows, which are the classes of a label, or one more than the words of a caption"
         return (f"# its conditioner has prefix = {prefix} and {rows}",)

@@ -20,7 +20,7 @@ def split(
 
 
 def several(trajectories: int, where: Selector | None, tokens: int) -> Chains:
-    """K chains of the tokens that `where` marks, or of all."""
+    """Bounds for K chains of the tokens that `where` selects, or of all tokens."""
     return Chains(trajectories, where.extent(tokens) if where else Extent())
 
 
@@ -60,7 +60,7 @@ class MultiTrajectory:
         return Needs(trajectories=self.trajectories, virtual=self.std == "main") | where
 
     def chains(self, tokens: int) -> Chains:
-        """K chains where marked."""
+        """K chains of the tokens in `where`."""
         return several(self.trajectories, self.where, tokens)
 
     def with_chains(self, chains: int) -> "MultiTrajectory":
@@ -98,7 +98,7 @@ class RaoBlackwell:
         return Needs(trajectories=self.trajectories) | (self.where.needs() if self.where else Needs())
 
     def chains(self, tokens: int) -> Chains:
-        """K chains where marked."""
+        """K chains of the tokens in `where`."""
         return several(self.trajectories, self.where, tokens)
 
     def with_chains(self, chains: int) -> "RaoBlackwell":

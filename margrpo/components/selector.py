@@ -21,7 +21,7 @@ def needed(within: Selector | None) -> Needs:
 
 
 def extent(within: Selector | None, tokens: int) -> Extent:
-    """The bounds of a nested selector, or those of all of U_i where there is none."""
+    """The extent of a nested selector, or of U_i without one."""
     return within.extent(tokens) if within else Extent()
 
 

@@ -37,5 +37,5 @@ class Every:
         return tuple(range(ar_steps)), tuple(sorted(transitions, reverse=True))
 
     def kept(self, ar_steps: int, transitions: int) -> tuple[int, int]:
-        """All of them."""
+        """All AR steps and all transitions that have a density."""
         return ar_steps, transitions

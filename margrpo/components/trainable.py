@@ -12,7 +12,7 @@ class Backbone:
     """The backbone without the head, which is frozen   (mar_grpo, section 3.2)."""
 
     def trained(self, backbone: int, head: int) -> tuple[int, int]:
-        """The backbone's."""
+        """The parameters of the backbone."""
         return backbone, 0
 
     def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:
@@ -26,7 +26,7 @@ class Head:
     """The diffusion head only."""
 
     def trained(self, backbone: int, head: int) -> tuple[int, int]:
-        """The head's."""
+        """The parameters of the head."""
         return 0, head
 
     def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:
@@ -40,7 +40,7 @@ class Everything:
     """Backbone and head, as plain GRPO does."""
 
     def trained(self, backbone: int, head: int) -> tuple[int, int]:
-        """All of them."""
+        """The parameters of backbone and head."""
         return backbone, head
 
     def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:

@@ -44,7 +44,7 @@ class Conditioner(Protocol):
     classes: int | None
 
     def parameters(self, *, width: int) -> int:
-        """The number of parameters of the embedding module for a backbone of this width."""
+        """The number of parameters of the embedding module for a backbone of `width` channels."""
         ...
 
     def build(self, *, width: int) -> "PromptEmbedder":
@@ -131,7 +131,13 @@ class Parameterization(Protocol):
 
 @runtime_checkable
 class Codec(Protocol):
-    """Between images and tokens; `image` is the side of its images in pixels."""
+    """An autoencoder between images and tokens.
+
+    - `image`: side of its images in pixels.
+    - `checkpoint`: the file of weights, or where it is published.
+    - `weights`: "model" for the weights of the file, or "random".
+    - `sha256`: SHA-256 of the file; "" is not checked.
+    """
 
     image: int
     checkpoint: str
@@ -200,7 +206,7 @@ class Policy(Protocol):
         ...
 
     def footprint(self) -> PolicyFootprint:
-        """Parameters, FLOPs and memory of the model, from which `margrpo plan` and `margrpo bench` reckon."""
+        """Parameters, FLOPs and memory of the model, for `margrpo plan` and `margrpo bench`."""
         ...
 
     def build(self, *, attention: Attention) -> "Model":

@@ -96,10 +96,10 @@ class Sampler(Protocol):
 
 @runtime_checkable
 class NamesNoise(Protocol):
-    """What a sampler may have besides: which of its settings draws noise."""
+    """An optional part of a sampler: the setting that makes it draw noise."""
 
     def remedy(self) -> str:
-        """What to set where no transition has a density, as the end of a sentence: `set sampler.eta above 0`."""
+        """A remedy if no transition has a density, as the end of a sentence: `set sampler.eta above 0`."""
         ...
 
 
@@ -119,15 +119,16 @@ class Timesteps(Protocol):
     def draw(
         self, ar_steps: int, transitions: Sequence[int], generator: Generator
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Kept AR steps, ascending, and kept transitions, descending as they are taken.
+        """The kept AR steps in ascending order, and the kept transitions in descending order of t.
 
-        Where fewer are offered than it would keep, all of them are kept.
+        If fewer are offered than the component would keep, all are kept.
         """
         ...
 
     def kept(self, ar_steps: int, transitions: int) -> tuple[int, int]:
-        """How many AR steps and transitions it asks for where `ar_steps` and `transitions` are offered.
+        """The numbers of AR steps and transitions to keep of `ar_steps` and `transitions` offered ones.
 
-        `draw` keeps no more, and each AR step as likely as another. A recipe that offers fewer is refused.
+        `draw` keeps at most these numbers, and keeps every AR step with equal probability. A recipe that offers fewer
+        is refused.
         """
         ...

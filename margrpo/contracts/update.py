@@ -20,7 +20,7 @@ class Selector(Protocol):
         ...
 
     def extent(self, tokens: int) -> Extent:
-        """Bounds on the marked tokens of an image of `tokens` tokens, from which `margrpo plan` reckons."""
+        """Bounds on the selected tokens of an image of `tokens` tokens, for `margrpo plan`."""
         ...
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
@@ -37,7 +37,7 @@ class Estimator(Protocol):
         ...
 
     def chains(self, tokens: int) -> Chains:
-        """The chains that are scored for a token of an image of `tokens` tokens, at most."""
+        """Bounds on the chains that are scored for a token of an image of `tokens` tokens."""
         ...
 
     def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> Sequence[Transitions]:
@@ -47,10 +47,10 @@ class Estimator(Protocol):
 
 @runtime_checkable
 class VariesChains(Protocol):
-    """What an estimator may do besides: score another number of chains, as `margrpo bench` has it do."""
+    """An optional part of an estimator: a variable number of chains, for `margrpo bench`."""
 
     def with_chains(self, chains: int) -> Estimator:
-        """An estimator with the other settings of this one that scores `chains` chains per token."""
+        """A copy of the estimator that scores `chains` chains per token."""
         ...
 
 

@@ -19,5 +19,5 @@ def local_rank() -> int:
 
 
 def is_first() -> bool:
-    """Whether this process is rank 0, which writes for all processes."""
+    """Whether the process is rank 0, which writes for all processes."""
     return rank() == 0

@@ -12,7 +12,7 @@ from margrpo.records import Count, Needs, Stage, fixed
 
 @attrs.frozen
 class Plan:
-    """The counts of one training step; an evaluation of the head is one token of one chain at one diffusion step.
+    """The counts of a training step; an evaluation of the head is one token of one chain at one diffusion step.
 
     Evaluations and passes count once; with guidance the head and the backbone work on both halves each time.
     """
@@ -66,7 +66,7 @@ def plan(recipe: Recipe) -> Plan:
 
 
 def images_of(recipe: Recipe) -> int:
-    """Images of one rollout."""
+    """The number of images of a rollout."""
     return recipe.prompts.prompts * recipe.prompts.group
 
 
@@ -79,14 +79,14 @@ def stages_of(recipe: Recipe) -> tuple[Stage, ...]:
 
 
 def scored_of(recipe: Recipe, stages: Sequence[Stage], kept: int) -> Count:
-    """The chains of one image that the update scores at a transition, where the image has an advantage."""
+    """The chains of one image that the update scores at a transition, if the image has an advantage."""
     tokens = stages[0].tokens
     selected, chains = recipe.selector.extent(tokens), recipe.estimator.chains(tokens)
     return summed_over_kept([chains.scored(selected, stage) for stage in stages], kept)
 
 
 def held_of(recipe: Recipe, stages: Sequence[Stage], kept: int) -> Count:
-    """The main chains of one image that the penalty falls on, where it has tokens of its own."""
+    """The main chains of one image that are penalised, if the penalty has tokens of its own."""
     where = recipe.penalty.where
     if where is None:
         return fixed(0)
@@ -95,19 +95,19 @@ def held_of(recipe: Recipe, stages: Sequence[Stage], kept: int) -> Count:
 
 
 def kept_of(recipe: Recipe) -> tuple[int, int]:
-    """How many AR steps and transitions are trained on."""
+    """The number of AR steps and of transitions that are trained on."""
     steps, noisy = recipe.unmasking.steps, sum(map(recipe.sampler.has_density, range(recipe.sampler.steps)))
     kept, transitions = recipe.timesteps.kept(steps, noisy)
     return min(steps, kept), min(noisy, transitions)
 
 
 def needs_of(recipe: Recipe) -> Needs:
-    """What a rollout records for selector, estimator and penalty."""
+    """The needs of selector, estimator and penalty."""
     return recipe.selector.needs() | recipe.estimator.needs() | recipe.penalty.needs()
 
 
 def resampled_of(recipe: Recipe, tokens: int) -> Count:
-    """Chains beside the main ones of one image: of all tokens where these are compared, else of what is selected."""
+    """The chains of one image beside the main chains: of all tokens if all are compared, else of selected tokens."""
     needs = needs_of(recipe)
     most = needs.trajectories * tokens
     every = needs.everywhere or bool(recipe.selector.needs().trajectories) or not most
@@ -115,14 +115,14 @@ def resampled_of(recipe: Recipe, tokens: int) -> Count:
 
 
 def summed_over_kept(counts: Sequence[Count], kept: int) -> Count:
-    """The sum over `kept` of these AR steps, drawn at random."""
+    """The sum of `counts` over `kept` random AR steps."""
     most = sum(sorted((count.most for count in counts), reverse=True)[:kept])
     means = [count.mean for count in counts if count.mean is not None]
     return Count(most, sum(means) * kept / len(counts) if len(means) == len(counts) else None)
 
 
 def drawn(recipe: Recipe, stages: Sequence[Stage]) -> Count:
-    """Tokens drawn for one image: each once when it is committed, and before that wherever virtual draws are wanted."""
+    """The tokens drawn for one image: each when it is committed, and before at AR steps with virtual draws."""
     once, needs = fixed(stages[0].tokens), needs_of(recipe)
     if not needs.virtual:
         return once

@@ -1,4 +1,4 @@
-"""The memory that a run takes at its peak, part by part, in float32."""
+"""The peak memory of a run, part by part, in float32."""
 
 from collections.abc import Sequence
 
@@ -9,23 +9,23 @@ from margrpo.recipe.schema import Recipe
 from margrpo.records import PolicyFootprint, Stage
 
 BYTES = 4
-"""A float32: weights, activations and records are all kept in it."""
-LOOKED_AT_ONCE = 32
+"""Bytes of a float32, the type of all weights, activations and records."""
+VALIDATED_AT_ONCE = 32
 """Held-out images drawn at once, `BATCH` of `margrpo.train.watch.held_out`."""
 DRAWN_AT_ONCE = 8192
-"""Tokens × chains that are drawn at once where tokens have several chains, or those of one image."""
+"""Number of tokens × chains that are drawn at once for several chains, unless one image has more."""
 GIB = 2**30
 BUDGET = 2 * GIB
-"""The budget for the graphs of an update where none is set, except on a GPU,"""
+"""Default budget for the graphs of an update, except on a GPU,"""
 SHARE_OF_GPU = 4
-"""where it is one part in so many of its memory."""
+"""where the budget is this fraction (1 / N) of the GPU's memory."""
 PIECE = 16
-"""One part in so many of the budget is for the graph of a piece of the head's work, the rest for the backbone's."""
+"""Fraction (1 / N) of the budget for the graph of a chunk of the head's work; the rest is the backbone's."""
 
 
 @attrs.frozen
 class MemoryItem:
-    """Some bytes and where they come from."""
+    """A number of bytes and its formula."""
 
     name: str
     formula: str
@@ -46,18 +46,18 @@ class Memory:
 
 
 def memory(recipe: Recipe) -> Memory:
-    """The estimate; codec, rewards and torch itself come on top."""
+    """The estimate for a recipe, without codec, rewards and torch itself."""
     of, counted = recipe.policy.footprint(), plan(recipe)
     return Memory(held(recipe, of, counted), phases(recipe, of, counted))
 
 
 def trained(recipe: Recipe, of: PolicyFootprint) -> tuple[int, int]:
-    """How many parameters of the backbone and of the head are trained."""
+    """The number of trained parameters of the backbone and of the head."""
     return recipe.trainable.trained(of.backbone.parameters, of.head.parameters)
 
 
 def held(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> tuple[MemoryItem, ...]:
-    """Weights, gradients, the optimizer's state and what is recorded for replay."""
+    """The memory of weights, gradients, the optimizer's state and the record for replay."""
     whole, tuned, state = of.parameters, sum(trained(recipe, of)), recipe.optimizer.state_per_parameter
     copies = 2 + (counted.reference.most > 0)
     who = "tuned, base, reference" if copies == 3 else "tuned, as it came"
@@ -71,12 +71,16 @@ def held(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> tuple[MemoryItem
 
 
 def phases(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> tuple[MemoryItem, ...]:
-    """What rollout, update and look at held-out prompts hold on top."""
-    return (rollout_phase(recipe, of, counted), update_phase(recipe, of, counted), look_phase(recipe, of, counted))
+    """The additional memory of rollout, update and validation."""
+    return (
+        rollout_phase(recipe, of, counted),
+        update_phase(recipe, of, counted),
+        validation_phase(recipe, of, counted),
+    )
 
 
 def rollout_phase(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> MemoryItem:
-    """The largest pass of backbone or head, and the noise of all tokens, of which the drawn ones are packed."""
+    """The largest pass of backbone or head, and the noise of all tokens, from which drawn tokens are packed."""
     needs, tokens = needs_of(recipe), counted.images * counted.stages[0].tokens
     drawn = counted.images * max(stage.unknown if needs.virtual else stage.committed for stage in counted.stages)
     halves, chains = 2 if counted.guided_rollout else 1, needs.trajectories
@@ -92,7 +96,7 @@ def rollout_phase(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> MemoryI
 
 
 def update_phase(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> MemoryItem:
-    """The graph of a pass of the backbone and of a piece of the head's work, each as large as the budget allows."""
+    """The graphs of a pass of the backbone and of a chunk of the head's work, as large as the budget allows."""
     halves, tokens = 2 if counted.guided_update else 1, counted.stages[0].tokens
     budget = BUDGET if recipe.run.budget is None else int(recipe.run.budget * GIB)
     known = sorted((tokens - stage.unknown for stage in counted.stages), reverse=True)[: counted.kept_stages]
@@ -110,15 +114,15 @@ def update_phase(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> MemoryIt
     return MemoryItem("update", formula, graph + head)
 
 
-def look_phase(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> MemoryItem:
-    """The chains of watched prompts at every AR step, from which the drift is told, and the largest pass."""
-    watched, tokens = min(recipe.run.eval_prompts, LOOKED_AT_ONCE), [stage.committed for stage in counted.stages]
+def validation_phase(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> MemoryItem:
+    """The chains of validation prompts at every AR step, which the KL needs, and the largest pass."""
+    watched, tokens = min(recipe.run.eval_prompts, VALIDATED_AT_ONCE), [stage.committed for stage in counted.stages]
     noisy = sum(map(recipe.sampler.has_density, range(recipe.sampler.steps)))
-    images, halves = max(watched, min(recipe.run.held_out, LOOKED_AT_ONCE)), 2 if counted.guided_rollout else 1
+    images, halves = max(watched, min(recipe.run.held_out, VALIDATED_AT_ONCE)), 2 if counted.guided_rollout else 1
     work = max(halves * images * of.backbone.held * BYTES, head_pass(of, images * max(tokens), 1, halves))
     noise = noise_bytes(recipe, images * sum(tokens), 1)
-    formula = f"the chains of {watched} watched images at all {len(tokens)} AR steps, and one pass over {images}"
-    return MemoryItem("look", formula, watched * chain_bytes(recipe, tokens, noisy) + work + noise)
+    formula = f"the chains of {watched} validation images at all {len(tokens)} AR steps, and one pass over {images}"
+    return MemoryItem("validation", formula, watched * chain_bytes(recipe, tokens, noisy) + work + noise)
 
 
 def head_pass(of: PolicyFootprint, tokens: int, chains: int, halves: int) -> int:
@@ -132,7 +136,7 @@ def noise_bytes(recipe: Recipe, tokens: int, chains: int) -> int:
 
 
 def replay_bytes(recipe: Recipe, stages: Sequence[Stage], images: int) -> int:
-    """What a rollout stores; where AR steps are drawn at random, the most it can be."""
+    """The largest record that a rollout stores."""
     (kept, transitions), needs = kept_of(recipe), needs_of(recipe)
     tokens, channels = recipe.policy.geometry()
     frame = tokens * channels * BYTES
@@ -148,5 +152,5 @@ def replay_bytes(recipe: Recipe, stages: Sequence[Stage], images: int) -> int:
 
 
 def chain_bytes(recipe: Recipe, tokens: Sequence[int], transitions: int) -> int:
-    """State, next state, mean and std of each transition, and the token that comes of them."""
+    """The bytes of state, next state, mean and std of each transition, and of the final token."""
     return sum(tokens) * (4 * transitions + 1) * recipe.policy.geometry()[1] * BYTES

@@ -61,7 +61,7 @@ class _Loop:
         self.began = perf_counter()
 
     def run(self, files: RunFolder, trackers: Trackers, stopped: Callable[[], bool]) -> dict[str, Any] | None:
-        """Fit the codec, then step."""
+        """Fit the codec, then train step by step."""
         self.files, self.trackers = files, trackers
         trackers.say(f"the run's folder: {files.path}")
         images, _ = self.recipe.dataset.images(-1 % 2**32, FITTED_ON, self.recipe.run.seed)
@@ -111,7 +111,7 @@ class _Loop:
         return {"held_out": float(seen.scores.mean())}
 
     def save(self) -> None:
-        """The averaged weights and the codec."""
+        """Save the averaged weights and the codec."""
         modules.write(self.files.final_weights, {"policy": self.average.model, "codec": self.pipeline.codec})
 
     def finish(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ Rule = Callable[[Recipe], Iterator[str]]
 def check_fit(
     recipe: Recipe | Pretraining, *, source: str = "recipe", among: Registry | None = None, to_draw: bool = False
 ) -> None:
-    """Raise a `RecipeError` with every sentence of every rule, built-in rules first, then those of plugins.
+    """Raise `RecipeError` with every sentence of every rule, built-in rules first, then rules of plugins.
 
     With `to_draw`, rules that concern only learning are not checked.
     """

@@ -1,11 +1,11 @@
-"""How many tokens and chains an AR step touches, told from settings before any token is drawn."""
+"""Records of planned numbers of tokens and chains, computed from settings before any token is drawn."""
 
 import attrs
 
 
 @attrs.frozen
 class Stage:
-    """One AR step of one image, as it is planned.
+    """A planned AR step of one image.
 
     - `tokens`: tokens of the image
     - `unknown`: tokens that are unknown at the input of the step
@@ -20,7 +20,7 @@ class Stage:
 
     @property
     def left(self) -> int:
-        """Unknown tokens that a later AR step commits."""
+        """The number of unknown tokens that later AR steps commit."""
         return self.unknown - self.committed
 
 
@@ -29,7 +29,7 @@ class Count:
     """A number of tokens, chains or passes that a recipe bounds.
 
     - `most`: the largest that the number can be
-    - `mean`: its mean, equal to `most` where the recipe fixes it, None where it is not known
+    - `mean`: its mean, equal to `most` if the recipe fixes it, None if it is not known
     """
 
     most: int
@@ -55,11 +55,11 @@ def fixed(number: int) -> Count:
 
 @attrs.frozen
 class Extent:
-    """Bounds on the tokens that a selector marks among those unknown at an AR step; by default it marks them all.
+    """Bounds on the tokens that a selector selects among the unknown tokens of an AR step; by default all of them.
 
-    - `committed`: expected share of the tokens that the step commits; 0 marks none of them
-    - `left`: expected share of the tokens that the step leaves unknown; 0 marks none of them
-    - `most`: largest number of marked tokens; None where only the shares bound it
+    - `committed`: expected share of the tokens that the step commits; 0 selects none of them
+    - `left`: expected share of the tokens that the step leaves unknown; 0 selects none of them
+    - `most`: largest number of selected tokens; None if only the shares bound it
     - `known`: whether the shares are exact; otherwise they are upper bounds
     - `last_too`: whether the last AR step, which leaves no token, counts as if it left one
     """
@@ -77,7 +77,7 @@ class Extent:
         return Extent(self.committed * other.committed, self.left * other.left, most, known, last_too)
 
     def at(self, stage: Stage) -> Count:
-        """The number of marked tokens at one AR step of one image."""
+        """The number of selected tokens at one AR step of one image."""
         left = max(stage.left, self.last_too)
         most = stage.committed * (self.committed > 0) + left * (self.left > 0)
         mean = stage.committed * self.committed + left * self.left
@@ -86,7 +86,7 @@ class Extent:
 
 @attrs.frozen
 class Chains:
-    """How many chains an estimator scores for a selected token; by default its main chain alone.
+    """Bounds on the chains that an estimator scores for a selected token; by default only the main chain.
 
     - `per_token`: chains of each token that `among` bounds; any other token has 1
     - `among`: bounds on the tokens that have several chains

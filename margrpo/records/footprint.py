@@ -1,4 +1,4 @@
-"""What a policy costs in parameters, FLOPs and memory, told from its settings.
+"""The footprint of a policy in parameters, FLOPs and memory, computed from its settings.
 
 A product and a sum are two FLOPs. Matrix products and attention are counted, as torch's own counter does; norms and
 activations are not. Memory is counted in numbers, which take 4 bytes each in float32.
@@ -11,9 +11,9 @@ import attrs
 class ByKnown:
     """A cost of one image as a polynomial in the number of its known tokens.
 
-    - `fixed`: the cost where no token is known
-    - `each`: what a known token adds
-    - `squared`: what the square of their number adds
+    - `fixed`: the cost if no token is known
+    - `each`: the added cost of a known token
+    - `squared`: the factor of the square of the number of known tokens
     """
 
     fixed: int
@@ -21,7 +21,7 @@ class ByKnown:
     squared: int = 0
 
     def at(self, known: int) -> int:
-        """The cost where `known` tokens are known."""
+        """The cost if `known` tokens are known."""
         return self.fixed + self.each * known + self.squared * known**2
 
 
@@ -30,22 +30,22 @@ class PerToken:
     """A cost of the head at one diffusion step.
 
     - `token`: the cost of a token, whatever the number of its chains
-    - `chain`: what each of its chains adds
+    - `chain`: the added cost of each of its chains
     """
 
     token: int
     chain: int
 
     def of(self, chains: int) -> int:
-        """The cost of a token with this number of chains."""
+        """The cost of a token with `chains` chains."""
         return self.token + chains * self.chain
 
 
 @attrs.frozen
 class BackboneFootprint:
-    """What the part of a policy in front of its head costs.
+    """The footprint of the part of a policy in front of its head.
 
-    - `parameters`: all parameters that are not the head's, those of the prompt's embedding included
+    - `parameters`: all parameters outside the head, the prompt's embedding included
     - `products`: FLOPs of the matrix products of a pass over one image
     - `attention`: FLOPs of attention in a pass over one image
     - `kept`: numbers that autograd keeps of a pass over one image
@@ -69,13 +69,13 @@ class BackboneFootprint:
 
 @attrs.frozen
 class HeadFootprint:
-    """What the per-token denoiser costs.
+    """The footprint of the head.
 
     - `parameters`: all parameters of the head
     - `times`: FLOPs of the embedding of one time
     - `flops`: FLOPs of a token and of each of its chains at one diffusion step
-    - `kept`: numbers that autograd keeps where the head is frozen
-    - `kept_trained`: numbers that autograd keeps where the head is trained
+    - `kept`: numbers that autograd keeps if the head is frozen
+    - `kept_trained`: numbers that autograd keeps if the head is trained
     - `held`: most numbers that a pass without gradient holds at once
     """
 
@@ -89,7 +89,7 @@ class HeadFootprint:
 
 @attrs.frozen
 class PolicyFootprint:
-    """What a policy costs, by its two parts."""
+    """The footprint of a policy, by backbone and head."""
 
     backbone: BackboneFootprint
     head: HeadFootprint

@@ -48,7 +48,7 @@ def gallery(policies: Sequence[str], folders: Mapping[str, Path]) -> dict[str, l
 
 
 def lines_of(folder: Path, who: str) -> list[dict[str, Any]]:
-    """The scores of a policy's images; where the file does not name the policy, those of the file's last one."""
+    """The scores of a policy's images; of the file's last policy, if the file does not name the policy."""
     lines = [json.loads(line) for line in (folder / "scores.jsonl").read_text("utf-8").splitlines()]
     names = list(dict.fromkeys(line["policy"] for line in lines))
     return [line for line in lines if line["policy"] == (who if who in names else names[-1])]

@@ -15,7 +15,7 @@ from margrpo.run_folder import RunFolder, by_step
 
 @attrs.frozen(slots=False)
 class Past:
-    """A run's recipe, figures, log and files, as far as they are written.
+    """A run's recipe, figures, log and files, if they have been written.
 
     - `files`: where its files are
     - `name`: what the report calls the run

@@ -38,14 +38,14 @@ def verify_resume(recipe: Recipe, run: Path, processes: Processes) -> str:
 
 
 def newest_recorded(run: Path) -> tuple[Start, Mapping[str, Any]]:
-    """The newest sound checkpoint after which a step was recorded, and that step's line; `RunError` without one."""
+    """The newest sound checkpoint that a recorded step follows, and the figures of this step; or `RunError`."""
     lines = by_step(RunFolder(run).metrics)
     for place in reversed(checkpoint.all_in(RunFolder(run).checkpoints)):
         step = checkpoint.step_of(place)
         if step in lines:
             manifest.read(place)
             return Start(place, step), lines[step]
-    raise RunError(f"{run}: no step after a checkpoint is recorded in {METRICS}, so there is none to do again")
+    raise RunError(f"{run}: no step after a checkpoint is recorded in {METRICS}, so there is no step to repeat")
 
 
 def by_step(path: Path) -> dict[int, Mapping[str, Any]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("margrpo", "plugins")
-LIMIT = 52
+LIMIT = 0
 
 HEADLESS = (
     # The subject is a pronoun, or an adjective whose noun is missing.

@@ -12,7 +12,7 @@ from margrpo.components.timesteps import Random
 from margrpo.components.trainable import Backbone, Everything
 from margrpo.evaluate.measure import peak_bytes
 from margrpo.plan.counts import plan
-from margrpo.plan.memory import LOOKED_AT_ONCE, memory, replay_bytes
+from margrpo.plan.memory import VALIDATED_AT_ONCE, memory, replay_bytes
 from margrpo.recipe import load
 from margrpo.recipe.schema import Run
 from margrpo.records import Rollout
@@ -103,7 +103,7 @@ def test_the_estimate_of_the_peak_is_near_what_torch_takes(name: str, sets: tupl
 
 
 def test_the_plan_knows_how_many_held_out_images_are_drawn_at_once() -> None:
-    assert LOOKED_AT_ONCE == BATCH
+    assert VALIDATED_AT_ONCE == BATCH
 
 
 def test_a_piece_of_the_update_does_not_grow_with_the_trajectories() -> None:

@@ -118,7 +118,9 @@ def test_too_many_skips_in_a_row_end_the_run_with_the_likely_cause(tmp_path: Pat
     broken = recipe(tmp_path, advantage=Wild(at=(0, 2, 3, 4)), run={"max_skipped_steps": 3})
     with pytest.raises(RunError) as caught:
         train(broken, tmp_path / "run")
-    assert "numbers were not finite in 3 steps in a row, the last of them step 4: a gradient overflowed" in str(caught.value)
+    assert "numbers were not finite in 3 steps in a row, the last of them step 4: a gradient overflowed" in str(
+        caught.value
+    )
     assert "lower optimizer.lr = 0.001" in str(caught.value)
 
 

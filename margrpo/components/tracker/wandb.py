@@ -102,6 +102,6 @@ def identity(folder: Path) -> str:
 
 
 def recipe_in(folder: Path) -> dict[str, Any]:
-    """The resolved recipe."""
+    """The resolved recipe in the run folder."""
     file = RunFolder(folder).recipe
     return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}

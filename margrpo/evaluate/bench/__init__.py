@@ -1,1 +1,1 @@
-"""What the parts of a training step cost on this machine."""
+"""The cost of the parts of a training step on this machine, for `margrpo bench`."""

@@ -1,4 +1,4 @@
-"""The update beside the plain way, which evaluates the head on all tokens for all chains in one graph."""
+"""Comparison of the update with the dense implementation: the head on all tokens and chains, in one graph."""
 
 from typing import Any
 
@@ -13,13 +13,13 @@ from margrpo.nets.dropout import drops
 from margrpo.train.timer import Timer
 
 LIMITS = {"loss_relative_error": 1e-4, "gradient_relative_error": 1e-3}
-"""How far the update and the plain way may differ in float32; products of fewer digits may 50 times as far."""
+"""Largest relative difference of update and dense loss in float32; 50 times as much in lower precision."""
 ROUGHER = 50
 
 
 @record
 class DenseComparison:
-    """The update beside the plain way on the same rollout."""
+    """The update and the dense implementation on one rollout."""
 
     ours: Figures
     dense: Figures
@@ -29,11 +29,11 @@ class DenseComparison:
 
     @property
     def agrees(self) -> bool:
-        """Whether both computed the same."""
+        """Whether both computed equal losses and gradients."""
         return all(getattr(self, name) <= limit for name, limit in self.limits.items())
 
     def as_dict(self) -> dict[str, Any]:
-        """For a JSON file."""
+        """A dictionary for a JSON file."""
         return {
             "speedup": self.dense.cost.seconds / self.ours.cost.seconds,
             "memory_ratio": self.ours.cost.peak_bytes / self.dense.cost.peak_bytes,
@@ -46,7 +46,7 @@ class DenseComparison:
 
 
 def measure_against_dense(bench: Bench, *, repeats: int) -> tuple[DenseComparison, UpdateCounts]:
-    """The update and the plain way, on one rollout; how far they agree is measured first."""
+    """Measure the update and the dense implementation on one rollout, after comparing their results."""
     if bench.session.method.replay.uses_dropout and drops(bench.session.model):
         raise RunError(
             "--against dense: this recipe drops out in the replay, and the plain way draws other places; add --set "
@@ -68,5 +68,5 @@ def measure_against_dense(bench: Bench, *, repeats: int) -> tuple[DenseCompariso
 
 
 def relative(difference: float, value: float) -> float:
-    """|difference / value|, 0 where both are."""
+    """|difference / value|; 0 if both are 0."""
     return abs(difference / value) if value else abs(difference)

@@ -24,9 +24,9 @@ from margrpo.train.update.statistics import UpdateStats
 
 
 class Bench:
-    """A recipe assembled, with images drawn that the update can be measured on.
+    """An assembled recipe with drawn images, on which the update can be measured.
 
-    Every image has an advantage, drawn at random: what is measured is the work, not what is learned.
+    Every image has a random advantage, because only the work is measured.
     """
 
     def __init__(
@@ -55,31 +55,31 @@ class Bench:
 
     @property
     def needs(self) -> Any:
-        """What a rollout of the recipe records."""
+        """The needs of the recipe's components."""
         recipe = self.recipe
         return recipe.selector.needs() | recipe.estimator.needs() | recipe.penalty.needs()
 
     def drawn(self, **changes: Any) -> Rollout:
-        """The images that the update is measured on, with changes of what is recorded."""
+        """Draw the images that the update is measured on; `changes` replace fields of the recording."""
         self.progress(f"drawing {len(self.prompts)} images in {self.pipeline.unmasking.steps} AR steps")
         recording, told = replace(self.recording, **changes), self.tell_quarters
         return roll_out(self.pipeline, self.prompts, self.key, recording, progress=told)
 
     def tell_quarters(self, done: int, steps: int) -> None:
-        """Say so at every quarter of a rollout of many AR steps."""
+        """Report progress at every quarter of a rollout of many AR steps."""
         if steps >= 8 and done * 4 // steps > (done - 1) * 4 // steps:
             self.progress(f"AR step {done} of {steps}")
 
     def rollout(self, timer: Timer, recording: Recording | None = None) -> Rollout:
-        """The images, with what the update needs; without CUDA graphs where operations are counted, which hide them."""
+        """Draw the images with their record; CUDA graphs are off if operations are counted, because they hide them."""
         counting = isinstance(timer, FlopMeter)
         pipeline = replace(self.pipeline, graphs=None) if counting else self.pipeline
         return roll_out(pipeline, self.prompts, self.key, recording or self.recording, timer=timer)
 
     def update(self, rollout: Rollout, timer: Timer, *, live: int | None = None, **parts: Any) -> UpdateStats:
-        """The gradient of the loss, of the first `live` images if not of all, with parts of the method changed.
+        """Compute the gradient of the loss of the first `live` images (None: all), with `parts` of the method changed.
 
-        The optimizer's step is the same for every method, and left out.
+        The optimizer's step is left out, because it is equal for all methods.
         """
         self.forget()
         stats, method, advantages = UpdateStats(timer), replace(self.session.method, **parts), self.advantages
@@ -89,7 +89,7 @@ class Bench:
         return stats
 
     def dense(self, rollout: Rollout, timer: Timer) -> float:
-        """The same gradient the plain way; the value of the loss."""
+        """Compute the gradient by the dense implementation, and return the loss."""
         self.forget()
         loss = dense_loss(self.session.pipeline, self.session.method, rollout, self.advantages)
         timer.lap("forward")
@@ -103,12 +103,12 @@ class Bench:
             value.grad = None
 
     def gradient(self) -> Float[Tensor, "p"]:
-        """The gradient by all trained parameters."""
+        """The gradient with respect to all trained parameters."""
         parts = [torch.zeros_like(value) if value.grad is None else value.grad for _, value in self.session.parameters]
         return torch.cat([part.flatten().double() for part in parts])
 
     def timed(self, *works: Callable[[Timer], object], repeats: int) -> list[Figures]:
-        """The figures of some works, and of the machine while they were measured."""
+        """The figures of each of `works`, and of the machine while they were measured."""
         before = Peaks.of(self.session)
         device = self.pipeline.device
         costs = cost(*works, device=device, repeats=repeats, forget=self.forget, progress=self.progress)

@@ -1,4 +1,4 @@
-"""A few AR steps of an unmasking, so that a trained step can be measured without all the others."""
+"""A few AR steps of an unmasking, so that a trained AR step can be measured without the rest of the rollout."""
 
 from margrpo.contracts import Unmasking
 from margrpo.errors import RunError
@@ -6,9 +6,9 @@ from margrpo.recipe import Recipe
 
 
 class SubsampledUnmasking:
-    """Some AR steps of an unmasking, each with the one before it; what lies between is unmasked at once.
+    """An unmasking with only some AR steps of another one, each with the step before it; steps between are merged.
 
-    A trained AR step costs what it costs in the recipe, and the rollout draws no others.
+    A trained AR step costs as much as in the recipe, without the rollout's other AR steps.
     """
 
     def __init__(self, whole: Unmasking, places: tuple[int, ...], tokens: int):
@@ -19,12 +19,12 @@ class SubsampledUnmasking:
         self.kept = tuple(self.unknown.index(every[place]) for place in places)
 
     def counts(self, tokens: int) -> tuple[int, ...]:
-        """Unknown tokens before each step and after the last."""
+        """The number of unknown tokens before each AR step and after the last."""
         return self.unknown
 
 
 def excerpt(recipe: Recipe, ar_steps: int) -> SubsampledUnmasking:
-    """A number `ar_steps` of the recipe's AR steps, evenly spread."""
+    """An unmasking with `ar_steps` of the recipe's AR steps, evenly spread."""
     steps, tokens = recipe.unmasking.steps, recipe.policy.geometry()[0]
     if ar_steps > steps:
         raise RunError(f"--ar-steps {ar_steps}: the recipe's images take {steps} AR steps; give {steps} or fewer")

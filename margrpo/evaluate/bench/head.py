@@ -1,4 +1,4 @@
-"""The head alone, forwards and backwards, as the number of chains grows."""
+"""The cost of the head alone, forwards and backwards, as the number of chains grows."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ CHAINS = (1, 2, 4, 8, 16, 32)
 
 
 def measure_head(bench: Bench, *, repeats: int) -> dict[int, Figures]:
-    """The head on all tokens of the images at one transition, forwards and backwards, for each number of chains."""
+    """Measure the head on all tokens at one transition, forwards and backwards, for each number of chains."""
     session, device = bench.session, bench.pipeline.device
     model, sampler = session.model, session.pipeline.sampler
     count = len(bench.prompts) * model.tokens

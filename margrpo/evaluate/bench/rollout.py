@@ -1,4 +1,4 @@
-"""The rollout: what it costs, and which share of its FLOPs is needed."""
+"""The cost of the rollout, and the needed share of its FLOPs."""
 
 from itertools import pairwise
 
@@ -19,13 +19,13 @@ class RolloutCost:
 
     @property
     def useful_share(self) -> float:
-        """FLOPs needed over FLOPs done, by backbone and head."""
+        """Needed FLOPs divided by counted FLOPs, of backbone and head."""
         done = sum(flops for part, (_, flops) in self.figures.cost.parts.items() if part != "codec")
         return self.useful / done
 
 
 def measure_rollout(bench: Bench, *, repeats: int, training: bool) -> RolloutCost:
-    """Images as they are drawn to be looked at, or with `training` as an update needs them."""
+    """Measure the drawing of images alone, or with `training` of images with the record for an update."""
     recording, made = bench.recording if training else NOTHING, list[Rollout]()
 
     def draw(timer: Timer) -> None:
@@ -36,7 +36,7 @@ def measure_rollout(bench: Bench, *, repeats: int, training: bool) -> RolloutCos
 
 
 def needed(bench: Bench, of: PolicyFootprint, recording: Recording, made: Rollout) -> int:
-    """The FLOPs that a rollout needs: the encoder on known tokens, the head on tokens that are drawn."""
+    """The FLOPs that a rollout needs: the encoder on known tokens, the head on drawn tokens."""
     pipeline, images, tokens = bench.pipeline, len(bench.prompts), bench.session.model.tokens
     diffusion = pipeline.sampler.steps
     everywhere, guided, total = pipeline.unmasking.counts(tokens), False, diffusion * of.head.times

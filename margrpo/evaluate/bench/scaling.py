@@ -1,4 +1,4 @@
-"""The update as one size grows."""
+"""The cost of the update as one size grows."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -20,7 +20,7 @@ from margrpo.train.timer import Timer
 
 @record
 class ScalingPoint:
-    """One size in a scaling: what was varied, its value, the cost of the update, and the head's evaluations."""
+    """A point of a scaling: the varied size, its value, the cost of the update, and the head's evaluations."""
 
     varied: str
     value: int
@@ -29,22 +29,22 @@ class ScalingPoint:
 
 
 class Thinned:
-    """A selector that keeps a keyed random share of an image's places, among the tokens that another marks."""
+    """A selector of a keyed random share of an image's places, among the tokens of another selector."""
 
     def __init__(self, whole: Selector, share: float):
         self.whole, self.share = whole, share
 
     def needs(self) -> Needs:
-        """Whatever the other needs."""
+        """The needs of the other selector."""
         return self.whole.needs()
 
     def extent(self, tokens: int) -> Extent:
-        """The share of the places, among those of the other."""
+        """The share of the other selector's extent."""
         share = uncertainty.share(self.share, tokens)
         return self.whole.extent(tokens) & Extent(share / tokens, share / tokens, share)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """The marked tokens at places of low rank; the ranks of an image are alike at each AR step."""
+        """The other selector's tokens at places of low rank; the ranks of an image are equal at all AR steps."""
         marked = self.whole.select(rollout, step)
         keys = [(*rollout.key, "thinned", *key) for key in rollout.prompts.keys]
         rank = noise.ranks(keys, marked.shape[1], str(marked.device))
@@ -52,9 +52,9 @@ class Thinned:
 
 
 def measure_scaling(bench: Bench, *, repeats: int) -> Iterator[list[ScalingPoint]]:
-    """The update as one size grows: K chains, n tokens that carry loss, s trained AR steps, B images that do.
+    """Measure the update as one size grows: K chains, n tokens with loss, s trained AR steps, B images with loss.
 
-    What has been measured comes size by size, as soon as it is known.
+    The points of a size are yielded as soon as they are measured.
     """
     device, method = bench.pipeline.device, bench.session.method
     estimator = method.estimator
@@ -62,7 +62,7 @@ def measure_scaling(bench: Bench, *, repeats: int) -> Iterator[list[ScalingPoint
     rollout = bench.drawn(trajectories=max(estimators, default=bench.recording.trajectories))
 
     def points(varied: str, values: Sequence[float], variants: Sequence[dict[str, Any]]) -> list[ScalingPoint]:
-        """The update at each value, given as the arguments of `Bench.update`."""
+        """Measure the update at each value, given as arguments of `Bench.update`."""
         works = [partial(bench.update, **{"rollout": rollout, **each}) for each in variants]
         tallies = [work(timer=Timer(device)) for work in works]
         values = [stats.tokens for stats in tallies] if varied == "n" else values
@@ -83,7 +83,7 @@ def measure_scaling(bench: Bench, *, repeats: int) -> Iterator[list[ScalingPoint
 
 
 def doubling(most: int) -> list[int]:
-    """1, 2, 4, … and the most."""
+    """The numbers 1, 2, 4, … below `most`, and `most`."""
     found, value = [], 1
     while value < most:
         found.append(value)

@@ -1,4 +1,4 @@
-"""The update: what it costs, what it touches, and what it needs by formula."""
+"""The cost and the counts of the update, and its FLOPs by formula."""
 
 from margrpo.declare import record
 from margrpo.evaluate.bench.bench import Bench
@@ -10,7 +10,7 @@ from margrpo.train.update.statistics import UpdateStats
 
 @record
 class UpdateCounts:
-    """What an update touches, and its FLOPs by formula."""
+    """The counts of an update, and its FLOPs by formula."""
 
     images: int
     ar_steps: int
@@ -21,7 +21,7 @@ class UpdateCounts:
 
 
 def measure_step(bench: Bench, *, repeats: int) -> tuple[Figures, UpdateCounts]:
-    """The update, and what it counted."""
+    """Measure the update, and count its work."""
     rollout = bench.drawn()
     stats = bench.update(rollout, Timer(bench.pipeline.device))
     (figures,) = bench.timed(lambda timer: bench.update(rollout, timer), repeats=repeats)

@@ -93,7 +93,7 @@ def recipe_of(folder: Path) -> dict[str, Any]:
 
 
 def summary(folder: Path) -> dict[str, Any] | None:
-    """The summary of a run that finished."""
+    """The summary of a finished run, or None."""
     path = RunFolder(folder).summary
     try:
         found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None

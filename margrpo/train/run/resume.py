@@ -45,7 +45,7 @@ class Start:
 
 
 def start_of(run: Path, processes: Processes) -> Start:
-    """The newest sound checkpoint of a run; the first process looks for all."""
+    """The newest sound checkpoint of a run; rank 0 finds it for all. *Collective*."""
     checkpoints = RunFolder(run).checkpoints
     notes: list[str] = []
     found = newest_sound(checkpoints, notes.append) if processes.rank == 0 else None

@@ -40,7 +40,7 @@ def cause(session: Session, rollout: Rollout) -> str:
 
 
 def put_away(folder: Path, step: int, rollout: Rollout, facts: Mapping[str, Any], process: int) -> Path:
-    """Write everything that a rollout holds, what is known of it, and its images; all but the last few are removed."""
+    """Write a rollout, `facts` about it and its images; all but the last few rollouts are removed."""
     place = RunFolder(folder).skipped
     place.mkdir(exist_ok=True)
     name = f"{step_name(step)}-process-{process}"

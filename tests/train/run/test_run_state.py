@@ -95,7 +95,7 @@ def test_verify_restores_what_a_figure_depends_on(tmp_path: Path) -> None:
     again = everything(tmp_path)
     parts = {name: getattr(again, name) for name in ("reward", "measure", "canary")}
     train(recipe(tmp_path, **parts, tracker=(Jsonl(), telling)), run, verify=True)
-    assert any(said.startswith("step 2, done again, gives the same ") for said in telling.said)
+    assert any(said.startswith("step 2 was repeated: all ") for said in telling.said)
 
 
 def test_the_state_of_another_class_is_left_alone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What components of any stage promise about their costs, from which `margrpo plan` and `margrpo bench` reckon."""
+"""Promises of components about their costs, which `margrpo plan` and `margrpo bench` use."""
 
 import math
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from margrpo.testing.conformance.work import done, model_of, numbers, rollout
 
 
 def policy_counts_its_parameters(subject: Subject) -> None:
-    """footprint() tells the number of parameters of the backbone and of the head that are built."""
+    """footprint() has the numbers of parameters of the built backbone and head."""
     model, told = model_of(subject), subject.component.footprint()
     head = sum(value.numel() for value in model.head.parameters())
     built = sum(value.numel() for value in model.parameters()) - head
@@ -28,7 +28,7 @@ def policy_counts_its_parameters(subject: Subject) -> None:
 
 
 def policy_counts_its_flops(subject: Subject) -> None:
-    """footprint() tells the FLOPs of a pass and of the head, within a tenth of what torch counts."""
+    """footprint() has the FLOPs of a pass and of the head, within a tenth of torch's count."""
     model, (n, d), told = model_of(subject), subject.component.geometry(), subject.component.footprint()
     model.requires_grad_(False)
     mask, moment = unknown(subject, n), model.head.embed_times([1.0])
@@ -53,14 +53,14 @@ def counter() -> Iterator[FlopCounterMode]:
 
 
 def conditioner_counts_its_parameters(subject: Subject) -> None:
-    """parameters() tells the number of parameters that are built."""
+    """parameters() is the number of built parameters."""
     built = sum(value.numel() for value in subject.component.build(width=8).parameters())
     told = subject.component.parameters(width=8)
     claim(built == told, f"parameters() gives {told}, and {built} are built")
 
 
 def codec_makes_images_of_its_size(subject: Subject) -> None:
-    """Its images are squares of the side that `image` tells."""
+    """Decoded images are squares with the side `image`."""
     (images, _), side = done(subject), subject.component.image
     claim(images.shape[2:] == (side, side), f"image = {side}, and its images have the shape {tuple(images.shape[2:])}")
 
@@ -76,7 +76,7 @@ def timesteps_keep_no_more_than_they_say(subject: Subject) -> None:
 
 
 def selector_stays_within_its_extent(subject: Subject) -> None:
-    """At no AR step more tokens of an image are selected than extent() allows."""
+    """The number of selected tokens of an image never exceeds extent()."""
     made = rollout(subject)
     for step in made.steps:
         for image, number in enumerate(subject.component.select(made, step).sum(1).tolist()):
@@ -87,13 +87,13 @@ def selector_stays_within_its_extent(subject: Subject) -> None:
 
 
 def stage_of(step: ARStep, image: int) -> Stage:
-    """The AR step of one image as it would be planned."""
+    """The planned AR step of one image."""
     unknown, committed = int(step.unknown[image].sum()), int(step.committed[image].sum())
     return Stage(step.unknown.shape[1], unknown, committed, 1.0)
 
 
 def estimator_scores_no_more_chains_than_it_says(subject: Subject) -> None:
-    """At no AR step more chains of an image are scored than chains() allows where every unknown token is selected."""
+    """The number of scored chains of an image never exceeds chains(), with every unknown token selected."""
     made = recorded(subject.component.needs() | Needs(virtual=True))
     for step in made.steps:
         found = subject.component.transitions(made, step, step.unknown)
@@ -105,7 +105,7 @@ def estimator_scores_no_more_chains_than_it_says(subject: Subject) -> None:
 
 
 def estimator_varies_its_chains(subject: Subject) -> None:
-    """with_chains() makes an estimator that says it scores that number of chains."""
+    """with_chains() makes an estimator whose chains() has the number of chains."""
     if not isinstance(subject.component, VariesChains):
         not_applicable("its number of chains does not vary")
     for chains in (1, 3):
@@ -114,7 +114,7 @@ def estimator_varies_its_chains(subject: Subject) -> None:
 
 
 def penalty_names_its_reference_and_tokens(subject: Subject) -> None:
-    """What it builds keeps a reference where `reference` names one, and falls on the tokens that `where` marks."""
+    """The built regularizer has a reference if `reference` names one, and penalises the tokens of `where`."""
     component = subject.component
     regularizer = component.build(small.model(small.policy()))
     kept, named = regularizer.reference is not None, component.reference is not None
@@ -138,7 +138,7 @@ def trainable_trains_no_more_than_it_says(subject: Subject) -> None:
 
 
 def optimizer_counts_its_state(subject: Subject) -> None:
-    """Its state is `state_per_parameter` numbers of each parameter, rounded up; single numbers do not count."""
+    """The optimizer's state is `state_per_parameter` numbers per parameter, rounded up; single numbers do not count."""
     value = torch.nn.Parameter(torch.ones(8, 8))
     optimizer = subject.component.build([value])
     value.square().sum().backward()

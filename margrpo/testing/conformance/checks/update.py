@@ -78,7 +78,7 @@ class Unknown:
         return Needs(virtual=True)
 
     def extent(self, tokens: int) -> Extent:
-        """All."""
+        """All unknown tokens."""
         return Extent()
 
     def select(self, rollout: Rollout, step: ARStep) -> torch.Tensor:
