@@ -60,7 +60,7 @@ def held(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> tuple[MemoryItem
     """The memory of weights, gradients, the optimizer's state and the record for replay."""
     whole, tuned, state = of.parameters, sum(trained(recipe, of)), recipe.optimizer.state_per_parameter
     copies = 2 + (counted.reference.most > 0)
-    who = "tuned, base, reference" if copies == 3 else "tuned, as it came"
+    who = "tuned, base, reference" if copies == 3 else "tuned, base"
     stored = replay_bytes(recipe, counted.stages, counted.images)
     return (
         MemoryItem("weights", f"{copies} × {whole:,} parameters × {BYTES} B ({who})", copies * whole * BYTES),
@@ -110,7 +110,7 @@ def update_phase(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> MemoryIt
     head = max(pair, min(budget // PIECE, pairs * counted.transitions * pair))
     share = graph / (graph + head)
     whose = "within run.budget" if recipe.run.budget else "on a GPU within a quarter of its memory instead"
-    formula = f"graphs of a backbone pass, {share:.0%}, and of a piece of the head's work; {whose}"
+    formula = f"graphs of a backbone pass, {share:.0%}, and of a chunk of the head's work; {whose}"
     return MemoryItem("update", formula, graph + head)
 
 

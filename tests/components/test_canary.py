@@ -56,7 +56,7 @@ def test_numbers_of_pictures_by_hand() -> None:
 
 
 @given(st.integers(0, 50))
-def test_images_as_they_were_have_no_drift(seed: int) -> None:
+def test_unchanged_images_have_no_drift(seed: int) -> None:
     images = noise(3, seed)
     for canary in (Edges(), Colours(), Dark(), Distance(), HeldOutReward(of=Brightness())):
         assert canary.build("cpu").drift(canary_inputs(images, images)) == pytest.approx(0, abs=1e-5)
