@@ -12,6 +12,8 @@ nox.options.sessions = ["tests", "lint", "types", "docs"]
 nox.options.default_venv_backend = "venv"
 
 BIN = Path(".nox/env/bin")
+BY_FILE = ("--dist", "loadscope", "--no-loadscope-reorder")
+"""The tests of a file run in one process, which makes what they share once, and files in the order of their names."""
 MADE_FROM = ("pyproject.toml", "constraints.txt")
 
 
@@ -27,14 +29,14 @@ def env(session: nox.Session) -> None:
     stamp = Path(session.virtualenv.location) / "made_from"
     if stamp.exists() and stamp.read_text() == made_from:
         return
-    session.install("-c", "constraints.txt", "-e", ".[dev,docs]")
+    session.install("--no-compile", "-c", "constraints.txt", "-e", ".[dev,docs]")  # Python compiles what is imported
     stamp.write_text(made_from)
 
 
 @nox.session(venv_backend="none", requires=["env"])
 def tests(session: nox.Session) -> None:
     """Run the tests; arguments after -- go to pytest."""
-    in_env(session, "python", "-m", "pytest", "-n", str(min(2, os.cpu_count() or 1)), *session.posargs)
+    in_env(session, "python", "-m", "pytest", "-n", str(min(2, os.cpu_count() or 1)), *BY_FILE, *session.posargs)
     if not session.posargs:
         in_env(session, "python", "-m", "pytest", "plugins/margrpo-example")
 
