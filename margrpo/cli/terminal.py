@@ -1,6 +1,8 @@
 """Standard output and standard error, and how sentences, facts and sizes are printed on them."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -44,3 +46,9 @@ def size(count: float) -> str:
             return f"{count:.3g} {unit}"
         count /= 1000
     return f"{count:,.3g} GB"
+
+
+def write_figures(to: Path | None, found: dict[str, Any]) -> None:
+    """Write the figures into a JSON file, where one is given."""
+    if to is not None:
+        to.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

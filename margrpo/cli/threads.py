@@ -1,4 +1,4 @@
-"""The number of threads that torch uses."""
+"""What torch reads from the environment before it is loaded: threads, and the log of its profiler."""
 
 import os
 
@@ -23,3 +23,9 @@ def settle_threads() -> int:
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else MOST))
     return torch.get_num_threads()
+
+
+def hush_profiler() -> None:
+    """Silence the log of torch's profiler, which counts memory; torch reads the setting when it is imported."""
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")

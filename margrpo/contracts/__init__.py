@@ -5,10 +5,9 @@ and the entry id `selector.NAME` all mean `Selector`. A component holds settings
 or state, its component *builds* a second object that holds them; those objects have their contracts here too.
 """
 
+from margrpo.contracts.codec import Autoencoder, Codec
 from margrpo.contracts.model import (
     Attention,
-    Autoencoder,
-    Codec,
     Conditioner,
     Head,
     Model,

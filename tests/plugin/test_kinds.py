@@ -2,11 +2,11 @@ import inspect
 import re
 
 from margrpo import contracts
-from margrpo.contracts import Selector, model, rollout, run, update, verdict
+from margrpo.contracts import Selector, codec, model, rollout, run, update, verdict
 from margrpo.plugin.registry import Registry
 
 KINDS = Registry().kinds
-ROOMS = (model, rollout, verdict, update, run)
+ROOMS = (model, codec, rollout, verdict, update, run)
 
 
 def test_a_kind_is_its_contract_in_lower_case() -> None:

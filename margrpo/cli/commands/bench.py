@@ -1,7 +1,5 @@
 """`margrpo bench`: step, rollout, head, scaling."""
 
-import json
-import os
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,8 +8,8 @@ import typer
 
 from margrpo.cli import bench_tables as tables
 from margrpo.cli.arguments import RecipeFile, Sets, evolved, loadable, refuse_unwritable, training
-from margrpo.cli.terminal import out, tell
-from margrpo.cli.threads import settle_threads
+from margrpo.cli.terminal import out, tell, write_figures
+from margrpo.cli.threads import hush_profiler, settle_threads
 from margrpo.contracts import Estimator, VariesChains
 from margrpo.errors import RunError
 from margrpo.plugin.registry import registry
@@ -102,7 +100,7 @@ def step(
         )
         out().print()
         out().print(tables.comparison_words(compared))
-    write(to, {**found, "counts": vars(counted), **tables.machine(made, figures)})
+    write_figures(to, {**found, "counts": vars(counted), **tables.machine(made, figures)})
     if against is not None and not compared.agrees:
         allowed = compared.limits["gradient_relative_error"]
         raise RunError(
@@ -142,10 +140,11 @@ def rollout(
     useful = f" Of what backbone and head did, {drawn.useful_share:.1%} was needed."
     of = made.pipeline
     size_of = f"{len(made.prompts)} images in {of.unmasking.steps} AR steps of {of.sampler.steps} diffusion steps."
-    out().print(
-        tables.table("the rollout", {"rollout": drawn.figures}, f"{size_of}{useful} {tables.machine_words(made)}")
+    caption = f"{size_of}{useful} {tables.machine_words(made)}"
+    out().print(tables.table("the rollout", {"rollout": drawn.figures}, caption))
+    write_figures(
+        to, {**drawn.figures.as_dict(), "useful_share": drawn.useful_share, **tables.machine(made, drawn.figures)}
     )
-    write(to, {**drawn.figures.as_dict(), "useful_share": drawn.useful_share, **tables.machine(made, drawn.figures)})
 
 
 @app.command()
@@ -167,10 +166,9 @@ def head(
     found = measure_head(made, repeats=repeats)
     tokens = len(made.prompts) * made.session.model.tokens
     rows = {f"K = {chains}": figures for chains, figures in found.items()}
-    out().print(
-        tables.table("the head", rows, f"{tokens:,} tokens at one diffusion step. {tables.machine_words(made)}")
-    )
-    write(
+    caption = f"{tokens:,} tokens at one diffusion step. {tables.machine_words(made)}"
+    out().print(tables.table("the head", rows, caption))
+    write_figures(
         to,
         {
             "chains": {chains: each.as_dict() for chains, each in found.items()},
@@ -203,7 +201,7 @@ def scaling(
             {"varied": each.varied, "value": each.value, "head_evaluations": each.evaluations, **each.figures.as_dict()}
             for each in group
         ]
-        write(to, {"points": points, **tables.machine(made, group[0].figures)})
+        write_figures(to, {"points": points, **tables.machine(made, group[0].figures)})
     out().print(
         "K chains per token, n tokens that carry loss, s trained AR steps, B images that carry loss; ratios are to the "
         "first of each.",
@@ -250,15 +248,3 @@ def with_chains(estimator: Estimator, chains: int) -> Estimator:
 def shortened(recipe: Recipe, ar_steps: int) -> Recipe:
     """The recipe with `ar_steps` AR steps to an image; all are trained where the recipe trains more."""
     return evolved(recipe, unmasking=evolved(recipe.unmasking, steps=ar_steps))
-
-
-def hush_profiler() -> None:
-    """Silence the log of torch's profiler, which counts memory; torch reads the setting when it is imported."""
-    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
-    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-
-
-def write(to: Path | None, found: dict[str, Any]) -> None:
-    """Write the figures into a JSON file, where one is given."""
-    if to is not None:
-        to.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")

@@ -15,7 +15,8 @@ from margrpo.testing import small
 from margrpo.testing.conformance.checks.model import unknown
 from margrpo.testing.conformance.checks.update import recorded
 from margrpo.testing.conformance.subject import Subject, claim, not_applicable
-from margrpo.testing.conformance.work import done, model_of, numbers, rollout
+from margrpo.testing.conformance.work import done
+from margrpo.testing.conformance.work.pieces import model_of, numbers, rollout
 
 
 def policy_counts_its_parameters(subject: Subject) -> None:

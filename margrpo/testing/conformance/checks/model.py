@@ -3,14 +3,8 @@
 import torch
 
 from margrpo.testing.conformance.subject import Subject, claim
-from margrpo.testing.conformance.work import (
-    done,
-    drawn_by_policy,
-    model_of,
-    numbers,
-    pipeline_of_policy,
-    require,
-)
+from margrpo.testing.conformance.work import done
+from margrpo.testing.conformance.work.pieces import drawn_by_policy, model_of, numbers, pipeline_of_policy, require
 from margrpo.train.watch import parity
 
 

@@ -12,7 +12,8 @@ from margrpo.maths.noise import generator
 from margrpo.records import Rollout, grouped
 from margrpo.testing import small
 from margrpo.testing.conformance.subject import Subject, claim, not_applicable
-from margrpo.testing.conformance.work import done, pipeline_of_sampler
+from margrpo.testing.conformance.work import done
+from margrpo.testing.conformance.work.pieces import pipeline_of_sampler
 from margrpo.train.rollout.roll_out import Recording, roll_out
 from margrpo.train.watch import parity
 

@@ -10,7 +10,7 @@ from margrpo.contracts import TakesHistograms, TakesImages
 from margrpo.testing import small
 from margrpo.testing.conformance.checks import run_state
 from margrpo.testing.conformance.subject import Subject, claim
-from margrpo.testing.conformance.work import require
+from margrpo.testing.conformance.work.pieces import require
 
 FIGURES = {"reward": 0.5, "reward/shapes": 0.25, "skipped": 1, "kl": math.nan}
 

@@ -8,7 +8,7 @@ import attrs
 from margrpo.contracts import HasRunState
 from margrpo.testing.conformance.checks.every import same
 from margrpo.testing.conformance.subject import Subject, claim, not_applicable
-from margrpo.testing.conformance.work import canary_inputs, monitor_of, scorer_of, shown
+from margrpo.testing.conformance.work.verdict import canary_inputs, monitor_of, scorer_of, shown
 from margrpo.train.run import run_state
 from margrpo.train.run.checkpoint import on_the_cpu
 from margrpo.train.run.packing import pack, unpack

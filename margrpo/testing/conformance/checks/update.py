@@ -8,7 +8,8 @@ import torch
 from margrpo.records import ARStep, Extent, Needs, Rollout
 from margrpo.testing import small
 from margrpo.testing.conformance.subject import Subject, claim, not_applicable
-from margrpo.testing.conformance.work import done, numbers, rollout
+from margrpo.testing.conformance.work import done
+from margrpo.testing.conformance.work.pieces import numbers, rollout
 from margrpo.train.assemble import virtual_steps
 from margrpo.train.rollout.roll_out import Recording, roll_out
 from margrpo.train.update.backward import backward

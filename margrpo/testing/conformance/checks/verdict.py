@@ -10,7 +10,9 @@ from margrpo.errors import RewardError
 from margrpo.records import grouped
 from margrpo.testing.conformance.checks.run_state import run_state_survives_a_restart
 from margrpo.testing.conformance.subject import Subject, claim, not_applicable
-from margrpo.testing.conformance.work import canary_inputs, done, groups, monitor_of, numbers, scorer_of, shown
+from margrpo.testing.conformance.work import done
+from margrpo.testing.conformance.work.pieces import numbers
+from margrpo.testing.conformance.work.verdict import canary_inputs, groups, monitor_of, scorer_of, shown
 from margrpo.train.verdict.judge import beyond
 
 CLOSE = 1e-4
