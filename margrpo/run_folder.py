@@ -9,6 +9,8 @@ from margrpo.errors import RunError
 POLICY = "policy.safetensors"
 """The weights of a policy and its codec, in `final/` and in each checkpoint."""
 METRICS, LOG = "metrics.jsonl", "log.jsonl"
+LOG_OF_BEFORE = "said.jsonl"
+"""The log of runs that an earlier margrpo wrote, by which their folders are known."""
 
 
 @attrs.frozen
@@ -81,6 +83,14 @@ class RunFolder:
     def final_weights(self) -> Path:
         """The weights after the last step."""
         return self.path / "final" / POLICY
+
+    def refuse_of_before(self) -> None:
+        """Raise `RunError` if an earlier margrpo wrote the folder."""
+        if (self.path / LOG_OF_BEFORE).exists():
+            raise RunError(
+                f"{self.path}: was written by an earlier margrpo, whose run folders this one does not read; begin a "
+                "new run in another --out, or use the margrpo that wrote it"
+            )
 
     def image_grid(self, step: int) -> Path:
         """The images of held-out prompts after a step."""

@@ -3,7 +3,7 @@ import torch
 
 from margrpo.components.sampler import Ddpm
 from margrpo.errors import MargrpoError
-from margrpo.records import Transitions
+from margrpo.records import Prompt, Transitions, grouped
 from margrpo.testing import small
 
 
@@ -29,3 +29,11 @@ def test_expected_transitions_stand_at_the_means_and_drawn_transitions_at_what_w
     assert torch.equal(drawn.part(some, first)[0], step.chain.state[first][:, :, rows[some]])
     assert drawn.state.data_ptr() == step.chain.state.data_ptr()  # nothing is copied before it is asked for
     assert drawn.weight == expected.weight == 0.5
+
+
+def test_prompts_are_told_apart_by_their_metadata_and_not_by_how_it_is_printed():
+    layouts = [torch.zeros(2000), torch.zeros(2000)]
+    layouts[1][1000] = 1.0
+    prompts = grouped([Prompt("a red circle", metadata={"layout": layout, (0, 1): "key"}) for layout in layouts], 2)
+    assert prompts.distinct(("text", "label", "metadata"))[1].tolist() == [0, 0, 1, 1]
+    assert prompts.distinct()[1].tolist() == [0, 0, 0, 0]

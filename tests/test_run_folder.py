@@ -81,3 +81,10 @@ def test_the_layout_is_written_down_in_one_file() -> None:
         if name != "run_folder.py" and (left := words - ELSEWHERE.get(name, set())):
             found[name] = left
     assert not found
+
+
+def test_a_folder_of_an_earlier_margrpo_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    RunFolder(tmp_path).refuse_of_before()
+    (tmp_path / "said.jsonl").touch()
+    with pytest.raises(RunError, match="was written by an earlier margrpo, whose run folders this one does not read"):
+        RunFolder(tmp_path).refuse_of_before()

@@ -12,6 +12,7 @@ from margrpo.errors import RecipeError, RunError
 from margrpo.recipe import Pretraining, Recipe, load
 from margrpo.recipe.fit import check_geometry
 from margrpo.recipe.presence import check_presence
+from margrpo.recipe.structure import settings_of
 from margrpo.run_folder import RunFolder
 from margrpo.weights import source
 
@@ -68,7 +69,9 @@ def recipe_of(given: Path) -> Path:
     """The recipe file, given directly or as the folder of a run."""
     if not given.is_dir():
         return given
-    recipe = RunFolder(given).recipe
+    folder = RunFolder(given)
+    folder.refuse_of_before()
+    recipe = folder.recipe
     if not recipe.is_file():
         raise RunError(f"{given}: is a folder without a recipe.toml; give a recipe file or the folder of a run")
     return recipe
@@ -93,11 +96,17 @@ def with_weights_of(weights: str | None, recipe: AnyRecipe) -> AnyRecipe:
         return recipe
     policy = recipe.policy
     if policy.checkpoint == weights:
-        policy = evolved(policy, weights="ema" if policy.weights == "random" else policy.weights, sha256="")
+        policy = evolved(policy, weights=read_from_file(policy), sha256="")
     codec = (
         evolved(recipe.codec, checkpoint=weights, weights="model", sha256="") if has_codec(weights) else recipe.codec
     )
     return evolved(recipe, policy=policy, codec=codec)
+
+
+def read_from_file(policy: Policy) -> str:
+    """The setting `weights` with which a policy reads its file: its own, else the default, else "model"."""
+    default = settings_of(type(policy))["weights"].default
+    return policy.weights if policy.weights != "random" else default if default == "ema" else "model"
 
 
 def weights_of(policy: Policy) -> str:

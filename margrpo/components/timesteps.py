@@ -13,6 +13,8 @@ class Random:
     ar_steps: int = setting(12, "number of AR steps to keep", check=at_least(1))
     transitions: int = setting(10, "number of transitions with a density to keep", check=at_least(1))
 
+    kept_settings = ("ar_steps", "transitions")
+
     def draw(
         self, ar_steps: int, transitions: Sequence[int], generator: Generator
     ) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -16,7 +16,16 @@ from margrpo.contracts.model import (
     PromptEmbedder,
     Weights,
 )
-from margrpo.contracts.rollout import Guidance, NamesClasses, NamesNoise, PromptSource, Sampler, Timesteps, Unmasking
+from margrpo.contracts.rollout import (
+    Guidance,
+    NamesClasses,
+    NamesKept,
+    NamesNoise,
+    PromptSource,
+    Sampler,
+    Timesteps,
+    Unmasking,
+)
 from margrpo.contracts.run import (
     Canary,
     Dataset,
@@ -71,6 +80,7 @@ __all__ = [
     "Model",
     "Monitor",
     "NamesClasses",
+    "NamesKept",
     "NamesNoise",
     "Objective",
     "OnFailure",

@@ -213,7 +213,7 @@ class Head(Protocol):
         """Embeddings of model `times`, of any width w; computed once and shared by all tokens."""
         ...
 
-    def prepare(self, z: Float[Tensor, "m c"], moments: Float[Tensor, "*t w"]) -> Any:
+    def prepare(self, z: Float[Tensor, "m c"], times: Float[Tensor, "*t w"]) -> Any:
         """The modulation of every block for conditions `z` at one embedded time, or at each of t."""
         ...
 

@@ -104,6 +104,16 @@ class NamesNoise(Protocol):
 
 
 @runtime_checkable
+class NamesKept(Protocol):
+    """An optional part of timesteps: the settings that say how many AR steps and transitions are kept."""
+
+    @property
+    def kept_settings(self) -> tuple[str, str]:
+        """The names of the setting for AR steps and of the setting for transitions."""
+        ...
+
+
+@runtime_checkable
 class Guidance(Protocol):
     """The scale w of classifier-free guidance in the rollout, ε = ε_∅ + w (ε_z − ε_∅)."""
 

@@ -19,7 +19,8 @@ from margrpo.records import (
 class HasRunState(Protocol):
     """An optional part of a component, or of an object that it builds: state that outlives the process.
 
-    State is made of tensors, numbers, strings, None, lists, tuples and mappings. Weights are not run state.
+    State is made of tensors, numbers, strings, None, lists, tuples and mappings. Weights are not run state. A run on
+    several processes saves the state of rank 0, and every rank resumes with it.
     """
 
     def run_state(self) -> Mapping[str, Any]:

@@ -89,9 +89,9 @@ class Denoiser(nn.Module):
             for parameter in layer.parameters():
                 nn.init.zeros_(parameter)
 
-    def prepare(self, z: Float[Tensor, "m c"], moments: Float[Tensor, "... w"]) -> Modulation:
+    def prepare(self, z: Float[Tensor, "m c"], times: Float[Tensor, "... w"]) -> Modulation:
         """The modulation of every block, which does not depend on x; embedded times are broadcast to *t m w."""
-        y = torch.nn.functional.silu(moments + self.cond_embed(z))
+        y = torch.nn.functional.silu(times + self.cond_embed(z))
         blocks = tuple(block.modulation(y) for block in self.res_blocks)  # type: ignore[operator]
         shift, scale = self.final_layer.adaLN_modulation[1](y).chunk(2, dim=-1)
         return Modulation(blocks, (shift, scale))

@@ -23,9 +23,9 @@ class Head(nn.Module):
         """The embeddings of model times."""
         return self.net.time_embed(torch.tensor(times, device=self.net.input_proj.weight.device))
 
-    def prepare(self, z: Float[Tensor, "m c"], moments: Float[Tensor, "*t w"]) -> Modulation:
+    def prepare(self, z: Float[Tensor, "m c"], times: Float[Tensor, "*t w"]) -> Modulation:
         """The modulation of every block for conditions `z` at one embedded time, or at each of t."""
-        return self.net.prepare(z, moments.unsqueeze(-2))
+        return self.net.prepare(z, times.unsqueeze(-2))
 
     def raw(
         self, x: Float[Tensor, "m d"], z: Float[Tensor, "m c"], time: Int[Tensor, "m"]

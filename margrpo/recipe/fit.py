@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import attrs
 
-from margrpo.contracts import NamesClasses, NamesNoise, Unmasking
+from margrpo.contracts import NamesClasses, NamesKept, NamesNoise, Unmasking
 from margrpo.errors import DataError, RecipeError
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.schema import Pretraining, Recipe
@@ -74,15 +74,13 @@ def some_transition_has_a_density(recipe: Recipe, name: str) -> Iterator[str]:
 
 def kept_steps_are_there(recipe: Recipe) -> Iterator[str]:
     """No more AR steps and transitions can be trained on than there are."""
-    steps, transitions = recipe.unmasking.steps, _transitions(recipe)
-    kept_steps, kept_transitions = recipe.timesteps.kept(steps, transitions)
-    if kept_steps > steps:
-        yield f"timesteps keeps {kept_steps} AR steps and there are {steps}; let it keep {steps} or fewer"
-    if kept_transitions > transitions > 0:
-        yield (
-            f"timesteps keeps {kept_transitions} transitions and {transitions} have a density; "
-            f"let it keep {transitions} or fewer"
-        )
+    timesteps, offered = recipe.timesteps, (recipe.unmasking.steps, _transitions(recipe))
+    kept, what = timesteps.kept(*offered), ("AR steps", "noisy transitions")
+    keys = timesteps.kept_settings if isinstance(timesteps, NamesKept) else (None, None)
+    for key, number, limit, name in zip(keys, kept, offered, what, strict=True):
+        if number > limit > 0:
+            wrong = f"timesteps.{key} = {number} is" if key else f"timesteps keeps {number} {name},"
+            yield f"{wrong} more than the {limit} {name}; set it to {limit} or less"
 
 
 def earlier_steps_are_there(recipe: Recipe) -> Iterator[str]:

@@ -41,6 +41,7 @@ class Past:
     def of(cls, folder: Path, name: str = "") -> "Past":
         """Read a run folder, or raise `RunError` where the folder does not hold a run."""
         files = RunFolder(folder)
+        files.refuse_of_before()
         if not files.recipe.is_file():
             raise RunError(f"{folder}: is not the folder of a run: it has no recipe.toml; give the folder of a run")
         try:

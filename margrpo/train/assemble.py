@@ -16,6 +16,7 @@ from margrpo.distributed.counts import all_reduce_counts
 from margrpo.distributed.single import SingleProcess
 from margrpo.errors import RunError
 from margrpo.nets import compiled
+from margrpo.plan.counts import needs_of
 from margrpo.recipe.requirements import require_all
 from margrpo.recipe.schema import Pretraining, Recipe
 from margrpo.records import Needs, Rollout
@@ -163,7 +164,7 @@ def recording_of(session: Session, generator: torch.Generator) -> Recording:
     pipeline, method = session.pipeline, session.method
     stochastic = [t for t in range(pipeline.sampler.steps) if pipeline.sampler.has_density(t)]
     steps, transitions = session.recipe.timesteps.draw(pipeline.unmasking.steps, stochastic, generator)
-    needs = method.selector.needs() | method.estimator.needs() | session.recipe.penalty.needs()
+    needs = needs_of(session.recipe)
     return Recording(
         steps, transitions, virtual_steps(steps, needs), needs.trajectories, usable(method.selector, needs)
     )

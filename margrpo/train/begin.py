@@ -15,7 +15,7 @@ from margrpo.train.assemble import Session, device_of
 from margrpo.train.run import durable, resume
 from margrpo.train.run import folder as run_folder
 from margrpo.train.run.memory import RunMemory
-from margrpo.train.run.run_state import stateful
+from margrpo.train.run.run_state import stateful, warning
 from margrpo.train.run.trackers import Trackers
 from margrpo.train.training_run import TrainingRun
 from margrpo.train.verdict.scorers import Scorers
@@ -48,8 +48,9 @@ def begin(
     parts = stateful(session, trackers.opened)
     memory = RunMemory(**start.remembered(session, parts))
     run = TrainingRun(session, folder, start.step, trackers=trackers, memory=memory, parts=parts, held_out=held_out)
-    for note in notes:
-        trackers.say(note)
+    for note in (*notes, warning(parts, processes.world_size)):
+        if note:
+            trackers.say(note)
     return run
 
 

@@ -14,6 +14,7 @@ from margrpo.evaluate.bench.figures import Figures, Peaks
 from margrpo.evaluate.dense import dense_loss
 from margrpo.evaluate.measure import FlopMeter, cost
 from margrpo.maths import noise
+from margrpo.plan.counts import needs_of
 from margrpo.recipe import Recipe
 from margrpo.records import Rollout
 from margrpo.train.assemble import assemble, recording_of, virtual_steps
@@ -48,16 +49,10 @@ class Bench:
         self.key = (recipe.run.seed, "bench")
         self.pipeline, self.recording = self.session.pipeline, recording_of(self.session, noise.generator(self.key))
         if ar_steps is not None:
-            some, needs = excerpt(recipe, ar_steps), self.needs
+            some, needs = excerpt(recipe, ar_steps), needs_of(recipe)
             self.pipeline = replace(self.pipeline, unmasking=some)
             self.recording = replace(self.recording, steps=some.kept, virtual=virtual_steps(some.kept, needs))
         self.advantages = noise.normal([(*self.key, "advantages")], (len(self.prompts),), self.pipeline.device)[0]
-
-    @property
-    def needs(self) -> Any:
-        """The needs of the recipe's components."""
-        recipe = self.recipe
-        return recipe.selector.needs() | recipe.estimator.needs() | recipe.penalty.needs()
 
     def drawn(self, **changes: Any) -> Rollout:
         """Draw the images that the update is measured on; `changes` replace fields of the recording."""

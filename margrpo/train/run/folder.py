@@ -18,12 +18,13 @@ from margrpo.run_folder import RunFolder
 
 
 def check(folder: Path) -> None:
-    """Raise `RunError` if a folder cannot be made, or written to."""
+    """Raise `RunError` if a folder cannot be made or written to, or if an earlier margrpo wrote it."""
     above = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
         raise RunError(
             f"{folder}: cannot be made, because {above} is not a folder that can be written; choose another --out"
         )
+    RunFolder(folder).refuse_of_before()
 
 
 def refuse_run(folder: Path) -> None:

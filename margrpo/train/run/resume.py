@@ -18,7 +18,7 @@ from margrpo.train.run import checkpoint, folder
 from margrpo.train.run import manifest as sealed
 
 FREE = (
-    *("title", "notes", "tracker", "canary", "run.maps", "run.signal_every"),
+    *("title", "notes", "tracker", "canary", "run.maps", "run.signal_every", "run.signal_estimators"),
     *("run.save_every", "run.keep_last", "run.keep_every"),
 )
 """Keys that a resumed run may change freely, because neither weights nor common figures depend on them."""

@@ -4,7 +4,9 @@ A component is named by its place in the recipe (`reward.0.of`). A built object 
 that built it (`reward.0.build`, `tracker.1.open`), and an object inside it by the attribute (`reward.0.build.inner`).
 """
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -98,3 +100,22 @@ def restore(parts: Mapping[str, HasRunState], saved: States) -> None:
             part.load_run_state(of["state"])
         except Exception as error:
             raise RunError(f"{place}: load_run_state() of {name} raised {described(error)}") from error
+
+
+@contextmanager
+def unchanged(parts: Mapping[str, HasRunState]) -> Iterator[None]:
+    """Context manager after which each object has the run state that it had before."""
+    before = copy.deepcopy(states(parts))
+    yield
+    restore(parts, before)
+
+
+def warning(parts: Mapping[str, HasRunState], world_size: int) -> str | None:
+    """A sentence where the run state of some ranks is lost over a restart; trackers live on rank 0 alone."""
+    places = [place for place in parts if not place.startswith("tracker.")]
+    if world_size == 1 or not places:
+        return None
+    return (
+        f"{', '.join(places)}: the run state of rank 0 is saved, and every rank resumes with it; a resumed run equals "
+        "one that was never stopped only if all ranks have one state"
+    )

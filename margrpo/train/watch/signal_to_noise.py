@@ -19,6 +19,7 @@ from margrpo.records import Rollout
 from margrpo.train.assemble import Session, recording_of, virtual_steps
 from margrpo.train.rollout import microbatches
 from margrpo.train.rollout.roll_out import roll_out
+from margrpo.train.run.run_state import stateful, unchanged
 from margrpo.train.update.backward import backward
 from margrpo.train.update.method import Method
 from margrpo.train.update.statistics import UpdateStats
@@ -69,7 +70,8 @@ def signals(session: Session, step: int) -> dict[str, Signal]:
     for place in range(recipe.prompts.prompts):
         mine = microbatches.images(prompts, range(place, place + 1), recipe.prompts.group)
         rollout = roll_out(session.pipeline, mine, key, recording)
-        advantages = judge(session.scorers, recipe.advantage, rollout).advantages
+        with unchanged(stateful(session)):
+            advantages = judge(session.scorers, recipe.advantage, rollout).advantages
         for name, estimator in estimators.items():
             clock, method = perf_counter(), method_of_one_process(session, estimator=estimator)
             sums = found[name].moments + gradient(session, method, rollout, advantages)

@@ -18,6 +18,7 @@ from margrpo.train.assemble import assemble
 from margrpo.train.loop import train
 from margrpo.train.run import checkpoint, run_state
 from margrpo.train.run.figures import is_measured
+from margrpo.train.watch.signal_to_noise import signals
 from tests.train import odd, remembering
 from tests.train.odd import Telling
 from tests.train.remembering import Aging, Around, Counter, Counting, Sum, Sums
@@ -71,8 +72,10 @@ def test_what_was_built_is_found_under_its_place_whatever_holds_it(tmp_path: Pat
 def test_a_run_that_is_stopped_at_every_step_has_the_figures_of_one_that_never_was(tmp_path: Path) -> None:
     unbroken, broken = tmp_path / "unbroken", tmp_path / "broken"
     train(everything(tmp_path), unbroken)
+    stops = 0
     while train(everything(tmp_path), broken, stopped=lambda: True) is None:
-        pass
+        stops += 1
+        assert stops < 4, "a run of four steps is stopped three times"
     assert [line["canary/aging"] for line in figures(unbroken)] == [0.01, 0.02, 0.03, 0.04]
     kept = [[{**line, "bytes/checkpoint": 0} for line in figures(run)] for run in (unbroken, broken)]
     assert kept[0] == kept[1]
@@ -138,3 +141,18 @@ class Slotted(Sum):
 def test_slots_lists_and_circles_are_walked(tmp_path: Path) -> None:
     found = run_state.stateful(assemble(recipe(tmp_path)), [Slotted(tmp_path)])
     assert list(found) == ["tracker.0.open", "tracker.0.open.inner", "tracker.0.open.others.2"]
+
+
+def test_measuring_the_signal_leaves_no_trace_in_run_state(tmp_path: Path) -> None:
+    session = assemble(everything(tmp_path))
+    parts = run_state.stateful(session)
+    before = run_state.states(parts)
+    signals(session, 0)
+    assert run_state.states(parts) == before
+
+
+def test_run_state_that_other_ranks_lose_is_warned_of() -> None:
+    parts = {"reward.0.build": Counter(), "tracker.0.open": Counter()}
+    assert run_state.warning(parts, 1) is None
+    assert run_state.warning({"tracker.0.open": Counter()}, 2) is None
+    assert str(run_state.warning(parts, 2)).startswith("reward.0.build: the run state of rank 0 is saved, and every")
