@@ -70,7 +70,7 @@ class Ddim:
         return t > 0 and self.eta > 0
 
     def remedy(self) -> str:
-        """What to set where no transition has a density."""
+        """The setting to change if no transition has a density."""
         return "set sampler.eta above 0"
 
     def draws_noise(self, t: int) -> bool:
@@ -113,7 +113,7 @@ class FlowSde:
         return self.noise > 0
 
     def remedy(self) -> str:
-        """What to set where no transition has a density."""
+        """The setting to change if no transition has a density."""
         return "set sampler.noise above 0"
 
     def draws_noise(self, t: int) -> bool:

@@ -113,7 +113,7 @@ class Replay(Protocol):
 
 @runtime_checkable
 class Penalty(Protocol):
-    """What holds the policy near its reference.
+    """A penalty that holds the policy near its reference.
 
     - `reference`: which earlier policy is kept to compare with, or None
     - `where`: tokens whose main chains the penalty falls on; None where it falls on what carries loss
@@ -167,7 +167,7 @@ class Trainable(Protocol):
     """A choice of the parameters that the update changes."""
 
     def trained(self, backbone: int, head: int) -> tuple[int, int]:
-        """How many of the `backbone` parameters and of the `head` parameters it trains, at most."""
+        """Bounds on the trained numbers of the `backbone` parameters and of the `head` parameters."""
         ...
 
     def parameters(self, model: Model) -> Iterator[tuple[str, Parameter]]:
@@ -177,10 +177,10 @@ class Trainable(Protocol):
 
 @runtime_checkable
 class Optimizer(Protocol):
-    """How a gradient becomes a step.
+    """An optimizer and its schedule.
 
-    - `max_norm`: largest norm of the gradient
-    - `state_per_parameter`: numbers that it keeps of each trained parameter, rounded up
+    - `max_norm`: norm that gradients are clipped to.
+    - `state_per_parameter`: numbers that the optimizer keeps per trained parameter, rounded up.
     """
 
     max_norm: float

@@ -47,7 +47,7 @@ class Past:
         try:
             recipe = tomllib.loads(files.recipe.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise RunError(f"{files.recipe}: is not as it was written ({error})") from None
+            raise RunError(f"{files.recipe}: was changed after it was written ({error})") from None
         lines = (line for line in json_lines(files.metrics) if type(line.get("step")) is int)
         return cls(files, name or folder.absolute().name, recipe, tuple(lines))
 

@@ -237,7 +237,8 @@ def test_a_bad_kind_is_refused_and_nothing_of_the_plugin_stays(kind: str, cause:
 
 
 def test_a_component_whose_method_lacks_an_argument_is_refused_where_a_recipe_uses_it(folder: Path) -> None:
-    mine = "@component\nclass Mine:\n    def needs(self): ...\n    def select(self, rollout): ...\n"
+    mine = "@component\nclass Mine:\n    def needs(self): ...\n    def extent(self, tokens): ...\n"
+    mine += "    def select(self, rollout): ...\n"
     hook = offering("selector.mine", target="iota_plugin:Mine")
     install(folder, "iota", f"{hook}\nfrom margrpo import component\n\n{mine}")
     among = Registry()

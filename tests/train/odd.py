@@ -57,6 +57,7 @@ class Spoiler:
     """The settings of such an optimizer."""
 
     max_norm: float = 1.0
+    state_per_parameter = 0
     lr: float = 0.5
 
     def build(self, parameters: Any) -> torch.optim.Optimizer:

@@ -1,4 +1,4 @@
-"""What a run remembers over a restart besides weights, the optimizer and the state of components."""
+"""The run's own state that survives a restart, besides weights, the optimizer and run state of components."""
 
 from dataclasses import dataclass, field
 

@@ -124,7 +124,7 @@ def test_what_cannot_be_evaluated_is_refused(evaluated: Path, tmp_path: Path) ->
     found = json.loads((evaluated / "evaluation.json").read_text())
     (other / "evaluation.json").write_text(json.dumps(found | {"images": found["images"] * 2}))
     (other / "scores.jsonl").write_text("".join(line * 2 for line in text.splitlines(keepends=True)))
-    assert "images a prompt; evaluate one of them again" in run("evaluate", "--compare", evaluated, other).stderr
+    assert "images a prompt; evaluate one again" in run("evaluate", "--compare", evaluated, other).stderr
     (other / "scores.jsonl").write_text("".join(text.splitlines(keepends=True)[:-1]))
     assert "does not hold a whole evaluation" in run("evaluate", "--compare", evaluated, other).stderr
 
