@@ -18,6 +18,7 @@ ELSEWHERE = {
     "train/step.py": {"skipped"},
     "train/loop.py": {"skipped"},
     "train/run/figures.py": {"skipped"},
+    "train/watch/health.py": {"skipped"},
     "testing/conformance/checks/run.py": {"skipped"},
 }
 """Words that are names in a run folder and mean something else in these files."""

@@ -50,7 +50,7 @@ def test_a_published_checkpoint_is_told_with_the_lines_that_load_it(mar: Path):
         assert rows[name][1:3] == [str(len(recorded("margrpo_loss", "policy."))), f"{count:,}"]
         assert rows[name][5] == "float32"
     assert "also in it  optimizer, epoch, args\n" in output
-    assert "policy.mar  MAR, of no published size\n" in output
+    assert "policy.mar  MAR, of an unpublished size\n" in output
     assert 'weights = "ema"\n' in output
     lines = pasted(output.replace("heads = …", "heads = 4"))
     assert lines["policy"]["sha256"] == hashlib.sha256(mar.read_bytes()).hexdigest()
@@ -85,7 +85,7 @@ def test_an_autoencoder_is_told_with_its_sizes(kl16: Path):
 
 def test_both_parts_of_a_file_that_margrpo_wrote_are_told():
     output = told("inspect", SHIPPED)
-    assert output.index("codec.patch  principal components of patches") < output.index("policy.mar  MAR, of no publ")
+    assert output.index("codec.patch  principal components of patches") < output.index("policy.mar  MAR, of an unpub")
     codec, policy = output.replace("heads = …", "heads = 4").split("policy.mar")
     assert pasted(codec)["codec"] | {"sha256": ""} == {
         "use": "patch",
@@ -144,7 +144,7 @@ def test_what_cannot_be_converted_is_refused_and_nothing_is_written_over(mar: Pa
         ((mar, there), "exists already; add --force to overwrite it, or give another name"),
         ((mar, tmp_path / "out.pth"), "must be a file that ends in .safetensors, in a folder that exists"),
         ((SHIPPED, tmp_path / "out.safetensors"), "is in margrpo's own format already; use it as it is"),
-        ((tmp_path / "x.pth", tmp_path / "out.safetensors"), "its names are those of no policy and no codec that marg"),
+        ((tmp_path / "x.pth", tmp_path / "out.safetensors"), "its names fit neither a policy nor a codec that margrpo"),
         ((tmp_path / "none.pth", tmp_path / "out.safetensors"), "there is no such file; give a path, package://"),
     ):
         done = run("weights", "convert", *words)
