@@ -26,6 +26,7 @@ def test_every_contract_of_settings_is_a_kind() -> None:
         "ShipsCases",
         "WrapsReward",
         "HasRunState",
+        "NamesKept",
         "NamesNoise",
         "VariesChains",
     }
