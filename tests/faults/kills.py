@@ -26,6 +26,8 @@ from tests.train.remembering import Aging, Around, Counting, Sums
 from tests.waiting import PATIENCE
 
 WEIGHTS = "weights"
+LOOKS = 200_000
+"""How often at most is looked for a checkpoint that is being written, half a millisecond apart."""
 REMEMBERING = {
     "measure": Around(of=Counting()),
     "canary": (Distance(), Duplicates(), HeldOutReward(of=Brightness()), Aging()),
@@ -73,11 +75,13 @@ def killed(child: int) -> None:
 def kill_while_writing(child: int, run: Path, step: int) -> bool:
     """Kill a process while it writes the checkpoint of a step, or later; whether it was still there."""
     partial = run / "checkpoints" / f"step-{step:06d}.partial"
-    while ended(child, 0.0005) is None:
+    for _ in range(LOOKS):
+        if ended(child, 0.0005) is not None:
+            return False
         if partial.exists():
-            killed(child)
-            return True
-    return False
+            break
+    killed(child)
+    return True
 
 
 def kill_at(child: int, instant: float) -> bool:
@@ -102,9 +106,9 @@ def main() -> None:
     assert ended(fork(asked.out, "unbroken"), PATIENCE) == 0
     takes = time.monotonic() - clock
     found: dict[str, Any] = {"kills": 0, "while writing": 0, "equal": 0, "different": []}
-    number = 0
-    while found["kills"] < asked.kills:
-        number += 1
+    for number in range(1, 10 * asked.kills):
+        if found["kills"] == asked.kills:
+            break
         run, child = asked.out / f"run-{number}", fork(asked.out, f"run-{number}")
         if number % 2:
             hit = kill_at(child, chance.uniform(0, takes))

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 from tests.cli.command import process, run
@@ -141,7 +142,7 @@ def test_check_passes_a_sound_plugin(tmp_path: Path) -> None:
     install(tmp_path, "sound", sound.replace('")]', '", "how bright it is")]'))
     done = margrpo(tmp_path, "plugins", "check", "sound")
     assert done.returncode == 0, done.stdout
-    assert done.stdout.startswith("ok   reward.bright  17 kept")
+    assert re.match(r"ok   reward\.bright  \d+ kept", done.stdout)
 
 
 def test_check_shows_where_a_plugin_fails_to_load(tmp_path: Path) -> None:
