@@ -121,7 +121,7 @@ def test_too_many_skips_in_a_row_end_the_run_with_the_likely_cause(tmp_path: Pat
     assert "numbers were not finite in 3 steps in a row, the last of them step 4: a gradient overflowed" in str(
         caught.value
     )
-    assert "lower optimizer.lr = 0.001" in str(caught.value)
+    assert "lower the learning rate of [optimizer], 0.001 in this step" in str(caught.value)
 
 
 def test_weights_that_are_not_finite_are_the_cause_and_rewards_are_not_asked(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ STEEP = 1e-3
 
 def cause(session: Session, rollout: Rollout) -> str:
     """The likely cause of numbers of a step that are not finite, and what to do."""
-    rate = f"optimizer.lr = {getattr(session.recipe.optimizer, 'lr', '?')}"
+    rate = f"the learning rate of [optimizer], {session.optimizer.param_groups[0]['lr']:g} in this step"
     for name, value in session.model.state_dict().items():
         if not value.isfinite().all():
             return f"the weights themselves are not finite ({name}); go back to an earlier checkpoint and lower {rate}"
