@@ -47,7 +47,7 @@ class Estimator(Protocol):
 
 @runtime_checkable
 class VariesChains(Protocol):
-    """An optional part of an estimator: a variable number of chains, for `margrpo bench`."""
+    """An optional part of an estimator: a variable number of chains, for `margrpo bench` and `margrpo variance`."""
 
     def with_chains(self, chains: int) -> Estimator:
         """A copy of the estimator that scores `chains` chains per token."""

@@ -1,28 +1,31 @@
 """The noise of the gradient under each estimator and weighting, for `margrpo variance`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
+from operator import or_
+from typing import Any
 
+import attrs
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
-from margrpo.contracts import Estimator, Weighting
+from margrpo.contracts import Estimator, VariesChains, Weighting
 from margrpo.declare import record
 from margrpo.errors import RunError
 from margrpo.maths import noise
-from margrpo.plugin.registry import registry
+from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe import Recipe
-from margrpo.recipe.by_name import component
-from margrpo.records import Rollout
-from margrpo.train.assemble import Session, assemble, recording_of
+from margrpo.recipe.structure import settings_of
+from margrpo.records import ARStep, Chains, Extent, Needs, Rollout, Transitions
+from margrpo.train.assemble import Session, assemble, recording_of, virtual_steps
 from margrpo.train.rollout.roll_out import Recording, roll_out
 from margrpo.train.verdict.judge import judge
 from margrpo.train.watch.signal_to_noise import Signal, gradient, method_of_one_process, signals
 
 TRAJECTORIES = (1, 2, 4, 8)
-COMPARED = ("multi_trajectory", "rao_blackwell")
-"""Estimators that are compared on the same chains."""
+"""Numbers of chains per token, K, at which estimators are compared."""
 
 
 @record
@@ -42,22 +45,81 @@ class Spread:
 
 @record
 class EstimatorComparison:
-    """The spread of multi-trajectory expectation and of its Rao–Blackwellised form at one K, on equal chains."""
+    """The spread of the gradient under each estimator at one K, on equal chains.
+
+    - `trajectories`: K.
+    - `spreads`: the spread under each estimator, by its name; the others are compared with the first.
+    """
 
     trajectories: int
-    plain: Spread
-    expected: Spread
+    spreads: Mapping[str, Spread]
 
     @property
-    def ratio(self) -> float:
-        """The variance of Rao–Blackwell, divided by the variance of plain MTE."""
-        return self.expected.variance / self.plain.variance
+    def ratio(self) -> dict[str, float]:
+        """The variance under each other estimator, divided by the variance under the first."""
+        first, others = self._sides()
+        return {name: other.variance / first.variance for name, other in others.items()}
 
     @property
-    def disagreement(self) -> float:
+    def disagreement(self) -> dict[str, float]:
         """|difference of means| over its standard error if both were independent; about 1 or less if they agree."""
-        error = (self.plain.variance + self.expected.variance) / self.plain.replicates
-        return float((self.plain.mean - self.expected.mean).square().sum() / error) ** 0.5
+        first, others = self._sides()
+        errors = {name: (first.variance + other.variance) / first.replicates for name, other in others.items()}
+        return {
+            name: float((first.mean - other.mean).square().sum() / errors[name]) ** 0.5
+            for name, other in others.items()
+        }
+
+    def _sides(self) -> tuple[Spread, dict[str, Spread]]:
+        first, *others = self.spreads
+        return self.spreads[first], {name: self.spreads[name] for name in others}
+
+
+class Marked:
+    """A selector of the tokens that `mark` marks, for records that are complete."""
+
+    def __init__(self, mark: Callable[[ARStep], Bool[Tensor, "b n"]]):
+        self.mark = mark
+
+    def needs(self) -> Needs:
+        """The selector needs no records."""
+        return Needs()
+
+    def extent(self, tokens: int) -> Extent:
+        """At most all tokens."""
+        return Extent(known=False)
+
+    def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
+        """The marked tokens of the AR step."""
+        return self.mark(step)
+
+
+class MainChain:
+    """An estimator that scores the main chain of each token."""
+
+    def needs(self) -> Needs:
+        """The estimator needs no records."""
+        return Needs()
+
+    def chains(self, tokens: int) -> Chains:
+        """The main chain."""
+        return Chains()
+
+    def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
+        """The drawn transitions of the main chain of each selected token."""
+        return [Transitions.drawn(step.chain, selected)]
+
+
+def with_default_settings(kind: str, among: Registry | None) -> dict[str, Any]:
+    """The components of a kind that need no setting, by name; built-in components come first."""
+    found = among or registry()
+    entries = sorted(found.entries(kind), key=lambda entry: found.distribution(entry) != "margrpo")
+    classes = {entry.name: found.load(entry) for entry in entries}
+    optional = {
+        name: all(field.default is not attrs.NOTHING for field in settings_of(cls).values())
+        for name, cls in classes.items()
+    }
+    return {name: cls() for name, cls in classes.items() if optional[name]}
 
 
 def spread(gradients: Sequence[Float[Tensor, "p"]]) -> Spread:
@@ -88,27 +150,33 @@ class FixedRollout:
     The recipe's weighting, timesteps and replay are used, but not its penalty. The loss is over uncommitted tokens.
     """
 
-    def __init__(self, recipe: Recipe, *, images: int, replicates: int):
+    def __init__(self, recipe: Recipe, *, images: int, replicates: int, among: Registry | None = None):
         self.session, self.replicates = assemble(recipe), replicates
-        self.later = component("selector", "uncommitted")
+        candidates = with_default_settings("estimator", among)
+        self.estimators = {name: each for name, each in candidates.items() if isinstance(each, VariesChains)}
+        every = [each.with_chains(count).needs() for each in self.estimators.values() for count in TRAJECTORIES]
+        needs = reduce(or_, every, Needs(virtual=True))
+        self.chains = needs.trajectories
         steps = recording_of(self.session, noise.generator((recipe.run.seed, "variance", "timesteps")))
-        every = frozenset(steps.steps)
-        recording = Recording(steps.steps, steps.transitions, every, max(TRAJECTORIES) * replicates)
+        virtual = virtual_steps(steps.steps, needs)
+        recording = Recording(steps.steps, steps.transitions, virtual, self.chains * replicates)
         self.rollout, self.advantages = rollout_of(self.session, 0, recording, images=images)
 
     def comparison(self, trajectories: int, rollout: Rollout) -> EstimatorComparison:
-        """Compare both estimators with K = `trajectories`, on equal chains."""
-        plain, expected = (
-            spread([self.gradient(estimator, rollout, each) for each in range(self.replicates)])
-            for estimator in (component("estimator", name, trajectories=trajectories) for name in COMPARED)
-        )
-        return EstimatorComparison(trajectories, plain, expected)
+        """Compare the estimators with K = `trajectories`, on equal chains."""
+        estimators = {name: each.with_chains(trajectories) for name, each in self.estimators.items()}
+        spreads = {
+            name: spread([self.gradient(estimator, rollout, each) for each in range(self.replicates)])
+            for name, estimator in estimators.items()
+        }
+        return EstimatorComparison(trajectories, spreads)
 
     def gradient(self, estimator: Estimator, rollout: Rollout, replicate: int) -> Float[Tensor, "p"]:
         """The gradient with the chains of replicate number `replicate`."""
         assert rollout.trajectories is not None
-        chains = rollout.trajectories.some(replicate * max(TRAJECTORIES), max(TRAJECTORIES))
-        method = method_of_one_process(self.session, selector=self.later, estimator=estimator)
+        chains = rollout.trajectories.some(replicate * self.chains, self.chains)
+        later = Marked(lambda step: step.unknown & ~step.committed)
+        method = method_of_one_process(self.session, selector=later, estimator=estimator)
         return gradient(self.session, method, replace(rollout, trajectories=chains), self.advantages)
 
     def at(self, place: int) -> Rollout:
@@ -134,7 +202,7 @@ def of_updates(recipe: Recipe, *, steps: int, progress: Callable[[str], None] = 
 
 
 def compare_estimators(fixed: FixedRollout, progress: Callable[[str], None] = print) -> list[EstimatorComparison]:
-    """Compare MTE with Rao–Blackwell at each K."""
+    """Compare the estimators at each K."""
     comparisons = []
     for count in TRAJECTORIES:
         comparisons.append(fixed.comparison(count, fixed.rollout))
@@ -143,7 +211,7 @@ def compare_estimators(fixed: FixedRollout, progress: Callable[[str], None] = pr
 
 
 def compare_transitions(fixed: FixedRollout, progress: Callable[[str], None] = print) -> dict[int, EstimatorComparison]:
-    """Compare MTE with Rao–Blackwell at K = 1 for each transition alone, where Rao–Blackwell is never noisier."""
+    """Compare the estimators with K = 1 at each transition alone."""
     steps = fixed.rollout.diffusion_steps
     found = {t: fixed.comparison(1, fixed.at(place)) for place, t in enumerate(steps)}
     progress(f"transitions {steps[0]} to {steps[-1]}: {fixed.replicates} replicates done")
@@ -151,21 +219,19 @@ def compare_transitions(fixed: FixedRollout, progress: Callable[[str], None] = p
 
 
 def compare_weightings(
-    recipe: Recipe, *, batches: int = 24, progress: Callable[[str], None] = print
+    recipe: Recipe, *, batches: int = 24, progress: Callable[[str], None] = print, among: Registry | None = None
 ) -> dict[str, Spread]:
-    """The gradient of committed tokens over independent batches, under each registered weighting."""
+    """The gradient of committed tokens over independent batches, under each weighting that needs no setting."""
     session = assemble(recipe)
-    weightings: dict[str, Weighting] = {
-        entry.name: component("weighting", entry.name) for entry in registry().entries("weighting")
-    }
-    committed, single = component("selector", "committed"), component("estimator", "single")
+    weightings: dict[str, Weighting] = with_default_settings("weighting", among)
+    committed = Marked(lambda step: step.committed)
     samples: dict[str, list[Tensor]] = {name: [] for name in weightings}
     steps = recording_of(session, noise.generator((recipe.run.seed, "variance", "timesteps")))
     recording = Recording(steps.steps, steps.transitions)
     for batch in range(batches):
         rollout, advantages = rollout_of(session, batch, recording)
         for name, weighting in weightings.items():
-            method = method_of_one_process(session, selector=committed, estimator=single, weighting=weighting)
+            method = method_of_one_process(session, selector=committed, estimator=MainChain(), weighting=weighting)
             samples[name].append(gradient(session, method, rollout, advantages))
     progress(f"weightings: {batches} batches done")
     return {name: spread(gradients) for name, gradients in samples.items()}

@@ -96,27 +96,41 @@ def signal_table(signals: "dict[str, Signal]", recipe: "Recipe", steps: int) -> 
 
 
 def estimator_table(comparisons: "list[EstimatorComparison]", images: int, replicates: int) -> Table:
-    """The variance under two estimators, with a row for each K."""
+    """The variance under each estimator, with a row for each K."""
     table = Table(
         title="Total variance of the gradient, tokens that later steps commit",
         caption=f"one rollout of {images} images, {replicates} replicates; disagreement of means in standard errors",
     )
-    for column in ("K", "multi_trajectory", "rao_blackwell", "ratio", "disagreement"):
+    first = comparisons[0]
+    for column in ("K", *first.spreads, *headed("ratio", first), *headed("disagreement", first)):
         table.add_column(column, justify="right")
     for one in comparisons:
-        spreads = (f"{one.plain.variance:.3g}", f"{one.expected.variance:.3g}")
-        table.add_row(str(one.trajectories), *spreads, f"{one.ratio:.3f}", f"{one.disagreement:.2f}")
+        disagreements = (f"{each:.2f}" for each in one.disagreement.values())
+        table.add_row(str(one.trajectories), *noises(one), *disagreements)
     return table
 
 
 def transition_table(transitions: "dict[int, EstimatorComparison]") -> Table:
-    """The variance under two estimators, with a row for each transition."""
+    """The variance under each estimator, with a row for each transition."""
     table = Table(title="Total variance of the gradient of each transition, K = 1")
-    for column in ("t", "multi_trajectory", "rao_blackwell", "ratio"):
+    first = next(iter(transitions.values()))
+    for column in ("t", *first.spreads, *headed("ratio", first)):
         table.add_column(column, justify="right")
     for t, one in transitions.items():
-        table.add_row(str(t), f"{one.plain.variance:.3g}", f"{one.expected.variance:.3g}", f"{one.ratio:.3f}")
+        table.add_row(str(t), *noises(one))
     return table
+
+
+def headed(word: str, one: "EstimatorComparison") -> list[str]:
+    """The heads of the columns that compare estimators with the first; more than one of them carry names."""
+    _, *others = one.spreads
+    return [word] if len(others) == 1 else [f"{word} {name}" for name in others]
+
+
+def noises(one: "EstimatorComparison") -> list[str]:
+    """The cells of one comparison: the variance under each estimator, and the ratios to the first."""
+    variances = [f"{each.variance:.3g}" for each in one.spreads.values()]
+    return variances + [f"{each:.3f}" for each in one.ratio.values()]
 
 
 def weighting_table(weightings: "dict[str, Spread]", batches: int) -> Table:
@@ -153,11 +167,10 @@ def figures(
     }
 
 
-def row(one: "EstimatorComparison") -> dict[str, float]:
-    """The figures of one comparison."""
+def row(one: "EstimatorComparison") -> dict[str, dict[str, float]]:
+    """The figures of one comparison, each by the name of an estimator."""
     return {
-        "multi_trajectory": one.plain.variance,
-        "rao_blackwell": one.expected.variance,
+        "variance": {name: each.variance for name, each in one.spreads.items()},
         "ratio": one.ratio,
         "disagreement": one.disagreement,
     }
