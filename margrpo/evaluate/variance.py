@@ -1,19 +1,18 @@
 """The noise of the gradient under each estimator and weighting, for `margrpo variance`."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import reduce
 from operator import or_
 from typing import Any
 
 import attrs
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from margrpo.contracts import Estimator, VariesChains, Weighting
-from margrpo.declare import record
 from margrpo.errors import RunError
+from margrpo.evaluate.spread import EstimatorComparison, Spread, spread
 from margrpo.maths import noise
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe import Recipe
@@ -26,53 +25,6 @@ from margrpo.train.watch.signal_to_noise import Signal, gradient, method_of_one_
 
 TRAJECTORIES = (1, 2, 4, 8)
 """Numbers of chains per token, K, at which estimators are compared."""
-
-
-@record
-class Spread:
-    """Statistics of R independent gradients: |mean|², the trace of their covariance, and R."""
-
-    mean: Float[Tensor, "p"]
-    variance: float
-    replicates: int
-
-    @property
-    def signal_to_noise(self) -> float:
-        """|E g|² / tr Cov g of one replicate, both unbiased, so that it can be negative by chance   (`noise_scale`)."""
-        signal = float(self.mean.square().sum()) - self.variance / self.replicates
-        return signal / self.variance
-
-
-@record
-class EstimatorComparison:
-    """The spread of the gradient under each estimator at one K, on equal chains.
-
-    - `trajectories`: K.
-    - `spreads`: the spread under each estimator, by its name; the others are compared with the first.
-    """
-
-    trajectories: int
-    spreads: Mapping[str, Spread]
-
-    @property
-    def ratio(self) -> dict[str, float]:
-        """The variance under each other estimator, divided by the variance under the first."""
-        first, others = self._sides()
-        return {name: other.variance / first.variance for name, other in others.items()}
-
-    @property
-    def disagreement(self) -> dict[str, float]:
-        """|difference of means| over its standard error if both were independent; about 1 or less if they agree."""
-        first, others = self._sides()
-        errors = {name: (first.variance + other.variance) / first.replicates for name, other in others.items()}
-        return {
-            name: float((first.mean - other.mean).square().sum() / errors[name]) ** 0.5
-            for name, other in others.items()
-        }
-
-    def _sides(self) -> tuple[Spread, dict[str, Spread]]:
-        first, *others = self.spreads
-        return self.spreads[first], {name: self.spreads[name] for name in others}
 
 
 class Marked:
@@ -115,17 +67,12 @@ def with_default_settings(kind: str, among: Registry | None) -> dict[str, Any]:
     found = among or registry()
     entries = sorted(found.entries(kind), key=lambda entry: found.distribution(entry) != "margrpo")
     classes = {entry.name: found.load(entry) for entry in entries}
-    optional = {
-        name: all(field.default is not attrs.NOTHING for field in settings_of(cls).values())
-        for name, cls in classes.items()
-    }
-    return {name: cls() for name, cls in classes.items() if optional[name]}
+    return {name: cls() for name, cls in classes.items() if not needs_a_setting(cls)}
 
 
-def spread(gradients: Sequence[Float[Tensor, "p"]]) -> Spread:
-    """Mean and total variance, unbiased, of gradients that were drawn independently."""
-    stacked = torch.stack(list(gradients)).double()
-    return Spread(stacked.mean(0), float(stacked.var(0).sum()), len(stacked))
+def needs_a_setting(cls: type) -> bool:
+    """Whether a setting of a component class has no default."""
+    return any(field.default is attrs.NOTHING for field in settings_of(cls).values())
 
 
 def rollout_of(

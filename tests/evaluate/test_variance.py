@@ -1,8 +1,8 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import given, settings
 
 from margrpo.components.guidance import Constant
 from margrpo.components.penalty import GaussianKL
@@ -12,30 +12,13 @@ from margrpo.components.selector import Uncommitted
 from margrpo.evaluate.variance import (
     TRAJECTORIES,
     FixedRollout,
-    Spread,
     compare_estimators,
     compare_transitions,
     compare_weightings,
-    spread,
 )
 from margrpo.testing import small
-from margrpo.testing.strategies import seeds
-
-
-@settings(derandomize=True, deadline=None, max_examples=30)
-@given(seed=seeds)
-def test_a_spread_is_the_mean_and_the_trace_of_the_covariance(seed: int):
-    samples = torch.randn(7, 5, generator=torch.Generator().manual_seed(seed))
-    found = spread(list(samples))
-    assert torch.allclose(found.mean.float(), samples.mean(0), atol=1e-6)
-    assert found.variance == pytest.approx(float(torch.cov(samples.T).trace()), rel=1e-4)
-    assert found.replicates == 7
-
-
-def test_signal_to_noise_by_hand():
-    # |mean|² = 25, less 16/4 for the noise in it: 21; over a variance of 16
-    assert Spread(torch.tensor([3.0, 4.0]), 16.0, 4).signal_to_noise == pytest.approx(21 / 16)
-    assert Spread(torch.tensor([0.1, 0.0]), 16.0, 4).signal_to_noise == pytest.approx((0.01 - 4) / 16)
+from margrpo.testing.conformance import alone
+from tests.evaluate import chained
 
 
 @pytest.mark.parametrize("guidance", [Constant(), Constant(weight=2.0)])
@@ -48,9 +31,10 @@ def test_rao_blackwell_has_no_more_variance_and_the_same_mean(guidance: Constant
     assert tuple(each.trajectories for each in comparisons) == TRAJECTORIES
     assert len(said) == len(TRAJECTORIES)
     for each in comparisons:
-        assert each.ratio <= 1
-        assert each.disagreement < 3
-    one, most = comparisons[0].plain.variance, comparisons[-1].plain.variance
+        assert list(each.spreads) == ["multi_trajectory", "rao_blackwell"]
+        assert each.ratio["rao_blackwell"] <= 1
+        assert each.disagreement["rao_blackwell"] < 3
+    one, most = (comparisons[place].spreads["multi_trajectory"].variance for place in (0, -1))
     assert most < one / 3  # an eighth, as far as twelve replicates can tell
 
 
@@ -66,7 +50,28 @@ def test_each_transition_alone_is_no_noisier_under_rao_blackwell(tmp_path: Path)
     recipe = small.recipe(tmp_path, sampler=Ddpm(steps=4))
     found = compare_transitions(FixedRollout(recipe, images=2, replicates=12), lambda line: None)
     assert list(found) == [3, 2, 1]
-    assert all(0 < each.ratio <= 1 for each in found.values())
+    assert all(0 < each.ratio["rao_blackwell"] <= 1 for each in found.values())
+
+
+def test_a_plugins_estimator_that_varies_its_chains_is_compared_after_the_built_in_ones(tmp_path: Path):
+    recipe = small.recipe(tmp_path, sampler=Ddpm(steps=3))
+    fixed = FixedRollout(recipe, images=2, replicates=3, among=alone(chained))
+    at_each = compare_estimators(fixed, print)
+    for one in (*at_each, *compare_transitions(fixed, print).values()):
+        assert list(one.spreads) == ["multi_trajectory", "rao_blackwell", "last_chains"]
+        assert list(one.ratio) == list(one.disagreement) == ["rao_blackwell", "last_chains"]
+    # Its chains are the second half of 2K, so that both halves together are the gradient of all 2K chains.
+    for half, whole in pairwise(at_each):
+        both = (half.spreads["multi_trajectory"].mean + half.spreads["last_chains"].mean) / 2
+        assert torch.allclose(
+            both, whole.spreads["multi_trajectory"].mean, rtol=1e-3, atol=1e-4 * float(both.abs().max())
+        )
+
+
+def test_a_plugins_weighting_is_compared_if_it_needs_no_setting(tmp_path: Path):
+    recipe = small.recipe(tmp_path, sampler=Ddpm(steps=3))
+    found = compare_weightings(recipe, batches=2, progress=print, among=alone(chained))
+    assert list(found) == ["density", "std", "variance", "flat"]
 
 
 def test_a_penalty_is_not_measured_whatever_tokens_it_falls_on(tmp_path: Path):

@@ -15,7 +15,7 @@ from margrpo.errors import RunError
 from margrpo.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from margrpo.evaluate.variance import EstimatorComparison, Spread
+    from margrpo.evaluate.spread import EstimatorComparison, Spread
     from margrpo.recipe import Recipe
     from margrpo.train.watch.signal_to_noise import Signal
 

@@ -1,7 +1,11 @@
 import json
 from pathlib import Path
 
-from margrpo.cli.commands.variance import finite, own
+import torch
+from rich.table import Table
+
+from margrpo.cli.commands.variance import estimator_table, finite, own, transition_table
+from margrpo.evaluate.spread import EstimatorComparison, Spread
 from margrpo.run_folder import RunFolder
 from tests.cli.command import QUICKSTART, TINY, run, setting
 
@@ -19,7 +23,28 @@ def test_variance_prints_both_tables_and_writes_the_figures(tmp_path: Path) -> N
     assert [row["t"] for row in figures["transitions"]] == sorted(
         (row["t"] for row in figures["transitions"]), reverse=True
     )
+    for row in (*figures["estimators"], *figures["transitions"]):
+        assert list(row["variance"]) == ["multi_trajectory", "rao_blackwell"]
+        assert list(row["ratio"]) == list(row["disagreement"]) == ["rao_blackwell"]
     assert set(figures["weightings"]) == {"density", "std", "variance"}
+
+
+def test_each_estimator_has_a_column_and_is_compared_with_the_first() -> None:
+    plain, other = Spread(torch.tensor([0.0, 0.0]), 8.0, 3), Spread(torch.tensor([3.0, 4.0]), 4.0, 3)
+    two = EstimatorComparison(1, {"one": plain, "two": other})
+    three = EstimatorComparison(1, {"one": plain, "two": other, "three": plain})
+    assert heads(estimator_table([two], 8, 3)) == ["K", "one", "two", "ratio", "disagreement"]
+    assert heads(transition_table({4: two})) == ["t", "one", "two", "ratio"]
+    wide = estimator_table([three], 8, 3)
+    compared = ["ratio two", "ratio three", "disagreement two", "disagreement three"]
+    assert heads(wide) == ["K", "one", "two", "three", *compared]
+    assert [next(iter(column.cells)) for column in wide.columns] == [
+        *("1", "8", "4", "8", "0.500", "1.000", "2.50", "0.00")
+    ]
+
+
+def heads(table: Table) -> list[str]:
+    return [str(column.header) for column in table.columns]
 
 
 def test_variance_without_any_advantage_says_so() -> None:
