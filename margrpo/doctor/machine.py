@@ -18,7 +18,8 @@ from margrpo.plugin.hookspecs import Entry
 from margrpo.plugin.registry import Registry
 from margrpo.recipe import Recipe, load
 from margrpo.train.loop import train
-from margrpo.train.run import folder as run_folder
+from margrpo.train.run import occupied
+from margrpo.train.run.versions import versions as versions_here
 
 LEAST_DISK = 2 * GIB
 LEAST_MEMORY = 2 * GIB
@@ -42,7 +43,7 @@ def examinations(among: Registry, place: Path) -> list[Check]:
 
 def versions(among: Registry) -> Iterator[Finding]:
     """Report the versions of Python and of libraries that decide the numbers."""
-    found = run_folder.versions(among)
+    found = versions_here(among)
     said = ", ".join(f"{name} {found[name]}" for name in ("margrpo", "torch", "numpy"))
     yield Finding("versions", "pass", f"{said}, Python {platform.python_version()}, {platform.system()}")
 
@@ -146,7 +147,7 @@ def free_memory(device: str) -> int | None:
 def disk(place: Path) -> Iterator[Finding]:
     """Check that runs can be written, and report the free space."""
     above = next(each for each in (place, *place.absolute().parents) if each.exists())
-    run_folder.check(place)
+    occupied.check(place)
     with tempfile.NamedTemporaryFile(dir=above) as file:
         file.write(b"x" * 4096)
         file.flush()

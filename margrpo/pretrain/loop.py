@@ -15,9 +15,9 @@ from margrpo.recipe import Pretraining, unstructure
 from margrpo.run_folder import RunFolder
 from margrpo.train.assemble import pipeline_of
 from margrpo.train.rollout.roll_out import Pipeline
-from margrpo.train.run import durable
-from margrpo.train.run import folder as run_folder
+from margrpo.train.run import durable, occupied
 from margrpo.train.run.trackers import Trackers
+from margrpo.train.run.versions import versions
 from margrpo.train.verdict.scorers import build_rewards
 from margrpo.train.watch.held_out import Validation, validate
 from margrpo.weights import modules
@@ -31,13 +31,13 @@ def run(recipe: Pretraining, folder: Path, *, stopped: Callable[[], bool] = lamb
 
     Pre-training begins anew when it is started again. An interrupted run leaves its last average in `final/`.
     """
-    run_folder.check(folder)
-    run_folder.refuse_run(folder)
+    occupied.check(folder)
+    occupied.refuse_run(folder)
     loop = _Loop(recipe)
     files = RunFolder(folder)
-    run_folder.make(files.images)
+    occupied.make(files.images)
     durable.write_text(files.recipe, tomlkit.dumps(unstructure(recipe)))
-    durable.write_json(files.versions, run_folder.versions())
+    durable.write_json(files.versions, versions())
     with ExitStack() as stack:
         return loop.run(files, Trackers.of(recipe, folder, 0, stack), stopped)
 

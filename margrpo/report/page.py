@@ -15,7 +15,7 @@ from margrpo.report import pictures
 from margrpo.report.chart import svg
 from margrpo.report.charts import charts
 from margrpo.report.past import Past
-from margrpo.train.run.folder import flat
+from margrpo.train.run.changes import flat
 
 LOOKS, MAPPED = 24, 5
 """Validations of a run whose pictures and token maps are shown, at most."""

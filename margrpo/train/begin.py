@@ -12,11 +12,11 @@ from margrpo.recipe import Recipe, unstructure
 from margrpo.records import Prompts
 from margrpo.run_folder import RunFolder
 from margrpo.train.assemble import Session, device_of
-from margrpo.train.run import durable, resume
-from margrpo.train.run import folder as run_folder
+from margrpo.train.run import durable, occupied, resume
 from margrpo.train.run.memory import RunMemory
 from margrpo.train.run.run_state import stateful, warning
 from margrpo.train.run.trackers import Trackers
+from margrpo.train.run.versions import versions
 from margrpo.train.training_run import TrainingRun
 from margrpo.train.verdict.scorers import Scorers
 from margrpo.train.verify import verify_resume
@@ -27,15 +27,15 @@ def begin(
 ) -> TrainingRun | dict[str, Any]:
     """The run in the folder, new or resumed, or the summary of one that has finished; `stack` closes what is opened."""
     held_out, resolved = recipe.prompts.held_out(), unstructure(recipe)
-    run_folder.check(folder)
+    occupied.check(folder)
     processes = recipe.parallel.join(device_of(recipe.run.device))
     stack.callback(processes.close)
     if processes.rank == 0:
-        stack.enter_context(run_folder.occupied(folder))
-    if run_folder.holds_run(folder):
+        stack.enter_context(occupied.occupied(folder))
+    if occupied.holds_run(folder):
         resume.check_same(folder, resolved, allowed)
     start = resume.start_of(folder, processes)
-    finished = run_folder.summary(folder)
+    finished = occupied.summary(folder)
     if finished is not None and finished["steps"] == recipe.run.steps:
         return finished
     notes = [*start.notes, *([verify_resume(recipe, folder, processes)] if verify else [])]
@@ -59,7 +59,7 @@ def describe(recipe: Recipe, folder: Path) -> None:
     files = RunFolder(folder)
     files.images.mkdir(exist_ok=True)
     durable.write_text(files.recipe, tomlkit.dumps(unstructure(recipe)))
-    durable.write_json(files.versions, run_folder.versions())
+    durable.write_json(files.versions, versions())
 
 
 @torch.no_grad()

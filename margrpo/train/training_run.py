@@ -17,10 +17,10 @@ from margrpo.run_folder import RunFolder
 from margrpo.train.assemble import Session
 from margrpo.train.outcome import Outcome
 from margrpo.train.run import checkpoint, durable
-from margrpo.train.run import folder as run_folder
 from margrpo.train.run.checkpoint import Snapshot
 from margrpo.train.run.memory import RunMemory
 from margrpo.train.run.trackers import Trackers
+from margrpo.train.run.versions import versions
 from margrpo.train.run.writer import Writer
 from margrpo.train.watch import parity, signal_to_noise
 from margrpo.train.watch.canaries import NO_CANARIES
@@ -55,7 +55,7 @@ class TrainingRun:
         self.health = Health(folder, memory, trackers)
         run = self.settings
         self.writer = Writer(RunFolder(folder).checkpoints, keep=run.keep_last, keep_every=run.keep_every)
-        self.facts = {"versions": run_folder.versions(), "recipe": unstructure(session.recipe)}
+        self.facts = {"versions": versions(), "recipe": unstructure(session.recipe)}
 
     def remaining_steps(self) -> range:
         """The numbers of the remaining steps."""

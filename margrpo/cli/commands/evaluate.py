@@ -177,7 +177,7 @@ def show(found: Mapping[str, Any], folder: Path, folders: Mapping[str, Path]) ->
 
 def fresh(folder: Path) -> Path:
     """A folder that can be made; a number is added to its name where the folder exists and is not empty."""
-    from margrpo.train.run.folder import check
+    from margrpo.train.run.occupied import check
 
     number, place = 1, folder
     while place.exists() and (not place.is_dir() or any(place.iterdir())):

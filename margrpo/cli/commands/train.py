@@ -94,7 +94,7 @@ def ready(source: Path, sets: list[str] | None) -> Recipe:
 
 def next_folder(source: Path) -> Path:
     """The folder of a new run of a recipe."""
-    from margrpo.train.run.folder import next_free
+    from margrpo.train.run.occupied import next_free
 
     if torchrun.count() > 1:
         raise RunError("torchrun needs --out DIR: all processes write one run, and after a restart they must find it")

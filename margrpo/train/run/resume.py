@@ -14,8 +14,10 @@ from margrpo.errors import RunError
 from margrpo.recipe.schema import Recipe
 from margrpo.run_folder import RunFolder
 from margrpo.train.assemble import Session, assemble
-from margrpo.train.run import checkpoint, folder
+from margrpo.train.run import checkpoint, occupied
 from margrpo.train.run import manifest as sealed
+from margrpo.train.run.changes import changes
+from margrpo.train.run.versions import versions
 
 FREE = (
     *("title", "notes", "tracker", "canary", "run.maps", "run.signal_every", "run.signal_estimators"),
@@ -51,7 +53,7 @@ def start_of(run: Path, processes: Processes) -> Start:
     found = newest_sound(checkpoints, notes.append) if processes.rank == 0 else None
     step = int(processes.all_reduce(torch.tensor(-1 if found is None and processes.rank == 0 else step_of(found))))
     if step < 0:
-        anew = ("there is no checkpoint to go on from: the run begins anew",) if folder.holds_run(run) else ()
+        anew = ("there is no checkpoint to go on from: the run begins anew",) if occupied.holds_run(run) else ()
         return Start(notes=(*notes, *anew))
     manifest = found or sealed.read(checkpoint.place_of(checkpoints, step))
     if manifest.get("format") != checkpoint.FORMAT:
@@ -87,7 +89,7 @@ def set_aside(place: Path) -> Path:
 
 def check_same(run: Path, resolved: Mapping[str, Any], allowed: Iterable[str]) -> None:
     """Raise `RunError` if the recipe has changed, except in `allowed` keys and keys that decide no number."""
-    changed = folder.changes(folder.recipe_of(run), resolved)
+    changed = changes(occupied.recipe_of(run), resolved)
     refused = {key: how for key, how in changed.items() if not covered(key, (*FREE, *allowed))}
     if refused:
         listed = "; ".join(f"{key} = {how}" for key, how in refused.items())
@@ -105,7 +107,7 @@ def covered(key: str, names: Iterable[str]) -> bool:
 
 def other_versions(manifest: Mapping[str, Any]) -> list[str]:
     """A sentence if the versions of libraries have changed since the checkpoint was written."""
-    now = folder.versions()
+    now = versions()
     changed = [
         f"{name} {old}, now {now.get(name, 'absent')}"
         for name, old in manifest["versions"].items()

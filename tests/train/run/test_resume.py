@@ -4,14 +4,15 @@ import pytest
 
 from margrpo.distributed.single import SingleProcess
 from margrpo.errors import RunError
-from margrpo.train.run import checkpoint, folder, resume
+from margrpo.train.run import checkpoint, resume
 from margrpo.train.run import manifest as sealed
+from margrpo.train.run.versions import versions
 
 
 def made(run: Path, *steps: int) -> list[Path]:
     places = [checkpoint.place_of(run / "checkpoints", step) for step in steps]
     for step, place in zip(steps, places, strict=True):
-        facts = {"format": checkpoint.FORMAT, "step": step, "versions": folder.versions()}
+        facts = {"format": checkpoint.FORMAT, "step": step, "versions": versions()}
         sealed.write(place, lambda inside: (inside / "weights").write_bytes(b"x" * 9), facts)  # type: ignore[arg-type]
     return places
 
@@ -53,7 +54,7 @@ def test_what_was_half_written_when_the_run_was_killed_is_removed(tmp_path: Path
 
 
 def test_other_versions_are_told(tmp_path: Path) -> None:
-    manifest = {"versions": {**folder.versions(), "torch": "1.0"}}
+    manifest = {"versions": {**versions(), "torch": "1.0"}}
     (said,) = resume.other_versions(manifest)
     assert said.startswith("other versions than before: torch 1.0, now ")
 

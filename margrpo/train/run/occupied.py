@@ -4,16 +4,14 @@ import json
 import os
 import socket
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
 
 from margrpo.errors import RunError
-from margrpo.plugin.registry import Registry, registry
 from margrpo.run_folder import RunFolder
 
 
@@ -109,44 +107,3 @@ def next_free(stem: str) -> Path:
     while (Path("runs") / f"{stem}-{number}").exists():
         number += 1
     return Path("runs") / f"{stem}-{number}"
-
-
-def versions(among: Registry | None = None) -> dict[str, str]:
-    """The versions of the libraries that decide the numbers and of plugins, and the digests of functions in files."""
-    found = among or registry()
-    names = ("margrpo", "torch", "numpy", "scipy", "einops", "attrs", "cattrs", "pluggy", "safetensors")
-    plugins = sorted({found.distribution(entry) for entry in found.entries()})
-    return {name: installed(name) for name in (*names, *plugins)} | found.files()
-
-
-def installed(name: str) -> str:
-    """The version of a distribution, or "not installed"."""
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return "not installed"
-
-
-def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, str]:
-    """The differences between two tables: for each dotted key, the old value and the new one."""
-    old, new = flat(before), flat(after)
-    return {
-        key: f"{value_text(old, key)}, now {value_text(new, key)}"
-        for key in {**old, **new}
-        if old.get(key) != new.get(key)
-    }
-
-
-def flat(table: Any, path: str = "") -> dict[str, Any]:
-    """The values of a table and of the tables in it by their dotted keys."""
-    pairs = table.items() if isinstance(table, Mapping) else enumerate(table)
-    values: dict[str, Any] = {}
-    for key, value in pairs:
-        inner = isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(v, Mapping) for v in value))
-        values |= flat(value, f"{path}{key}.") if inner else {f"{path}{key}": value}
-    return values
-
-
-def value_text(values: Mapping[str, Any], key: str) -> str:
-    """A value as JSON, short enough for a sentence."""
-    return json.dumps(values[key], ensure_ascii=False)[:60] if key in values else "absent"
