@@ -146,9 +146,9 @@ def test_guidance_of_noise_and_token_is_guidance_of_the_velocity(seed: int, leve
 
 
 def test_the_halves_of_a_prediction_are_its_tokens_in_order():
-    epsilon, variance, clean = torch.randn(3, 2, 4, 5, generator=torch.Generator().manual_seed(0))
-    first, second = Prediction(epsilon, variance, clean).halves()
-    for name, whole in {"epsilon": epsilon, "variance": variance, "clean": clean}.items():
+    epsilon, variance, x0 = torch.randn(3, 2, 4, 5, generator=torch.Generator().manual_seed(0))
+    first, second = Prediction(epsilon, variance, x0).halves()
+    for name, whole in {"epsilon": epsilon, "variance": variance, "x0": x0}.items():
         assert torch.equal(torch.cat([getattr(first, name), getattr(second, name)], dim=1), whole)
     assert [half.x0 for half in Prediction(epsilon, variance).halves()] == [None, None]
 

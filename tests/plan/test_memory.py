@@ -48,6 +48,8 @@ def stored(value: Any, seen: dict[int, int]) -> int:
     return sum(seen.values())
 
 
+GUIDED = ("estimator.use=multi_trajectory", "selector.use=every", "guidance.weight=2.0")
+
 # Drawn at once, a step's `committed` and its chain's `drawn` are one tensor; of several microbatches they are two.
 AT_ONCE = Run(device="cpu", eval_prompts=2, held_out=2, rollout_batch=2)
 
@@ -77,7 +79,7 @@ def test_with_random_ar_steps_the_bytes_for_replay_are_a_bound(tmp_path: Path) -
         ("shapes/single", ("prompts.prompts=8", "estimator.use=multi_trajectory"), 0.25),
         (
             "shapes/single",
-            ("estimator.use=multi_trajectory", "selector.use=every", "run.budget=0.05", "guidance.weight=2.0"),
+            (*GUIDED, "run.budget=0.05", "prompts.prompts=2"),
             0.25,
         ),
         ("shapes/single", ("penalty.use=gaussian", "penalty.reference.use=frozen", "trainable.use=everything"), 0.25),

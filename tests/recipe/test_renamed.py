@@ -2,13 +2,14 @@ from pathlib import Path
 
 import pytest
 
+from margrpo.doctor.recipe import RecipeUnderTest, examinations
 from margrpo.errors import RecipeError
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe import load
 from margrpo.recipe.renamed import RENAMED
 from margrpo.recipe.schema import Recipe, Run
 from margrpo.recipe.structure import settings_of
-from tests.cli.command import ROOT, run, setting
+from tests.cli.command import ROOT
 from tests.recipe.broken import GOOD
 
 OLD = '[run]\nwatch = 8\nkeep = 3\n[kernel]\nuse = "sdpa"\n'
@@ -65,10 +66,11 @@ def test_a_pre_training_recipe_names_the_new_keys_too() -> None:
     assert found == {"run.watch_every is now run.eval_every", "kernel is now attention"}
 
 
-def test_doctor_names_the_new_key(good: Path) -> None:
-    done = run("doctor", good, *setting("run.drawn=2"))
-    assert done.exit_code == 2
-    assert "run.drawn is now run.rollout_batch" in done.stdout
+def test_doctor_names_the_new_key(good: Path, tmp_path: Path) -> None:
+    patient = RecipeUnderTest(lambda: load(good, ["run.drawn=2"]), good, tmp_path)
+    (finding,) = examinations(patient)[0].findings()
+    assert finding.status == "fail"
+    assert "run.drawn is now run.rollout_batch" in finding.said
 
 
 @pytest.mark.parametrize(("old", "new"), RENAMED.items())
