@@ -35,7 +35,7 @@ def test_scores_are_those_of_the_process_itself_to_the_last_bit(address: str) ->
 
 def test_a_refusal_is_raised_at_once_with_the_servers_sentence(narrow: str) -> None:
     remote = Http(servers=(narrow,), token="THE_TOKEN", attempts=5, backoff=10.0).build("cpu")
-    with pytest.raises(RewardError, match=r"/score refuses \(422\): the images are 65 × 4 pixels, and a side may have"):
+    with pytest.raises(RewardError, match=r"/score refuses \(422\): the images are 65 × 4 pixels; a side may have"):
         remote.score(torch.zeros(1, 3, 65, 4), small.prompts(1, 1))
 
 
@@ -47,7 +47,7 @@ def test_a_wrong_token_is_told(narrow: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_where_several_rewards_are_served_one_must_be_named(address: str) -> None:
     with pytest.raises(
-        RewardError, match=r"no reward is named, and .* serves brightness, jpeg_compressibility; choose"
+        RewardError, match=r"no reward is named, and .* serves brightness, jpeg_compressibility; name one"
     ):
         Http(servers=(address,), token="THE_TOKEN").build("cpu")
     with pytest.raises(RewardError, match=r"reward = 'sharpness', and .* serves brightness"):
@@ -132,5 +132,5 @@ def test_what_a_server_cannot_read_is_not_asked_again_either() -> None:
     with serving(Failing(fails="data")) as address:
         remote = Http(servers=(address,), on_failure=Retry(attempts=3, backoff=60.0))
         (reward,) = build_rewards((remote,), "cpu")
-        with pytest.raises(RewardError, match=r"has none; choose \[prompts\] that have it, or another reward$"):
+        with pytest.raises(RewardError, match=r"lacks; choose \[prompts\] that have it, or another reward$"):
             score(reward, IMAGES, PROMPTS)
