@@ -1,4 +1,4 @@
-"""How a command ends: its exit code, and the sentence of an error."""
+"""The end of a command: its exit code, and the sentence of an error."""
 
 import errno
 import functools

@@ -34,7 +34,7 @@ class GaussianKL:
     """The exact KL between the transition under the policy and under the reference."""
 
     coefficient: float = setting(0.01, "factor on the mean KL of a transition, in nats", check=not_negative)
-    reference: Reference = setting(meaning="which earlier policy")
+    reference: Reference = setting(meaning="earlier policy that the penalty compares with")
     where: Selector | None = setting(
         None, "tokens whose main chains are penalised; default: the transitions that carry loss"
     )
@@ -61,7 +61,7 @@ class K3OfMeans:
     """exp(δ) − δ − 1 of the difference of means, as in the paper's release; not a divergence of densities."""
 
     coefficient: float = setting(0.01, "factor on the mean over transitions", check=not_negative)
-    reference: Reference = setting(meaning="which earlier policy")
+    reference: Reference = setting(meaning="earlier policy that the penalty compares with")
     where: Selector | None = setting(
         None, "tokens whose main chains are penalised; default: the transitions that carry loss"
     )

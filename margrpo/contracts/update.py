@@ -115,8 +115,8 @@ class Replay(Protocol):
 class Penalty(Protocol):
     """A penalty that holds the policy near its reference.
 
-    - `reference`: which earlier policy is kept to compare with, or None
-    - `where`: tokens whose main chains the penalty falls on; None where it falls on what carries loss
+    - `reference`: earlier policy that is kept for the comparison, or None
+    - `where`: tokens whose main chains are penalised; None for the transitions that carry loss
     """
 
     reference: "Reference | None"

@@ -27,7 +27,7 @@ CLOSE = 2e-3
 """Largest difference between two implementations of attention in float32, for values of the order of 1."""
 
 
-def examinations(among: Registry, place: Path) -> list[Check]:
+def checks(among: Registry, place: Path) -> list[Check]:
     """The checks of the machine; `place` is where runs would be written."""
     return [
         Check("versions", lambda: versions(among)),

@@ -54,16 +54,16 @@ class RecipeUnderTest:
         return roll_out(self.session.pipeline, prompts, (run.seed, "doctor"), recording)
 
 
-def examinations(patient: RecipeUnderTest) -> list[Check]:
+def checks(under_test: RecipeUnderTest) -> list[Check]:
     """The checks of a recipe; a check fails if it depends on a broken part."""
     return [
-        Check("recipe", lambda: read(patient)),
-        Check("files", lambda: present(patient)),
-        Check("its memory", lambda: fits(patient)),
-        Check("its disk", lambda: has_room(patient)),
-        Check("its prompts", lambda: prompts(patient)),
-        Check("its replay", lambda: replay(patient)),
-        Check("its rewards", lambda: rewards(patient)),
+        Check("recipe", lambda: read(under_test)),
+        Check("files", lambda: present(under_test)),
+        Check("its memory", lambda: fits(under_test)),
+        Check("its disk", lambda: has_room(under_test)),
+        Check("its prompts", lambda: prompts(under_test)),
+        Check("its replay", lambda: replay(under_test)),
+        Check("its rewards", lambda: rewards(under_test)),
     ]
 
 
@@ -72,27 +72,27 @@ def sound(findings: Sequence[Finding]) -> bool:
     return all(each.status != "fail" for each in findings)
 
 
-def read(patient: RecipeUnderTest) -> Iterator[Finding]:
+def read(under_test: RecipeUnderTest) -> Iterator[Finding]:
     """Check that the recipe can be read, and that its device is present."""
-    recipe = patient.recipe
-    yield Finding("recipe", "pass", f"{recipe.title or patient.source}, on {device_of(recipe.run.device)}")
+    recipe = under_test.recipe
+    yield Finding("recipe", "pass", f"{recipe.title or under_test.source}, on {device_of(recipe.run.device)}")
 
 
-def present(patient: RecipeUnderTest) -> Iterator[Finding]:
+def present(under_test: RecipeUnderTest) -> Iterator[Finding]:
     """Check that weights and packages are present."""
-    problems, hint = lacking(patient.recipe)
+    problems, hint = lacking(under_test.recipe)
     for problem in problems:
         yield Finding("files", "fail", problem, hint if problem is problems[-1] else "")
     if problems:
         return
-    for each in not_here(patient.recipe):
+    for each in not_here(under_test.recipe):
         yield Finding("files", "warn", f"{each} will be downloaded", "the first start takes longer")
     yield Finding("files", "pass", "weights, packages and prompts are present")
 
 
-def fits(patient: RecipeUnderTest) -> Iterator[Finding]:
+def fits(under_test: RecipeUnderTest) -> Iterator[Finding]:
     """Check that the planned peak of memory is free."""
-    estimate, device = memory(patient.recipe), device_of(patient.recipe.run.device)
+    estimate, device = memory(under_test.recipe), device_of(under_test.recipe.run.device)
     free = free_memory(device)
     if free is None:
         yield Finding("its memory", "warn", "cannot be told beforehand", "watch bytes/memory in the first steps")
@@ -106,10 +106,10 @@ def fits(patient: RecipeUnderTest) -> Iterator[Finding]:
         )
 
 
-def has_room(patient: RecipeUnderTest) -> Iterator[Finding]:
+def has_room(under_test: RecipeUnderTest) -> Iterator[Finding]:
     """Whether the checkpoints that are kept, and one more, fit the disk."""
-    recipe, of = patient.recipe, patient.recipe.policy.footprint()
-    above = next(each for each in (patient.place, *patient.place.absolute().parents) if each.exists())
+    recipe, of = under_test.recipe, under_test.recipe.policy.footprint()
+    above = next(each for each in (under_test.place, *under_test.place.absolute().parents) if each.exists())
     free = shutil.disk_usage(above).free
     one = BYTES * (of.parameters + recipe.optimizer.state_per_parameter * sum(trained(recipe, of)))
     kept = recipe.run.keep_last + 1 + (recipe.run.steps // recipe.run.keep_every if recipe.run.keep_every else 0)
@@ -120,9 +120,9 @@ def has_room(patient: RecipeUnderTest) -> Iterator[Finding]:
         yield Finding("its disk", "fail", said, "free some space, lower run.keep_last, or choose another --out")
 
 
-def prompts(patient: RecipeUnderTest) -> Iterator[Finding]:
+def prompts(under_test: RecipeUnderTest) -> Iterator[Finding]:
     """Check that policy and rewards can read the prompts of the first step and the held-out prompts."""
-    recipe, session = patient.recipe, patient.session
+    recipe, session = under_test.recipe, under_test.session
     held_out, first = recipe.prompts.held_out(), recipe.prompts.draw(0, recipe.run.seed)
     for some, scorers in ((held_out, session.measure), (first, session.scorers)):
         for reward in scorers:
@@ -132,15 +132,15 @@ def prompts(patient: RecipeUnderTest) -> Iterator[Finding]:
     yield Finding("its prompts", "pass", f"{len(first)} images a step, {len(held_out)} held-out prompts")
 
 
-def replay(patient: RecipeUnderTest) -> Iterator[Finding]:
+def replay(under_test: RecipeUnderTest) -> Iterator[Finding]:
     """Check promise 1 on a few images: replayed log-probabilities equal the recorded ones."""
-    off = parity.check(patient.session.pipeline, patient.rollout, patient.session.method.budget)
+    off = parity.check(under_test.session.pipeline, under_test.rollout, under_test.session.method.budget)
     yield Finding("its replay", "pass", f"log-probabilities agree within {off:.1e} nats")
 
 
-def rewards(patient: RecipeUnderTest) -> Iterator[Finding]:
+def rewards(under_test: RecipeUnderTest) -> Iterator[Finding]:
     """Check each reward, the measure and the canaries on drawn images, and the rewards' own cases."""
-    recipe, session, rollout = patient.recipe, patient.session, patient.rollout
+    recipe, session, rollout = under_test.recipe, under_test.session, under_test.rollout
     judged = [("its rewards", *pair) for pair in zip(recipe.reward, session.scorers, strict=True)]
     if recipe.measure is not None:
         judged.append(("its measure", recipe.measure, session.measure[0]))

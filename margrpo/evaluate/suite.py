@@ -93,7 +93,7 @@ def batches(prompts: Prompts, size: int) -> Iterator[slice]:
         yield slice(start, min(start + size, len(prompts)))
 
 
-def jury_of(suite: Suite, device: str) -> Scorers:
+def scorers_of(suite: Suite, device: str) -> Scorers:
     """Build the suite's rewards."""
     return build_rewards(rewards_of(suite), device)
 

@@ -1,4 +1,4 @@
-"""What a masked autoencoder and a denoiser of given sizes cost, by formula; imports no torch."""
+"""The cost of a masked autoencoder and of a denoiser by formula, from their sizes; imports no torch."""
 
 import attrs
 

@@ -65,7 +65,7 @@ def held(recipe: Recipe, of: PolicyFootprint, counted: Plan) -> tuple[MemoryItem
     return (
         MemoryItem("weights", f"{copies} × {whole:,} parameters × {BYTES} B ({who})", copies * whole * BYTES),
         MemoryItem("gradients", f"{tuned:,} trained × {BYTES} B", tuned * BYTES),
-        MemoryItem("optimizer", f"{state} moments × {tuned:,} × {BYTES} B", state * tuned * BYTES),
+        MemoryItem("optimizer", f"{tuned:,} trained × {state} numbers of state × {BYTES} B", state * tuned * BYTES),
         MemoryItem("replay", "states, means and stds of the kept transitions", stored),
     )
 

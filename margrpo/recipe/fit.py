@@ -23,7 +23,7 @@ def check_fit(
     found = among or registry()
     problems = [sentence for rule in DRAWING for sentence in rule(recipe)]
     if not to_draw:
-        problems += looks_fit_in_the_held_out(recipe)
+        problems += validations_fit_in_the_held_out(recipe)
     if isinstance(recipe, Recipe) and not to_draw:
         problems += [sentence for rule in TRAINING for sentence in rule(recipe)]
         problems += some_transition_has_a_density(recipe, found.short_name("sampler", recipe.sampler))
@@ -83,14 +83,14 @@ def kept_steps_are_there(recipe: Recipe) -> Iterator[str]:
             yield f"{wrong} more than the {limit} {name}; set it to {limit} or less"
 
 
-def earlier_steps_are_there(recipe: Recipe) -> Iterator[str]:
+def compared_steps_exist(recipe: Recipe) -> Iterator[str]:
     """A component that compares an AR step with the step before needs at least two AR steps."""
     for table, part in (("selector", recipe.selector), ("estimator", recipe.estimator), ("penalty", recipe.penalty)):
         if part.needs().previous and recipe.unmasking.steps < 2:
             yield f"{table} compares an AR step with the one before, and unmasking.steps = 1; set it to 2 or more"
 
 
-def looks_fit_in_the_held_out(recipe: Recipe | Pretraining) -> Iterator[str]:
+def validations_fit_in_the_held_out(recipe: Recipe | Pretraining) -> Iterator[str]:
     """The prompts of a validation must be among the held-out prompts."""
     run = recipe.run
     if run.eval_prompts > run.held_out:
@@ -137,7 +137,7 @@ DRAWING = (
 TRAINING: tuple[Rule, ...] = (
     group_is_large_enough,
     kept_steps_are_there,
-    earlier_steps_are_there,
+    compared_steps_exist,
     graphs_find_the_weights_where_they_were,
 )
 

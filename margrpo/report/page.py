@@ -17,7 +17,7 @@ from margrpo.report.charts import charts
 from margrpo.report.past import Past
 from margrpo.train.run.changes import flat
 
-LOOKS, MAPPED = 24, 5
+VALIDATIONS, MAPPED = 24, 5
 """Validations of a run whose pictures and token maps are shown, at most."""
 LOGGED = 200
 """Messages of a run's log that are shown, at most; the newest are."""
@@ -32,7 +32,7 @@ def page(runs: Sequence[Past], plans: Mapping[str, str]) -> str:
         runs=runs,
         facts=facts(runs),
         charts=[(chart, svg(chart), plain(chart.meaning)) for chart in charts(runs)],
-        looks=[(run, found) for run in runs if (found := looks(run))],
+        validations=[(run, found) for run in runs if (found := validations(run))],
         pairs=[(run, grid) for run in runs if run.before_after and (grid := pictures.picture(run.before_after))],
         maps=json.dumps([found for run in runs for found in maps(run)]),
         differences=differences(runs),
@@ -100,9 +100,9 @@ def took(seconds: Any) -> str:
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
 
 
-def looks(run: Past) -> list[tuple[int, str]]:
-    """Grids of held-out prompts, at most `LOOKS`, in order; a grid that is still being written is left out."""
-    shown = ((step, pictures.picture(file)) for step, file in spread(list(run.looks.items()), LOOKS))
+def validations(run: Past) -> list[tuple[int, str]]:
+    """Grids of held-out prompts, at most `VALIDATIONS`, in order; a grid that is still being written is left out."""
+    shown = ((step, pictures.picture(file)) for step, file in spread(list(run.validations.items()), VALIDATIONS))
     return [(step, grid) for step, grid in shown if grid]
 
 

@@ -105,7 +105,7 @@ class Past:
         return [step for step, _ in found], [value for _, value in found]
 
     @property
-    def looks(self) -> dict[int, Path]:
+    def validations(self) -> dict[int, Path]:
         """The grids of held-out prompts by the number of steps before them."""
         return by_step(self.files.images, ".png")
 

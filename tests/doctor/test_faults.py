@@ -58,14 +58,14 @@ def odd_components() -> Iterator[None]:
 
 def of(*sets: str) -> list[Finding]:
     """What is found of the quickstart with these sets."""
-    return examined(lambda: load(Path(QUICKSTART), ["prompts.prompts=2", "prompts.group=2", *sets]))
+    return checked(lambda: load(Path(QUICKSTART), ["prompts.prompts=2", "prompts.group=2", *sets]))
 
 
-def examined(read: Callable[[], Any]) -> list[Finding]:
+def checked(read: Callable[[], Any]) -> list[Finding]:
     """What is found of a recipe, up to the first that fails."""
-    patient = of_recipe.RecipeUnderTest(read, Path(QUICKSTART), Path())
+    under_test = of_recipe.RecipeUnderTest(read, Path(QUICKSTART), Path())
     found: list[Finding] = []
-    for each in of_recipe.examinations(patient):
+    for each in of_recipe.checks(under_test):
         found += each.findings()
         if worst(found) == "fail":
             break
@@ -75,7 +75,7 @@ def examined(read: Callable[[], Any]) -> list[Finding]:
 def test_dropout_in_the_replay_is_found() -> None:
     recipe = load(Path(QUICKSTART), ["prompts.prompts=2", "prompts.group=2", "policy.dropout=0.3"])
     dropping = attrs.evolve(recipe, policy=Dropping(**attrs.asdict(recipe.policy, recurse=False)))
-    what, said = failing(examined(lambda: dropping))
+    what, said = failing(checked(lambda: dropping))
     assert what == "its replay"
     assert "dropout is on in rollout and replay, and drops other units each time: put the policy in" in said
 
@@ -164,8 +164,8 @@ def test_a_package_that_a_tracker_lacks_is_found(monkeypatch: pytest.MonkeyPatch
 
 
 def of_machine(what: str, place: Path = Path(), among: Registry | None = None) -> list[Finding]:
-    """What one examination of the machine finds."""
-    (each,) = [one for one in machine.examinations(among or registry(), place) if one.what == what]
+    """The finding of one check of the machine."""
+    (each,) = [one for one in machine.checks(among or registry(), place) if one.what == what]
     return list(each.findings())
 
 

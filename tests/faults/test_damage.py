@@ -10,8 +10,7 @@ import pytest
 
 from margrpo.errors import MargrpoError
 from margrpo.train.loop import train
-from margrpo.train.run import checkpoint, resume
-from margrpo.train.run import manifest as sealed
+from margrpo.train.run import checkpoint, manifest, resume
 from margrpo.train.run.manifest import CorruptError
 from tests.faults import runs
 from tests.faults.count import cases
@@ -43,7 +42,7 @@ def test_every_file_of_a_checkpoint_in_turn_cut_short_or_with_a_bit_flipped_is_c
             place = checkpoint.place_of(run / "checkpoints", 2)
             (place / name).write_bytes(spoiled)
             with pytest.raises(CorruptError):
-                sealed.read(place)
+                manifest.read(place)
             said: list[str] = []
             found = resume.newest_sound(run / "checkpoints", said.append)
             assert found is not None
@@ -90,11 +89,11 @@ def test_code_in_a_checkpoint_does_not_run_even_where_the_digests_fit(name: str,
     shutil.copytree(trained / "run", run)
     (run / "summary.json").unlink()
     place = checkpoint.place_of(run / "checkpoints", 2)
-    manifest = sealed.read(place)
+    content = manifest.read(place)
     (place / name).write_bytes(pickle.dumps(Code()))
-    manifest["files"][name] = sealed.fingerprint(place / name)
-    (place / sealed.MANIFEST).write_text(json.dumps(manifest))
-    (place / sealed.SEAL).write_text(sealed.seal_of(place / sealed.MANIFEST))
+    content["files"][name] = manifest.fingerprint(place / name)
+    (place / manifest.MANIFEST).write_text(json.dumps(content))
+    (place / manifest.SEAL).write_text(manifest.seal_of(place / manifest.MANIFEST))
     PROOF.unlink(missing_ok=True)
     with pytest.raises(MargrpoError, match=name.partition(".")[0]):
         train(runs.recipe(trained, steps=2), run)

@@ -26,7 +26,8 @@ HEADLESS = (
     r"^(?:of|as|like|so|than|besides)\b(?! for\b)",
     r"^(?:in|at|to|by|from|with|for|over|on) (?:which|whom|what|how)\b",
     r"^(?:what|how|why|where|when|whether|who|whose) (?:it|its|they|them|he|she|there|this|that|these|those)\b",
-    r"^(?:what|how|why|where|when|who) (?:\w+ )?(?:is|are|was|were|has|had)\b",
+    r"^(?:what|how|which|where|who)\b",
+    r"^(?:why|when) (?:\w+ )?(?:is|are|was|were|has|had)\b",
     # A word points out of the sentence.
     r"\bso (?:many|much|few)\b|\bhow far (?:one|some|it|they)\b",
     r"(?<!there )\b(?:is|are) no (?!more\b|less\b|longer\b|later\b)",

@@ -75,7 +75,7 @@ def test_a_run_on_its_way_has_a_report_too(run: Path, tmp_path: Path) -> None:
     (copy / "images" / "before_after.png").write_bytes(b"")
     text = text_of(copy)
     assert "1 of 4" in text
-    assert [look["step"] for look in maps_in(text)] == [2]
+    assert [validation["step"] for validation in maps_in(text)] == [2]
     assert re.findall(r'data-step="(\d+)"', text) == ["0", "2"]
 
 
@@ -118,7 +118,7 @@ def test_two_runs_stand_side_by_side_with_what_tells_their_recipes_apart(run: Pa
     )
     assert rows == [("optimizer.lr", "0.001", "0.5")]
     assert text.count("data-viewer>") == 2
-    assert {look["run"] for look in maps_in(text)} == {"run", "other"}
+    assert {validation["run"] for validation in maps_in(text)} == {"run", "other"}
 
 
 @pytest.mark.parametrize("count", [1, 2, 6, 12])

@@ -26,7 +26,7 @@ def test_a_line_that_is_being_written_is_left_out(tmp_path: Path) -> None:
 
 def test_a_run_that_has_just_begun_has_nothing_yet(tmp_path: Path) -> None:
     run = begun(tmp_path)
-    assert (run.done, run.summary, run.log, run.looks, run.maps, run.before_after) == (0, {}, (), {}, {}, None)
+    assert (run.done, run.summary, run.log, run.validations, run.maps, run.before_after) == (0, {}, (), {}, {}, None)
     assert run.title == tmp_path.name
 
 
@@ -35,7 +35,7 @@ def test_pictures_are_found_by_their_steps(tmp_path: Path) -> None:
     for name in ("step-000010.png", "step-000002.png", "maps-000010.png", "step-x.png", "before_after.png"):
         (tmp_path / "images" / name).write_bytes(b"")
     run = begun(tmp_path)
-    assert list(run.looks) == [2, 10]
+    assert list(run.validations) == [2, 10]
     assert run.before_after == tmp_path / "images" / "before_after.png"
 
 

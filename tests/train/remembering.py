@@ -73,7 +73,7 @@ class Around:
 
 
 class Clock(Counter):
-    """A monitor that counts its looks."""
+    """A monitor that counts its validations."""
 
     def drift(self, inputs: CanaryInputs) -> float:
         self.count += 1
@@ -82,7 +82,7 @@ class Clock(Counter):
 
 @component
 class Aging:
-    """A canary whose monitor remembers its looks."""
+    """A canary whose monitor counts its validations."""
 
     warn: float | None = setting(None, "warn")
     stop: float | None = setting(None, "stop")

@@ -44,7 +44,7 @@ def doctor(
         raise RunError("--set changes a recipe, but no recipe is given; name it before --set")
     settle_threads()
     findings = []
-    for finding in examined(recipe, sets, place):
+    for finding in checked(recipe, sets, place):
         findings.append(finding)
         if not as_json:
             show(finding)
@@ -54,18 +54,18 @@ def doctor(
         raise typer.Exit(REFUSED)
 
 
-def examined(given: Path | None, sets: list[str] | None, place: Path) -> "Iterator[Finding]":
+def checked(given: Path | None, sets: list[str] | None, place: Path) -> "Iterator[Finding]":
     """The findings, one by one; the checks of a recipe end where it cannot be read."""
     from margrpo.doctor import machine
     from margrpo.doctor import recipe as of_recipe
 
-    for each in machine.examinations(registry(), place):
+    for each in machine.checks(registry(), place):
         yield from each.findings()
     if given is None:
         return
     source = recipe_of(given)
-    patient = of_recipe.RecipeUnderTest(lambda: training(source, sets), source, place)
-    for each in of_recipe.examinations(patient):
+    under_test = of_recipe.RecipeUnderTest(lambda: training(source, sets), source, place)
+    for each in of_recipe.checks(under_test):
         found = list(each.findings())
         yield from found
         if each.what in ("recipe", "files") and not of_recipe.sound(found):

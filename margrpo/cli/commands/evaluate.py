@@ -120,7 +120,7 @@ def examined_into(
 ) -> None:
     """Draw and score with each policy in turn, and write the result."""
     from margrpo.evaluate.result import result, write
-    from margrpo.evaluate.suite import examine, jury_of
+    from margrpo.evaluate.suite import examine, scorers_of
     from margrpo.train.assemble import pipeline_of
 
     settle_threads()
@@ -128,7 +128,7 @@ def examined_into(
     for who, recipe in reversed(list(policies.items())):  # weights of training, which may not fit, are opened first
         with err().status(f"loading {who}"):
             pipeline = pipeline_of(recipe)
-            scorers = jury_of(suite, pipeline.device)
+            scorers = scorers_of(suite, pipeline.device)
         with drawing(f"drawing with {who}") as progress:
             place = folder / "images" / who
             found[who] = examine(pipeline, suite, scorers, images=images, seed=seed, folder=place, progress=progress)

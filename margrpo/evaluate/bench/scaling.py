@@ -44,11 +44,11 @@ class Thinned:
         return self.whole.extent(tokens) & Extent(share / tokens, share / tokens, share)
 
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
-        """The other selector's tokens at places of low rank; the ranks of an image are equal at all AR steps."""
+        """The tokens of `whole` at a random share of places; an image keeps its places at all AR steps."""
         marked = self.whole.select(rollout, step)
         keys = [(*rollout.key, "thinned", *key) for key in rollout.prompts.keys]
-        rank = noise.ranks(keys, marked.shape[1], str(marked.device))
-        return marked & (rank < uncertainty.share(self.share, marked.shape[1]))
+        position = noise.ranks(keys, marked.shape[1], str(marked.device))
+        return marked & (position < uncertainty.share(self.share, marked.shape[1]))
 
 
 def measure_scaling(bench: Bench, *, repeats: int) -> Iterator[list[ScalingPoint]]:
@@ -64,11 +64,11 @@ def measure_scaling(bench: Bench, *, repeats: int) -> Iterator[list[ScalingPoint
     def points(varied: str, values: Sequence[float], variants: Sequence[dict[str, Any]]) -> list[ScalingPoint]:
         """Measure the update at each value, given as arguments of `Bench.update`."""
         works = [partial(bench.update, **{"rollout": rollout, **each}) for each in variants]
-        tallies = [work(timer=Timer(device)) for work in works]
-        values = [stats.tokens for stats in tallies] if varied == "n" else values
+        work_stats = [work(timer=Timer(device)) for work in works]
+        values = [stats.tokens for stats in work_stats] if varied == "n" else values
         bench.progress(f"{varied} = {', '.join(map(str, values))}")
         figures = bench.timed(*(lambda timer, work=work: work(timer=timer) for work in works), repeats=repeats)
-        rows = zip(values, figures, tallies, strict=True)
+        rows = zip(values, figures, work_stats, strict=True)
         return [ScalingPoint(varied, int(value), each, stats.evaluations) for value, each, stats in rows]
 
     if estimators:

@@ -11,10 +11,10 @@ for (const viewer of document.querySelectorAll("[data-viewer]")) {
   show();
 }
 
-const looks = JSON.parse(document.getElementById("maps").textContent);
+const validations = JSON.parse(document.getElementById("maps").textContent);
 const $ = (id) => document.getElementById(id);
 const RAMP = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
-const several = new Set(looks.map((look) => look.run)).size > 1;
+const several = new Set(validations.map((validation) => validation.run)).size > 1;
 
 function colour(share) {
   const place = Math.min(Math.max(share, 0), 1) * (RAMP.length - 1), from = Math.min(Math.floor(place), RAMP.length - 2);
@@ -40,10 +40,10 @@ function options(select, words) {
 }
 
 function chosen() {
-  const look = looks[$("look").selectedIndex], image = look.images[$("image").selectedIndex];
+  const validation = validations[$("validation").selectedIndex], image = validation.images[$("image").selectedIndex];
   const layer = $("layer").selectedIndex > 0 ? image.layers[$("layer").selectedIndex - 1] : null;
   const step = Number($("step").value), row = layer ? Math.min(step, layer.rows - 1) : 0;
-  return { look, image, layer, step, row };
+  return { validation, image, layer, step, row };
 }
 
 function draw() {
@@ -73,9 +73,9 @@ function draw() {
 }
 
 function renew() {
-  const look = looks[$("look").selectedIndex];
-  options($("image"), look.images.map((image) => image.caption));
-  const image = look.images[$("image").selectedIndex];
+  const validation = validations[$("validation").selectedIndex];
+  options($("image"), validation.images.map((image) => image.caption));
+  const image = validation.images[$("image").selectedIndex];
   options($("layer"), ["the image alone", ...image.layers.map((layer) => layer.name)]);
   $("step").max = image.steps.length - 1;
   draw();
@@ -89,14 +89,14 @@ function under(event) {
   $("under").textContent = layer ? `token (${x}, ${y}): ${layer.name} ${short(value)}` : `token (${x}, ${y})`;
 }
 
-if (looks.length) {
+if (validations.length) {
   $("tokens").hidden = false;
-  options($("look"), looks.map((look) => (several ? `${look.run}, ` : "") + `after ${look.step} steps`));
-  $("look").selectedIndex = looks.length - 1;
+  options($("validation"), validations.map((validation) => (several ? `${validation.run}, ` : "") + `after ${validation.step} steps`));
+  $("validation").selectedIndex = validations.length - 1;
   renew();
   $("layer").selectedIndex = Math.min(2, $("layer").options.length - 1);
   $("step").value = $("step").max;
-  for (const id of ["look", "image"]) $(id).addEventListener("change", renew);
+  for (const id of ["validation", "image"]) $(id).addEventListener("change", renew);
   for (const id of ["layer", "step", "share"]) $(id).addEventListener("input", draw);
   $("choose").addEventListener("submit", (event) => event.preventDefault());
   $("frame").addEventListener("pointermove", under);

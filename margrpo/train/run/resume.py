@@ -15,8 +15,9 @@ from margrpo.recipe.schema import Recipe
 from margrpo.run_folder import RunFolder
 from margrpo.train.assemble import Session, assemble
 from margrpo.train.run import checkpoint, occupied
-from margrpo.train.run import manifest as sealed
 from margrpo.train.run.changes import changes
+from margrpo.train.run.manifest import CorruptError
+from margrpo.train.run.manifest import read as read_manifest
 from margrpo.train.run.versions import versions
 
 FREE = (
@@ -55,7 +56,7 @@ def start_of(run: Path, processes: Processes) -> Start:
     if step < 0:
         anew = ("there is no checkpoint to go on from: the run begins anew",) if occupied.holds_run(run) else ()
         return Start(notes=(*notes, *anew))
-    manifest = found or sealed.read(checkpoint.place_of(checkpoints, step))
+    manifest = found or read_manifest(checkpoint.place_of(checkpoints, step))
     if manifest.get("format") != checkpoint.FORMAT:
         raise RunError(
             f"{run}: its checkpoints have format version {manifest.get('format')}, and this margrpo reads version "
@@ -74,8 +75,8 @@ def newest_sound(checkpoints: Path, say: Callable[[str], None]) -> dict[str, Any
     checkpoint.clear_partial(checkpoints)
     for place in reversed(checkpoint.all_in(checkpoints)):
         try:
-            return sealed.read(place)
-        except sealed.CorruptError as error:
+            return read_manifest(place)
+        except CorruptError as error:
             say(f"{error}; it was set aside as {set_aside(place).name}")
     return None
 

@@ -13,9 +13,9 @@ MARGRPO_HOOKS = 1
 def margrpo_kinds() -> list[Kind]:
     """Kinds of detectors, colour classifiers and relations between objects."""
     return [
-        Kind("detector", contracts.Detector, "what finds objects in a picture"),
-        Kind("colour_classifier", contracts.ColourClassifier, "what tells the colour of an object"),
-        Kind("relation", contracts.Relation, "what tells how one object stands to another"),
+        Kind("detector", contracts.Detector, "a detector of objects in a picture"),
+        Kind("colour_classifier", contracts.ColourClassifier, "a classifier of the colour of an object"),
+        Kind("relation", contracts.Relation, "a rule for the relative position of two objects"),
     ]
 
 

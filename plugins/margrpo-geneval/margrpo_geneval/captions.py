@@ -6,7 +6,7 @@ from margrpo_geneval.blobs import ANYTHING
 
 
 def metadata_of(caption: str) -> dict[str, Any]:
-    """What a caption asks for: its objects, their colours and places, and nothing besides."""
+    """The metadata of a caption: the objects that it asks for, with their colours and places."""
     from margrpo.worlds import shapes
 
     requirement = shapes.parse(caption)

@@ -7,7 +7,7 @@ from margrpo_geneval.contracts import Namer
 
 @component
 class Clip:
-    """Which of GenEval's ten colours CLIP sees, as in its own evaluation   (Ghosh et al. 2023, section 3).
+    """The colour of an object by CLIP, one of GenEval's ten, as in its evaluation   (Ghosh et al. 2023, section 3).
 
     An object is cut out by its box, grey around its mask where it has one, and compared with "a photo of a red car", "a
     photo of a red-colored car" and "a photo of a red object".

@@ -25,7 +25,7 @@ PALETTE = {
 
 @component
 class Told:
-    """What the detector says: for detectors that know the colours of what they find."""
+    """The colour that the detector reports, for detectors that know the colours of objects."""
 
     parameters = 0
 

@@ -13,7 +13,7 @@ class Geneval:
     Metadata list the required objects, in the public format. The thresholds are those of the public evaluation.
     """
 
-    detector: Detector = setting(meaning="what finds objects")
+    detector: Detector = setting(meaning="detector of objects")
     colour_classifier: ColourClassifier | None = setting(
         None, "classifier of colours; required if the detector does not name colours"
     )

@@ -16,7 +16,7 @@ class Owlv2:
     """
 
     checkpoint: str = setting("hf://google/owlv2-base-patch16-ensemble", "the model", check=pretrained.known_place)
-    query: str = setting("a photo of a {name}", "how a name is searched for", check=has_name)
+    query: str = setting("a photo of a {name}", "text that is searched for, with {name} for the class", check=has_name)
     least: float = setting(0.05, "score below which a box is left out", check=between(0, 1))
 
     parameters = 155_000_000

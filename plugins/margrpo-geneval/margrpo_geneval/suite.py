@@ -19,7 +19,7 @@ class Suite:
     needs its text as `prompt` or `text`. Without a file, prompts of the six kinds are drawn.
     """
 
-    detector: Detector = setting(meaning="what finds objects")
+    detector: Detector = setting(meaning="detector of objects")
     colour_classifier: ColourClassifier | None = setting(
         None, "classifier of colours; required if the detector does not name colours"
     )

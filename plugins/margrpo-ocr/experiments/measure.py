@@ -1,4 +1,4 @@
-"""What right, nearly right and wrong strings score on rendered texts, and how long a picture takes.
+"""Measure the scores of right, nearly right and wrong strings on rendered texts, and the seconds per picture.
 
 python experiments/measure.py
 """

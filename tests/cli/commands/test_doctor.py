@@ -14,7 +14,7 @@ def test_a_machine_that_is_well_passes_and_a_toy_run_learns(tmp_path: Path) -> N
     assert toy["said"].endswith("replay parity held")
 
 
-def test_a_recipe_is_examined_and_what_fails_is_the_exit_code(tmp_path: Path) -> None:
+def test_a_recipe_is_checked_and_a_failed_check_is_the_exit_code(tmp_path: Path) -> None:
     sets = ("--set", "prompts.prompts=2", "--set", "prompts.group=2", "--out", tmp_path)
     done = run("doctor", QUICKSTART, *sets)
     assert done.exit_code == 0, done.output

@@ -4,8 +4,7 @@ import pytest
 
 from margrpo.distributed.single import SingleProcess
 from margrpo.errors import RunError
-from margrpo.train.run import checkpoint, resume
-from margrpo.train.run import manifest as sealed
+from margrpo.train.run import checkpoint, manifest, resume
 from margrpo.train.run.versions import versions
 
 
@@ -13,7 +12,7 @@ def made(run: Path, *steps: int) -> list[Path]:
     places = [checkpoint.place_of(run / "checkpoints", step) for step in steps]
     for step, place in zip(steps, places, strict=True):
         facts = {"format": checkpoint.FORMAT, "step": step, "versions": versions()}
-        sealed.write(place, lambda inside: (inside / "weights").write_bytes(b"x" * 9), facts)  # type: ignore[arg-type]
+        manifest.write(place, lambda inside: (inside / "weights").write_bytes(b"x" * 9), facts)  # type: ignore[arg-type]
     return places
 
 
@@ -54,8 +53,8 @@ def test_what_was_half_written_when_the_run_was_killed_is_removed(tmp_path: Path
 
 
 def test_other_versions_are_told(tmp_path: Path) -> None:
-    manifest = {"versions": {**versions(), "torch": "1.0"}}
-    (said,) = resume.other_versions(manifest)
+    written = {"versions": {**versions(), "torch": "1.0"}}
+    (said,) = resume.other_versions(written)
     assert said.startswith("other versions than before: torch 1.0, now ")
 
 
@@ -83,7 +82,7 @@ def test_a_recipe_that_was_spoiled_says_what_to_do(tmp_path: Path) -> None:
 
 def test_checkpoints_of_another_format_are_not_read(tmp_path: Path) -> None:
     place = checkpoint.place_of(tmp_path / "checkpoints", 3)
-    sealed.write(place, lambda inside: None, {"format": 1, "step": 3, "versions": {}})
+    manifest.write(place, lambda inside: None, {"format": 1, "step": 3, "versions": {}})
     with pytest.raises(
         RunError, match=r"checkpoints have format version 1, and this margrpo reads version 2 only; go on"
     ):

@@ -129,7 +129,7 @@ def keeps_annotated_shapes(subject: Subject) -> None:
 
 
 def requires_in_a_sentence(subject: Subject) -> None:
-    """Where a file or package is missing, `require()` of it and of what is nested in it raises a `MargrpoError`."""
+    """`require()` of a component and of each nested one raises a `MargrpoError` for a missing file or package."""
     for part in requirements(subject.component):
         try:
             part.require()
