@@ -1,4 +1,4 @@
-"""Two runs of the quickstart, one of them paid for brightness alone, and what their canaries say at each look.
+"""The canaries of two runs at each validation: the quickstart, and the quickstart with brightness as its only reward.
 
 python docs/experiments/canaries.py --out runs/canaries
 """
@@ -10,12 +10,12 @@ from pathlib import Path
 from margrpo.recipe import load
 from margrpo.train.loop import train
 
-RUNS = {"healthy": [], "paid for brightness": ['reward=[{use="brightness"}]', "run.steps=30", "run.eval_every=5"]}
+RUNS = {"healthy": [], "reward is brightness": ['reward=[{use="brightness"}]', "run.steps=30", "run.eval_every=5"]}
 ALSO = ["run.held_out=64", 'tracker=[{use="jsonl"}]', "run.maps=0"]
 
 
-def looks(folder: Path) -> list[dict[str, float]]:
-    """The lines of a run at which canaries were asked."""
+def validations(folder: Path) -> list[dict[str, float]]:
+    """The metrics of the steps with canaries."""
     lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
     return [line for line in lines if any(name.startswith("canary/") for name in line)]
 
@@ -29,14 +29,14 @@ def main() -> None:
         train(recipe, folder)
         limits = {each: canary.warn for each, canary in zip(names(recipe), recipe.canary, strict=True)}
         print(f"\n{name}: warnings beyond " + ", ".join(f"{each} {limit:g}" for each, limit in limits.items()))
-        for line in looks(folder):
+        for line in validations(folder):
             far = {each: line[f"canary/{each}"] for each in limits}
             words = "  ".join(f"{each} {value:.3f}{'!' * (value > limits[each])}" for each, value in far.items())
             print(f"after {line['step'] + 1:2d} steps  reward {line['reward']:.3f}  {words}")
 
 
 def names(recipe) -> list[str]:  # type: ignore[no-untyped-def]
-    """What the canaries are called."""
+    """The names of the canaries."""
     return [type(canary).__name__.lower() for canary in recipe.canary]
 
 

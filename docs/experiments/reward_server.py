@@ -2,7 +2,7 @@
 
     python docs/experiments/reward_server.py
 
-Both are measured in turn, round by round, so that a busy machine slows both; medians are told.
+Both are measured in turn, round by round, so that a busy machine slows both; medians are printed.
 """
 
 import socket

@@ -1,4 +1,4 @@
-"""Count first lines that do not stand alone: docstrings, and the meanings of settings and figures.
+"""Count first lines that do not stand alone: docstrings, meanings of settings and figures, and paragraphs of docs.
 
 A first line stands alone where a reader who has read nothing else knows what it is about: its subject is a noun, and
 no word of it points to a line before it.
@@ -13,11 +13,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("margrpo", "plugins")
 LIMIT = 0
+DOCS_LIMIT = 0
+"""Largest number of paragraphs in docs/ and README.md whose first sentence may fail."""
 
 HEADLESS = (
     # The subject is a pronoun, or an adjective whose noun is missing.
     r"^(?:it|its|they|them|their|those|these|that|such|both|neither|others|ours)\b",
-    r"^this(?! (?:process|machine|library)\b)\b",
+    r"^this(?! (?:process|machine|library|page|table)\b)\b",
     r"^(?:(?:the )?(?:one|first|last|next|other|same|least|most)|an?other|each|either) ?"
     r"(?:[.,:;]|$|\b(?:of|that|which|where|for|after|before|by|in|with|less|has|is|are|was|were)\b)",
     r"^(?:all|nothing|none|everything|anything|something|never|nowhere)(?:[.,:;]|$| of them\b)",
@@ -36,6 +38,9 @@ HEADLESS = (
     r"\bas (?:it|they) (?:is|are|was|were|came|come)\b",
     r"\b(?:none|not|no) such\b|\bsuch (?:an? )?(?!as\b)\w",
 )
+NOT_PROSE = re.compile(r"<!-- (?:generated|table).*?<!-- end.*?-->|^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
+PARAGRAPH = re.compile(r"(?:(?<=\n\n)|\A)(?![#|<!>\s]|[-*] |\d+\. )\S.*?(?=\n\n|\n?\Z)", re.DOTALL)
+SENTENCE = re.compile(r".*?(?:[.:?!](?=\s|$)|$)")
 FRAGMENT = re.compile(r"^[\w'’.-]+(?: [\w'’.-]+)?[.:;]?$")
 DOES_NOT_STAND_ALONE = re.compile("|".join(f"(?:{pattern})" for pattern in HEADLESS), re.IGNORECASE)
 
@@ -79,12 +84,32 @@ def headless(root: Path) -> tuple[list[str], int]:
     return found, count
 
 
+def first_sentences(page: str) -> Iterator[tuple[int, str]]:
+    """Line number and first sentence of every paragraph of `page`; code, tables, lists and headings are left out."""
+    prose = NOT_PROSE.sub(lambda match: "\n" * match[0].count("\n"), page)
+    for paragraph in PARAGRAPH.finditer(prose):
+        sentence = SENTENCE.match(" ".join(paragraph[0].split()))
+        yield prose.count("\n", 0, paragraph.start()) + 1, sentence[0] if sentence else ""
+
+
+def headless_pages(root: Path) -> tuple[list[str], int]:
+    """The paragraphs below `root` that do not stand alone, as file:line: sentence, and the number of paragraphs read."""
+    found, count = [], 0
+    for path in sorted([*(root / "docs").rglob("*.md"), *root.glob("README.md")]):
+        for number, sentence in first_sentences(path.read_text(encoding="utf-8")):
+            count += 1
+            if not stands_alone(sentence.replace("*", "")):
+                found.append(f"{path.relative_to(root)}:{number}: {sentence}")
+    return found, count
+
+
 def main(root: Path = ROOT) -> int:
-    """Print the lines that do not stand alone; 1 where there are more than `LIMIT`."""
-    found, count = headless(root)
-    summary = f"{len(found)} of {count} first lines do not stand alone; the limit is {LIMIT}."
-    sys.stdout.write("\n".join([*found, summary]) + "\n")
-    return len(found) > LIMIT
+    """Print the lines that do not stand alone; 1 where there are more than `LIMIT` in code or `DOCS_LIMIT` in docs."""
+    checks = (("first lines", headless(root), LIMIT), ("paragraphs of docs", headless_pages(root), DOCS_LIMIT))
+    for what, (found, count), limit in checks:
+        summary = f"{len(found)} of {count} {what} do not stand alone; the limit is {limit}."
+        sys.stdout.write("\n".join([*found, summary]) + "\n")
+    return any(len(found) > limit for _, (found, _), limit in checks)
 
 
 if __name__ == "__main__":

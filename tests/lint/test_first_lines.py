@@ -26,6 +26,10 @@ from tests.lint import first_lines as lint
         "Never.",
         "One batch.",
         "The captions.",
+        "What holds the policy near its reference.",
+        "How a gradient becomes a step.",
+        "Which of ten colours CLIP sees.",
+        "Where figures go.",
     ],
 )
 def test_a_line_that_only_its_neighbours_make_clear_is_found(line: str) -> None:
@@ -44,6 +48,8 @@ def test_a_line_that_only_its_neighbours_make_clear_is_found(line: str) -> None:
         "This process's share of the images of a step, such as half of them.",
         "`margrpo doctor`.",
         "Raise `DataError` if the file is empty.",
+        "Whatever the batch, the scores of an image are equal.",
+        "This page says where everything is.",
     ],
 )
 def test_a_line_with_a_noun_of_its_own_passes(line: str) -> None:
@@ -74,6 +80,56 @@ class Thing:
         (12, "Work."),
     ]
     assert [number for number, line in found if not lint.stands_alone(line)] == [1, 3, 7, 8, 12]
+
+
+PAGE = """# What is a title
+
+A first sentence. It is not read here.
+
+- What is in a list.
+
+| what | it is |
+|---|---|
+
+```
+What is code.
+
+It is code.
+```
+
+<!-- generated: kinds -->
+
+What is generated.
+
+<!-- end -->
+
+**What a paragraph says.** More.
+
+An image has
+tokens: those of it.
+"""
+
+
+def test_the_first_sentences_of_paragraphs_of_prose_are_read_with_their_line_numbers() -> None:
+    assert list(lint.first_sentences(PAGE)) == [
+        (3, "A first sentence."),
+        (22, "**What a paragraph says.** More."),
+        (24, "An image has tokens:"),
+    ]
+
+
+def test_a_paragraph_that_does_not_stand_alone_fails_with_its_place(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "page.md").write_text("# Title\n\nA run writes figures.\n", encoding="utf-8")
+    monkeypatch.setattr(lint, "DOCS_LIMIT", 0)
+    assert lint.main(tmp_path) == 0
+    (tmp_path / "README.md").write_text("How a run begins. More.\n", encoding="utf-8")
+    assert lint.main(tmp_path) == 1
+    assert "README.md:1: How a run begins.\n1 of 2 paragraphs of docs do not stand alone; the limit is 0." in (
+        capsys.readouterr().out
+    )
 
 
 def test_more_lines_than_the_limit_fail_with_place_and_text(
