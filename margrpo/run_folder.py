@@ -127,7 +127,7 @@ def step_name(step: int) -> str:
 
 
 def by_step(folder: Path, ending: str = "") -> dict[int, Path]:
-    """What a folder holds for each step, in the order of steps; a name that is not a whole step is left out."""
+    """The files of a folder by their steps, in ascending order; a name that is not a whole step is left out."""
     files = sorted(folder.glob(f"step-*{ending}")) if folder.is_dir() else []
     named = {file: file.name.removeprefix("step-").removesuffix(ending) for file in files}
     return {int(number): file for file, number in named.items() if number.isdecimal()}

@@ -1,4 +1,4 @@
-"""What torch reads from the environment before it is loaded: threads, and the log of its profiler."""
+"""The environment that torch reads before it is loaded: threads, and the log of its profiler."""
 
 import os
 

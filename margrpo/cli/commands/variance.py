@@ -122,7 +122,7 @@ def transition_table(transitions: "dict[int, EstimatorComparison]") -> Table:
 
 
 def headed(word: str, one: "EstimatorComparison") -> list[str]:
-    """The heads of the columns that compare estimators with the first; more than one of them carry names."""
+    """The headings of the columns that compare estimators with the first; two or more columns carry names."""
     _, *others = one.spreads
     return [word] if len(others) == 1 else [f"{word} {name}" for name in others]
 
