@@ -31,10 +31,10 @@ CASES = {
         "K = 32": (*GPU_STEP, "--trajectories", "32"),
         "K = 32, compiled": (*GPU_STEP, "--trajectories", "32", "--set", "run.compile=true"),
         "4 images against dense": (*GPU_STEP, "--trajectories", "5", "--images", "4", "--against", "dense"),
-        "rollout to look at": ("rollout", "mar_large", *GPU_SETS),
-        "rollout to look at, compiled": ("rollout", "mar_large", *GPU_SETS, "--set", "run.compile=true"),
-        "rollout to learn from": ("rollout", "mar_large", *GPU_SETS, "--training"),
-        "rollout to learn from, compiled": (
+        "rollout without a record": ("rollout", "mar_large", *GPU_SETS),
+        "rollout without a record, compiled": ("rollout", "mar_large", *GPU_SETS, "--set", "run.compile=true"),
+        "rollout with a record": ("rollout", "mar_large", *GPU_SETS, "--training"),
+        "rollout with a record, compiled": (
             *("rollout", "mar_large", *GPU_SETS, "--training"),
             *("--set", "run.compile=true"),
         ),

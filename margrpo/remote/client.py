@@ -16,7 +16,7 @@ from margrpo.records import Prompts
 from margrpo.remote import wire
 
 FIRST = 6
-"""Rounds at most, some 16 s, in which a run looks for servers at its start; they may still be starting."""
+"""Rounds, about 16 s in all, in which a run tries its servers at its start; a server may still be loading."""
 LONGEST = 16.0
 """Longest wait between two rounds, in seconds."""
 BUSY = (429, 500, 502, 503, 504)

@@ -93,7 +93,7 @@ def first_sentences(page: str) -> Iterator[tuple[int, str]]:
 
 
 def headless_pages(root: Path) -> tuple[list[str], int]:
-    """The paragraphs below `root` that do not stand alone, as file:line: sentence, and their number."""
+    """The paragraphs below `root` that do not stand alone, as file:line: sentence, and the number of all."""
     found, count = [], 0
     for path in sorted([*(root / "docs").rglob("*.md"), *root.glob("README.md")]):
         for number, sentence in first_sentences(path.read_text(encoding="utf-8")):
