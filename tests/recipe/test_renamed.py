@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from margrpo.doctor.recipe import RecipeUnderTest, examinations
+from margrpo.doctor.recipe import RecipeUnderTest, checks
 from margrpo.errors import RecipeError
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe import load
@@ -67,8 +67,8 @@ def test_a_pre_training_recipe_names_the_new_keys_too() -> None:
 
 
 def test_doctor_names_the_new_key(good: Path, tmp_path: Path) -> None:
-    patient = RecipeUnderTest(lambda: load(good, ["run.drawn=2"]), good, tmp_path)
-    (finding,) = examinations(patient)[0].findings()
+    under_test = RecipeUnderTest(lambda: load(good, ["run.drawn=2"]), good, tmp_path)
+    (finding,) = checks(under_test)[0].findings()
     assert finding.status == "fail"
     assert "run.drawn is now run.rollout_batch" in finding.said
 
