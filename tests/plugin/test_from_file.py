@@ -11,7 +11,7 @@ from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe.read import read
 from margrpo.recipe.structure import structure, unstructure
 from margrpo.testing import small
-from margrpo.train.run.occupied import versions
+from margrpo.train.run.versions import versions
 from margrpo.train.verdict.scorers import build_rewards, reward_names
 
 ROOT = Path(__file__).parents[2]
