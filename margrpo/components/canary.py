@@ -28,7 +28,7 @@ class Edges:
     stop: float | None = setting(None, f"{STOP}; |ln| of a ratio", check=positive)
 
     def build(self, device: str) -> Monitor:
-        """Return itself: there are no networks to load."""
+        """The canary itself, since it has no networks to load."""
         return self
 
     def drift(self, inputs: CanaryInputs) -> float:
@@ -45,7 +45,7 @@ class Colours:
     stop: float | None = setting(None, f"{STOP}; bits", check=positive)
 
     def build(self, device: str) -> Monitor:
-        """Return itself: there are no networks to load."""
+        """The canary itself, since it has no networks to load."""
         return self
 
     def drift(self, inputs: CanaryInputs) -> float:
@@ -61,7 +61,7 @@ class Dark:
     stop: float | None = setting(None, f"{STOP}; share", check=positive)
 
     def build(self, device: str) -> Monitor:
-        """Return itself: there are no networks to load."""
+        """The canary itself, since it has no networks to load."""
         return self
 
     def drift(self, inputs: CanaryInputs) -> float:
@@ -77,7 +77,7 @@ class Distance:
     stop: float | None = setting(None, f"{STOP}; values in [0, 1]", check=positive)
 
     def build(self, device: str) -> Monitor:
-        """Return itself: there are no networks to load."""
+        """The canary itself, since it has no networks to load."""
         return self
 
     def drift(self, inputs: CanaryInputs) -> float:
@@ -93,7 +93,7 @@ class Duplicates:
     stop: float | None = setting(None, f"{STOP}; share of pairs", check=positive)
 
     def build(self, device: str) -> Monitor:
-        """Return itself: there are no networks to load."""
+        """The canary itself, since it has no networks to load."""
         return self
 
     def drift(self, inputs: CanaryInputs) -> float:

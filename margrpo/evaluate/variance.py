@@ -16,8 +16,8 @@ from margrpo.evaluate.spread import EstimatorComparison, Spread, spread
 from margrpo.maths import noise
 from margrpo.plugin.registry import Registry, registry
 from margrpo.recipe import Recipe
-from margrpo.recipe.structure import settings_of
-from margrpo.records import ARStep, Chains, Extent, Needs, Rollout, Transitions
+from margrpo.recipe.structure import component_of, settings_of
+from margrpo.records import ARStep, Extent, Needs, Rollout
 from margrpo.train.assemble import Session, assemble, recording_of, virtual_steps
 from margrpo.train.rollout.roll_out import Recording, roll_out
 from margrpo.train.verdict.judge import judge
@@ -44,22 +44,6 @@ class Marked:
     def select(self, rollout: Rollout, step: ARStep) -> Bool[Tensor, "b n"]:
         """The marked tokens of the AR step."""
         return self.mark(step)
-
-
-class MainChain:
-    """An estimator that scores the main chain of each token."""
-
-    def needs(self) -> Needs:
-        """The estimator needs no records."""
-        return Needs()
-
-    def chains(self, tokens: int) -> Chains:
-        """The main chain."""
-        return Chains()
-
-    def transitions(self, rollout: Rollout, step: ARStep, selected: Bool[Tensor, "b n"]) -> list[Transitions]:
-        """The drawn transitions of the main chain of each selected token."""
-        return [Transitions.drawn(step.chain, selected)]
 
 
 def with_default_settings(kind: str, among: Registry | None) -> dict[str, Any]:
@@ -171,14 +155,15 @@ def compare_weightings(
     """The gradient of committed tokens over independent batches, under each weighting that needs no setting."""
     session = assemble(recipe)
     weightings: dict[str, Weighting] = with_default_settings("weighting", among)
-    committed = Marked(lambda step: step.committed)
+    # Defaults of their kinds, which a recipe gets that names none: committed tokens and their main chains.
+    selector, estimator = (component_of(registry().kinds[kind].default, kind) for kind in ("selector", "estimator"))
     samples: dict[str, list[Tensor]] = {name: [] for name in weightings}
     steps = recording_of(session, noise.generator((recipe.run.seed, "variance", "timesteps")))
     recording = Recording(steps.steps, steps.transitions)
     for batch in range(batches):
         rollout, advantages = rollout_of(session, batch, recording)
         for name, weighting in weightings.items():
-            method = method_of_one_process(session, selector=committed, estimator=MainChain(), weighting=weighting)
+            method = method_of_one_process(session, selector=selector, estimator=estimator, weighting=weighting)
             samples[name].append(gradient(session, method, rollout, advantages))
     progress(f"weightings: {batches} batches done")
     return {name: spread(gradients) for name, gradients in samples.items()}

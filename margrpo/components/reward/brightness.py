@@ -22,7 +22,7 @@ class Brightness:
     traits = Traits(low=0.0, high=1.0)
 
     def build(self, device: str) -> Scorer:
-        """Return itself: there are no networks to load."""
+        """The reward itself, since it has no networks to load."""
         return self
 
     def cases(self) -> list[Case]:

@@ -44,7 +44,7 @@ class Digits:
         )
 
     def build(self, device: str) -> Scorer:
-        """Return itself: there are no networks to load."""
+        """The reward itself, since it has no networks to load."""
         return self
 
     def problems(self) -> list[str]:

@@ -23,7 +23,7 @@ class JpegCompressibility:
     traits = Traits(high=0.0)
 
     def build(self, device: str) -> Scorer:
-        """Return itself: there are no networks to load."""
+        """The reward itself, since it has no networks to load."""
         return self
 
     def cases(self) -> list[Case]:

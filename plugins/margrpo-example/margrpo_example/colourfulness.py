@@ -24,7 +24,7 @@ class Colourfulness:
     traits = Traits(low=0.0)
 
     def build(self, device: str) -> Scorer:
-        """Return itself: there are no networks to load."""
+        """The reward itself, since it has no networks to load."""
         return self
 
     def score(self, images: Float[Tensor, "b 3 h w"], prompts: Prompts) -> Float[Tensor, "b"]:

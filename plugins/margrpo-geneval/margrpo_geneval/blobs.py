@@ -30,7 +30,7 @@ class Blobs:
         """Nothing is missing."""
 
     def build(self, device: str) -> Finder:
-        """Return itself: there are no networks to load."""
+        """The detector itself, since it has no networks to load."""
         return self
 
     def find(self, images: Float[Tensor, "b 3 h w"], names: Sequence[Sequence[str]]) -> list[list[Detection]]:

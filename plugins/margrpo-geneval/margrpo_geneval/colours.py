@@ -33,7 +33,7 @@ class Told:
         """Nothing is missing."""
 
     def build(self, device: str) -> Namer:
-        """Return itself: there are no networks to load."""
+        """The colour classifier itself, since it has no networks to load."""
         return self
 
     def colours(self, image: Float[Tensor, "3 h w"], objects: Sequence[Detection]) -> list[str | None]:
@@ -58,7 +58,7 @@ class Mean:
         """Nothing is missing."""
 
     def build(self, device: str) -> Namer:
-        """Return itself: there are no networks to load."""
+        """The colour classifier itself, since it has no networks to load."""
         return self
 
     def colours(self, image: Float[Tensor, "3 h w"], objects: Sequence[Detection]) -> list[str | None]:
