@@ -55,3 +55,10 @@ def test_runs_whose_folders_have_one_name_are_called_by_their_paths(tmp_path: Pa
         place.mkdir(parents=True)
         begun(place)
     assert [run.name for run in Past.all(places)] == [str(places[0]), str(places[1]), "c"]
+
+
+def test_a_folder_of_an_earlier_margrpo_is_refused(tmp_path: Path) -> None:
+    begun(tmp_path)
+    (tmp_path / "said.jsonl").touch()
+    with pytest.raises(RunError, match="was written by an earlier margrpo, whose run folders this one does not read"):
+        Past.of(tmp_path)

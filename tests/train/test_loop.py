@@ -58,6 +58,26 @@ def test_a_run_that_stops_after_any_step_ends_as_one_that_never_stopped(tmp_path
     assert summary["held_out"] == json.loads((unbroken / "summary.json").read_text())["held_out"]
 
 
+def test_replay_parity_is_checked_once_as_a_run_begins_and_as_it_goes_on(tmp_path: Path) -> None:
+    telling = Telling()
+    made, agreed = recipe(tmp_path, tracker=(telling,)), "replay parity: log-probabilities agree within"
+    assert train(made, tmp_path / "run", stopped=lambda: True) is None
+    assert sum(said.startswith(agreed) for said in telling.said) == 1
+    train(made, tmp_path / "run")
+    assert sum(said.startswith(agreed) for said in telling.said) == 1
+
+
+def test_a_run_says_where_run_state_of_some_ranks_would_be_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    telling = Telling()
+    monkeypatch.setattr(
+        "margrpo.train.begin.warning", lambda parts, world_size: f"{world_size} rank, {len(parts)} parts"
+    )
+    train(recipe(tmp_path, tracker=(telling,), run={"steps": 1}), tmp_path / "run")
+    assert "1 rank, 0 parts" in telling.said
+
+
 def test_a_damaged_checkpoint_costs_its_steps_and_nothing_else(tmp_path: Path) -> None:
     unbroken, broken, telling = tmp_path / "unbroken", tmp_path / "broken", Telling()
     train(recipe(tmp_path), unbroken)

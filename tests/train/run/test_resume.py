@@ -72,6 +72,13 @@ def test_a_change_is_allowed_by_its_key_or_its_table(allowed: tuple[str, ...], p
         resume.check_same(tmp_path, after, allowed)
 
 
+def test_keys_that_decide_no_number_may_change_without_a_word(tmp_path: Path) -> None:
+    free = ("save_every", "keep_last", "keep_every", "maps", "signal_every")
+    (tmp_path / "recipe.toml").write_text("".join(["[run]\n", *(f"{key} = 1\n" for key in free)]))
+    run = dict.fromkeys(free, 2) | {"signal_estimators": [{"use": "mte"}]}
+    resume.check_same(tmp_path, {"notes": "b", "tracker": [{"use": "jsonl"}], "canary": [{"use": "x"}], "run": run}, ())
+
+
 def test_a_recipe_that_was_spoiled_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / "recipe.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(
