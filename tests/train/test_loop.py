@@ -145,7 +145,10 @@ def test_too_many_skips_in_a_row_end_the_run_with_the_likely_cause(tmp_path: Pat
 
 
 def test_weights_that_are_not_finite_are_the_cause_and_rewards_are_not_asked(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match=r"the weights themselves are not finite \(backbone\..*go back to an earlier"):
+    with pytest.raises(
+        RunError,
+        match=r"the weights themselves are not finite \(backbone\..*go back to an earlier checkpoint and lower the",
+    ):
         train(recipe(tmp_path, optimizer=Spoiler()), tmp_path / "run")
 
 
